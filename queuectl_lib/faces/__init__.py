@@ -1,0 +1,1 @@
+"""What people and programs see: tables, reports, the command line."""

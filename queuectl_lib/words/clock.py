@@ -1,0 +1,125 @@
+"""Time: now, moments as text, durations as people write them.
+
+Inside the program a moment is an int of milliseconds since 1970 (UTC). On
+disk and on screen it is text such as 2026-11-22T03:10:00.123Z, which sorts as
+it reads.
+"""
+
+import re
+import time
+
+from queuectl_lib.words.errors import BadInput
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?$")
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, None: 1}
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?"
+    r"\s*(Z|[+-]\d\d:?\d\d)?$", re.IGNORECASE)
+
+# 9999-12-31: later moments have no four-digit year, and so no text that sorts.
+LATEST = 253402300799999
+
+_second = None
+_second_text = ""
+
+
+def now():
+    """Milliseconds since 1970, UTC."""
+    return int(time.time() * 1000)
+
+
+def moment(ms):
+    """The text of a moment: '2026-11-22T03:10:00.123Z'."""
+    global _second, _second_text
+    second, millisecond = divmod(ms, 1000)
+    # A busy worker asks several times a second for the same second's text.
+    if second != _second:
+        _second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        _second = second
+    return "%s.%03dZ" % (_second_text, millisecond)
+
+
+def parse_moment(text):
+    """Milliseconds since 1970 of ISO 8601 text (bare: local time) or epoch seconds.
+
+    Raises BadInput when it is neither.
+    """
+    if isinstance(text, bool):
+        raise BadInput("not a moment: %r" % text)
+    if isinstance(text, (int, float)):
+        return _checked(text * 1000, text)
+    text = str(text).strip()
+    if re.match(r"\d{1,12}(\.\d+)?$", text) and len(text) != 4:
+        return _checked(float(text) * 1000, text)
+    match = _ISO.match(text)
+    if match is None:
+        raise BadInput("not a moment: %r (want 2026-11-22T03:10:00Z, 2026-11-22 03:10 or epoch seconds)" % text)
+    return _from_parts(match, text)
+
+
+def _from_parts(match, text):
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    if not (1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59 and second <= 60):
+        raise BadInput("not a moment: %r (no such day or hour)" % text)
+    parts = (year, month, day, hour, minute, second, 0, 0, -1)
+    zone = match.group(8)
+    try:
+        if zone is None:
+            seconds = time.mktime(parts)
+        else:
+            # calendar imports datetime, 2 ms that an enqueue without --run-at need not pay.
+            import calendar
+            seconds = calendar.timegm(parts) - _offset(zone)
+            if time.gmtime(calendar.timegm(parts)).tm_mday != day:
+                raise BadInput("not a moment: %r (no such day)" % text)
+    except (OverflowError, ValueError, OSError):
+        raise BadInput("not a moment: %r (out of range)" % text)
+    fraction = int(((match.group(7) or "") + "000")[:3])
+    return _checked(int(seconds) * 1000 + fraction, text)
+
+
+def _offset(zone):
+    if zone in "Zz":
+        return 0
+    sign = -1 if zone[0] == "-" else 1
+    digits = zone[1:].replace(":", "")
+    return sign * (int(digits[:2]) * 3600 + int(digits[2:]) * 60)
+
+
+def _checked(ms, text):
+    if not 0 <= ms <= LATEST:
+        raise BadInput("not a moment: %r (out of range)" % text)
+    return int(ms)
+
+
+def parse_duration(text):
+    """Seconds in '90', '90s', '5m', '2h', '7d', '250ms'; raises BadInput."""
+    if isinstance(text, bool):
+        raise BadInput("not a duration: %r" % text)
+    if isinstance(text, (int, float)):
+        seconds = float(text)
+    else:
+        match = _DURATION.match(str(text).strip())
+        if match is None:
+            raise BadInput("not a duration: %r (want 90, 90s, 5m, 2h or 7d)" % text)
+        seconds = float(match.group(1)) * _UNITS[match.group(2)]
+    if not 0 <= seconds <= 3153600000:
+        raise BadInput("not a duration: %r (want 0 s to 100 years)" % text)
+    return int(seconds) if seconds == int(seconds) else seconds
+
+
+def show_duration(seconds):
+    """A duration as a person says it: '1.2 s', '3 min 20 s', '2 h 5 min', '3 d 4 h'."""
+    if seconds < 0:
+        return "-" + show_duration(-seconds)
+    if seconds < 0.0995:
+        return "%d ms" % round(seconds * 1000)
+    if seconds < 9.95:
+        return ("%.1f s" % seconds).replace(".0 s", " s")
+    whole = int(round(seconds))
+    for size, name, smaller, smaller_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller
+            tail = " %d %s" % (rest, smaller_name) if rest else ""
+            return "%d %s%s" % (whole // size, name, tail)
+    return "%d s" % whole

@@ -1,0 +1,43 @@
+"""Text that is safe to show: nothing a job contains can move a terminal's cursor."""
+
+import re
+
+# Control characters, C1, direction marks and overrides, line separators, surrogates.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def safe(text):
+    """The text with every character that could act on a terminal written out."""
+    return _UNSAFE.sub(_visible, text)
+
+
+def _visible(match):
+    code = ord(match.group())
+    if 0xDC80 <= code <= 0xDCFF:
+        # surrogateescape: the odd byte itself
+        return "\\x%02x" % (code - 0xDC00)
+    return {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"}.get(
+        code, "\\x%02x" % code if code < 0x100 else "\\u%04x" % code)
+
+
+def clip(text, width, ellipsis="\u2026"):
+    """The text, cut to so many characters, with an ellipsis where it was cut."""
+    if len(text) <= width:
+        return text
+    if width <= len(ellipsis):
+        return text[:width]
+    return text[:width - len(ellipsis)] + ellipsis
+
+
+def nearest(word, words):
+    """The known word most like this one, or None."""
+    import difflib
+    found = difflib.get_close_matches(word, list(words), 1, 0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(word, words):
+    """' (did you mean X?)', or nothing."""
+    found = nearest(word, words)
+    return " (did you mean %s?)" % found if found else ""

@@ -1,0 +1,1 @@
+"""Running jobs: slots, processes, workers, supervisor."""
