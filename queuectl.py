@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""Starts queuectl, from the source tree and as `__main__.py` of the one-file version."""
+
+import os
+import sys
+
+# Only words that Python 2.7 can read may stand in this file: it has to tell an
+# old interpreter in one line that it is too old.
+if sys.version_info < (3, 8):
+    sys.stderr.write("queuectl: Python 3.8 or newer is needed and this is %d.%d: try python3 %s\n"
+                     % (sys.version_info[0], sys.version_info[1], sys.argv[0]))
+    sys.exit(2)
+
+# Of a link the target counts; in the one-file version `home` is the archive.
+# Python 3.8 puts a relative path first, which is lost with the first chdir,
+# and `-I` puts none.
+home = os.path.dirname(os.path.realpath(__file__))
+sys.path[:] = [home] + [place for place in sys.path if os.path.realpath(place) != home]
+
+
+def start():
+    try:
+        from queuectl_lib.faces.cli.main import main
+    except ImportError as error:
+        if getattr(error, "name", None) != "queuectl_lib":
+            raise
+        sys.stderr.write("queuectl: the folder queuectl_lib is missing beside %s: copy it too, or copy the"
+                         " one-file version that `make dist` writes to dist/queuectl.py\n"
+                         % os.path.join(home, "queuectl.py"))
+        return 2
+    return main()
+
+
+# Spawned workers run this file again under another name.
+if __name__ == "__main__":
+    sys.exit(start())

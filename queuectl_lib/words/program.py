@@ -1,0 +1,39 @@
+"""How to run this very program again: from the source tree or as one file."""
+
+import os
+import sys
+
+LAUNCHER = "queuectl.py"
+
+
+def home():
+    """The folder that holds queuectl_lib, or the one-file archive itself."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return os.path.dirname(package)
+
+
+def is_one_file():
+    return not os.path.isdir(home())
+
+
+def path():
+    """The file to hand to a Python."""
+    if is_one_file():
+        return home()
+    return os.path.join(home(), LAUNCHER)
+
+
+def command():
+    """The words that start this program with the same Python, run in the same way."""
+    return [sys.executable or "python3"] + _flags() + [path()]
+
+
+def _flags():
+    if sys.flags.isolated:
+        return ["-I"]
+    flags = []
+    if sys.flags.ignore_environment:
+        flags.append("-E")
+    if sys.flags.no_site:
+        flags.append("-S")
+    return flags
