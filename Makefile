@@ -1,0 +1,45 @@
+# Every target says what it does; a bare `make` prints them.
+
+PYTHON ?= python3
+PREFIX ?= $(HOME)/.local
+ARGS   ?=
+OWN    := .test-python
+# Not every shell expands the ~ of `make install PREFIX=~/.local`.
+BIN     = $(patsubst ~%,$(HOME)%,$(PREFIX))/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test dist install bench clean
+
+help: ## print this list
+	@echo "usage: make TARGET"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
+
+demo: ## run sample jobs before your eyes: success, retry, timeout, dead letter queue
+	@$(PYTHON) queuectl.py demo
+
+test: ## run the whole test suite (ARGS="-k name" for a part of it)
+	@if $(PYTHON) -c 'import pytest' 2>/dev/null; then tester=$(PYTHON); \
+	else $(MAKE) -s $(OWN)/ready && tester=$(OWN)/bin/python; fi && \
+	"$$tester" -m pytest -q $(ARGS)
+
+# Made only where $(PYTHON) has no pytest; nothing outside this folder is touched.
+$(OWN)/ready:
+	@echo "no pytest in $(PYTHON): making a private environment for it in $(OWN)/"
+	@$(PYTHON) -m venv --clear $(OWN)
+	@$(OWN)/bin/python -m pip install -q --disable-pip-version-check pytest
+	@touch $@
+
+dist: ## write dist/queuectl.py, the one file to copy to a server
+	@mkdir -p dist
+	@$(PYTHON) queuectl.py bundle dist/queuectl.py
+
+install: ## install the one file as PREFIX/bin/queuectl (PREFIX=~/.local)
+	@mkdir -p "$(BIN)"
+	@$(PYTHON) queuectl.py bundle "$(BIN)/queuectl"
+
+bench: ## measure speed, memory and latency against yardsticks (FULL=1: a million jobs too, ARGS=--json)
+	@$(PYTHON) tests/bench $(if $(FULL),--full) $(ARGS)
+
+clean: ## remove what the other targets made here
+	rm -rf dist $(OWN) .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

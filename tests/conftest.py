@@ -1,0 +1,54 @@
+"""Makes the library and the test vocabulary importable, and gives every test its queue."""
+
+import os
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+for place in (HERE, os.path.dirname(HERE)):
+    if place not in sys.path:
+        sys.path.insert(0, place)
+
+import support  # noqa: E402
+
+
+def pytest_generate_tests(metafunc):
+    """The short tests run on both forms of the program, the others on the source tree."""
+    if "form" in metafunc.fixturenames:
+        short = metafunc.definition.get_closest_marker("short")
+        metafunc.parametrize("form", support.FORMS if short else support.FORMS[:1])
+
+
+@pytest.fixture
+def form():
+    """Which form of the program a test drives; set by pytest_generate_tests."""
+    return support.FORMS[0]
+
+
+@pytest.fixture(scope="session")
+def one_file(tmp_path_factory):
+    """The one-file version, built once."""
+    path = str(tmp_path_factory.mktemp("one-file") / "queuectl.py")
+    support.build_one_file(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory):
+    """Where the source tree's bytecode is kept, so that not every start compiles it again."""
+    return str(tmp_path_factory.mktemp("bytecode"))
+
+
+@pytest.fixture
+def program(form, bytecode, request):
+    path = request.getfixturevalue("one_file") if form == "one file" else support.LAUNCHER
+    return support.Program(support.PYTHON, path, bytecode)
+
+
+@pytest.fixture
+def queue(program, tmp_path):
+    """An empty directory to work in, and the program; nothing may still run when the test is over."""
+    here = support.Queue(program, str(tmp_path))
+    yield here
+    here.close()
