@@ -1,0 +1,73 @@
+"""What the system tells about a process: start moment, parents, session, environment.
+
+/proc where there is one (Linux), `ps` elsewhere. The start moment is kept as
+the system writes it and only ever compared: turned into a time of day it
+would change whenever the clock is set.
+"""
+
+import os
+from collections import namedtuple
+
+# gone: dead but not yet reaped by its parent.
+Process = namedtuple("Process", ("pid", "parent", "group", "session", "start", "gone"))
+
+AVAILABLE = os.path.exists("/proc/self/stat")
+
+
+def process(pid):
+    """The Process of a pid, from /proc; None when there is none."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb", 0) as file:
+            text = file.read().decode("ascii", "replace")
+    except OSError:
+        return None
+    # The command's name comes before, in brackets, and may hold any character.
+    fields = text[text.rfind(")") + 2:].split()
+    if len(fields) < 20:
+        return None
+    # The first thread may be dead while others run: the process is not, then.
+    gone = fields[0] in "ZX" and int(fields[17]) <= 1
+    return Process(pid, int(fields[1]), int(fields[2]), int(fields[3]), fields[19], gone)
+
+
+def living():
+    """Every process that runs now, as {pid: Process}; empty without /proc."""
+    found = {}
+    for name in _numbers():
+        one = process(int(name))
+        if one is not None and not one.gone:
+            found[one.pid] = one
+    return found
+
+
+def environment(pid):
+    """The environment a process was started with, as it stands in memory: NUL-ended bytes.
+
+    Empty where it may not be read, and for a process that has just ended.
+    """
+    try:
+        with open("/proc/%d/environ" % pid, "rb", 0) as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _numbers():
+    try:
+        return [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+
+
+def listed(pid):
+    """(start, gone) of a process by `ps`, for systems without /proc; None when there is none."""
+    import subprocess
+    try:
+        text = subprocess.run(["ps", "-o", "state=,lstart=", "-p", str(pid)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode("ascii", "replace")
+    except OSError:
+        return None
+    state, _, start = text.strip().partition(" ")
+    if not start:
+        return None
+    return start.strip(), state[0] == "Z"

@@ -1,0 +1,179 @@
+"""Running one command to its end: from a job's fields to an Outcome. Knows no queue.
+
+    Runner(waiter, spools, store_root, worker)
+      .run(job, grace, limit, duties) -> Ended(outcome, order)
+
+job: anything with id, attempts, command, cwd, env, timeout (a job.record.Job).
+grace: seconds from TERM to KILL; limit: bytes of output kept a stream.
+duties: what the worker has to do while it waits here:
+    due()          seconds until attend() must be called though nothing woke, or None;
+                   0 or less: now (so results are synced while the next command runs)
+    attend(woken)  called with a waiting.Woken; returns None, or the order to end the
+                   command, one word or sentence ('cancelled', 'stopped'). It must read
+                   what woke it and remember orders: it is also called while a command is
+                   being ended, and once more after its end, when its answer is not used.
+
+Ended.order is that order, with outcome.error the same text; None when the
+command ended by itself, ran out of time, or could not be started. An Outcome
+always comes back: nothing that a command can do is an exception here.
+"""
+
+import os
+import time
+from collections import namedtuple
+
+from queuectl_lib.job.lifecycle import Outcome
+from queuectl_lib.work import tree
+from queuectl_lib.work.spawn import SHELL, Spawner
+from queuectl_lib.work.waiting import NOTHING
+from queuectl_lib.words import clock
+
+Ended = namedtuple("Ended", ("outcome", "order"))
+
+# The first look at a running command: its leader is noted, its output measured.
+_FIRST_LOOK = 0.05
+_LONGEST_LOOK = 1.0
+_SHORTEST_PAUSE = 0.02
+_FOREVER = float("inf")
+
+
+class NoDuties:
+    """Nothing to do while waiting."""
+
+    def due(self):
+        return None
+
+    def attend(self, woken):
+        return None
+
+
+class Runner:
+    """Runs commands, one after the other, for one worker."""
+
+    def __init__(self, waiter, spools, store_root, worker):
+        self._waiter = waiter
+        self._spools = spools
+        self._worker = worker
+        self._spawner = Spawner({"QUEUECTL_STORE": store_root})
+        self._unreaped = []
+
+    def run(self, job, grace, limit, duties):
+        """Start the job's command, wait for its end, collect what it wrote."""
+        begin = time.monotonic()
+        claim = tree.claim_marker(self._worker, job.id, job.attempts)
+        self._unreaped = [pid for pid in self._unreaped if _reaped(pid) is None]
+        try:
+            pid = self._start(job, claim)
+        except (OSError, ValueError) as error:
+            return Ended(Outcome(None, None, _not_started(job, error), 0.0, None, None), None)
+        attempt = _Attempt(pid, claim, begin, job.timeout, grace, limit)
+        status, order, error = self._wait(attempt, duties)
+        duration = round(time.monotonic() - begin, 3)
+        stdout, stderr = self._spools.collect(job.id, job.attempts, limit)
+        if error is not None:
+            return Ended(Outcome(None, None, error, duration, stdout, stderr), order)
+        if os.WIFSIGNALED(status):
+            return Ended(Outcome(None, os.WTERMSIG(status), None, duration, stdout, stderr), None)
+        return Ended(Outcome(os.WEXITSTATUS(status), None, None, duration, stdout, stderr), None)
+
+    def _start(self, job, claim):
+        environment = dict(job.env) if job.env else {}
+        environment["QUEUECTL_JOB_ID"] = job.id
+        environment["QUEUECTL_ATTEMPT"] = str(job.attempts)
+        environment[tree.VARIABLE] = claim
+        return self._spawner.start(job.command, job.cwd, environment, self._spools.fds)
+
+    def _wait(self, attempt, duties):
+        """(wait status, order, error) once the command has ended or was ended."""
+        woken = NOTHING
+        while True:
+            order, pause = _attended(duties, woken)
+            if order is not None:
+                return self._end(attempt, duties, order, order)
+            now = time.monotonic()
+            if now >= attempt.deadline:
+                late = "timed out after " + clock.show_duration(attempt.timeout)
+                return self._end(attempt, duties, None, late)
+            rest = attempt.look(self._spools, now)
+            woken = self._waiter.wait(rest if pause is None or rest < pause else pause)
+            status = _reaped(attempt.pid)
+            if status is not None:
+                # A signal is handed over once; the duties must not miss it.
+                _attended(duties, woken)
+                return status, None, None
+
+    def _end(self, attempt, duties, order, error):
+        """The same for a command that has to be ended, with all it started."""
+        status = _reaped(attempt.pid)
+        if status is not None:
+            return status, None, None
+
+        def pause(seconds):
+            wanted = duties.due()
+            attempt.look(self._spools, time.monotonic())
+            _attended(duties, self._waiter.wait(seconds if wanted is None else min(seconds, wanted)))
+
+        # Its leader stays a zombie until all is over: its number is the group's.
+        left = tree.end(attempt.pid, attempt.claim, attempt.grace, pause)
+        if _reaped(attempt.pid) is None:
+            self._unreaped.append(attempt.pid)
+        if left:
+            error += " (could not be ended: process %s)" % ", ".join(map(str, left))
+        return None, order, error
+
+
+class _Attempt:
+    """A running command, and when to look at it next."""
+
+    def __init__(self, pid, claim, begin, timeout, grace, limit):
+        self.pid = pid
+        self.claim = claim
+        self.timeout = timeout
+        self.grace = grace
+        self.deadline = _FOREVER if timeout is None else begin + timeout
+        self._limit = limit
+        self._noted = False
+        self._between = _FIRST_LOOK
+        self._next = begin + _FIRST_LOOK
+
+    def look(self, spools, now):
+        """Note the leader and bound the output, when it is time; the seconds until the next look."""
+        if now >= self._next:
+            if not self._noted:
+                spools.note_leader(self.pid, self.claim)
+                self._noted = True
+            if spools.trim(self._limit):
+                self._between = max(_FIRST_LOOK, self._between / 2)
+            else:
+                self._between = min(_LONGEST_LOOK, self._between * 2)
+            self._next = now + self._between
+        return min(self._next, self.deadline) - now
+
+
+def _attended(duties, woken):
+    """(order or None, seconds until the next duty or None)."""
+    pause = duties.due()
+    if not woken.signals and not woken.fds and (pause is None or pause > 0):
+        return None, pause
+    order = duties.attend(woken)
+    pause = duties.due()
+    # A duty that cannot be done now must not make the worker spin.
+    return order, None if pause is None else max(pause, _SHORTEST_PAUSE)
+
+
+def _reaped(pid):
+    """The wait status of a child that has ended, else None."""
+    found, status = os.waitpid(pid, os.WNOHANG)
+    return status if found else None
+
+
+def _not_started(job, error):
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        if error.filename is not None and error.filename != SHELL:
+            reason = "directory %s: %s" % (job.cwd, reason)
+            if isinstance(error, FileNotFoundError):
+                reason = "directory %s does not exist" % job.cwd
+    else:
+        reason = str(error)
+    return "cannot be started: " + reason

@@ -1,0 +1,175 @@
+"""One output stream of the running job: a file that the job writes itself, kept within bounds.
+
+No pipes and no threads: nothing can block, and a killed worker loses nothing.
+The file is locked on a description that the job inherits, so the lock tells
+whether anybody can still write there.
+
+Reading along (`logs -f`): read from offset 0 on. Of output without end the
+middle is cut out during the run; what lay there is a hole then, so ask
+lseek(fd, offset, SEEK_DATA) before each read: the bytes up to the offset it
+answers were left out (ENXIO: nothing new yet). A file that is shorter than
+your offset was emptied, or, where the file system knows no holes, cut: go on
+from 0. After each chunk look at the job; if it no longer runs as that attempt,
+drop the chunk and take the rest from its line or its output file.
+"""
+
+import mmap
+import os
+
+from queuectl_lib.job.lifecycle import Output
+from queuectl_lib.store import disk, locking
+from queuectl_lib.words.errors import StoreError
+
+# Output up to this size sits in the job's line, whole; of more, this much of its end.
+INLINE = 4096
+
+# The middle is cut out when it is this many times the limit.
+_CUT_AT = 4
+
+# O_APPEND: whatever others do to the file, a job writes at its end.
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND
+_CHUNK = 1 << 16
+_PAGE = mmap.ALLOCATIONGRANULARITY
+_LONGEST_HEAD_IN_MEMORY = 1 << 20
+
+
+class Spool:
+    """An output stream of one slot, used by one job after the other."""
+
+    def __init__(self, path):
+        self.path = path
+        self.fd = -1
+        self._begin()
+
+    def open(self):
+        """Open it empty and locked; one that somebody still holds is replaced."""
+        self.fd, alone = open_locked(self.path, _FLAGS)
+        if not alone:
+            self.fd = replaced(self.fd, self.path, _FLAGS)
+        os.ftruncate(self.fd, 0)
+        self._begin()
+
+    def close(self):
+        """Let go of it."""
+        os.close(self.fd)
+        self.fd = -1
+
+    def collect(self, target, name, limit):
+        """The Output of the job that has ended; the spool is empty for the next one then.
+
+        Big output goes into the file `target`, which a job's line calls `name`.
+        """
+        # Opened again, because the lock of this description is the job's too.
+        os.close(self.fd)
+        self.fd, alone = open_locked(self.path, _FLAGS)
+        data = os.pread(self.fd, min(INLINE, limit) + 1, 0)
+        moved = False
+        if len(data) <= min(INLINE, limit) and not self._lost:
+            output = Output(data.decode("utf-8", "surrogateescape"), len(data), None)
+        else:
+            output, moved = self._keep(target, name, limit, alone)
+        if moved or not alone:
+            # A left-over child writes on into the old file, which is gone when it ends.
+            self.fd = replaced(self.fd, self.path, _FLAGS)
+        elif data or self._lost:
+            os.ftruncate(self.fd, 0)
+        self._begin()
+        return output
+
+    def trim(self, limit):
+        """Give back the disk space of the middle of output without end.
+
+        Returns whether the output grew by more than the limit since the last call.
+        """
+        size = os.fstat(self.fd).st_size
+        grown = size - self._seen > limit
+        self._seen = size
+        start = max(self._cut, -(-(limit // 2) // _PAGE) * _PAGE)
+        end = (size - limit) // _PAGE * _PAGE
+        if end - start > _CUT_AT * limit:
+            self._cut_out(start, end, size, limit)
+        return grown
+
+    def _cut_out(self, start, end, size, limit):
+        try:
+            make_hole(self.fd, start, end)
+            self._cut = end
+        except (OSError, ValueError, OverflowError, AttributeError):
+            # No holes here. The file can be emptied under its writer, but bytes
+            # that come in this moment are lost uncounted, and the tail begins anew.
+            if not self._lost:
+                self._head = os.pread(self.fd, min(limit // 2, _LONGEST_HEAD_IN_MEMORY), 0)
+            os.ftruncate(self.fd, 0)
+            self._lost += size
+            self._seen = 0
+
+    def _keep(self, target, name, limit, alone):
+        """(Output, whether the spool's file itself was moved away) of big output."""
+        size = os.fstat(self.fd).st_size
+        total = self._lost + size
+        begin = max(0, size - min(INLINE, limit))
+        text = os.pread(self.fd, size - begin, begin).decode("utf-8", "surrogateescape")
+        try:
+            if total <= limit and alone:
+                os.rename(self.path, target)
+                return Output(text, total, name), True
+            self._copy(target, size, total, limit)
+        except (OSError, StoreError) as error:
+            disk.remove(target)
+            note = "[queuectl: the end of %d bytes, the rest could not be kept: %s]\n" % (total, error)
+            return Output(note + text, total, None), False
+        return Output(text, total, name), False
+
+    def _copy(self, target, size, total, limit):
+        """Write the first and last half of the limit, and between them how much is missing."""
+        fd = disk.open_private(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        try:
+            if total <= limit:
+                _copy_range(self.fd, fd, 0, size)
+                return
+            head = len(self._head) if self._lost else limit // 2
+            tail = min(limit - limit // 2, size)
+            if self._lost:
+                disk.write_all(fd, self._head)
+            else:
+                _copy_range(self.fd, fd, 0, head)
+            disk.write_all(fd, b"\n[queuectl: %d bytes left out]\n" % (total - head - tail))
+            _copy_range(self.fd, fd, size - tail, size)
+        finally:
+            os.close(fd)
+
+    def _begin(self):
+        # Offsets of this attempt: seen by trim(), cut out up to, bytes lost to a cut without holes.
+        self._seen = 0
+        self._cut = 0
+        self._lost = 0
+        self._head = b""
+
+
+def open_locked(path, flags):
+    """(descriptor, whether it could be locked): refused, somebody else still has the file."""
+    fd = disk.open_private(path, flags)
+    return fd, locking.try_lock(fd)
+
+
+def replaced(fd, path, flags):
+    """A new locked file in the place of one that somebody else still has."""
+    os.close(fd)
+    disk.remove(path)
+    return open_locked(path, flags)[0]
+
+
+def make_hole(fd, start, end):
+    """Free the disk space of a range of pages; size and offsets stay as they are."""
+    # fallocate() is not in the os module; this does the same to the same file systems.
+    with mmap.mmap(fd, end - start, offset=start) as pages:
+        pages.madvise(mmap.MADV_REMOVE)
+
+
+def _copy_range(source, target, start, end):
+    while start < end:
+        data = os.pread(source, min(_CHUNK, end - start), start)
+        if not data:
+            return
+        disk.write_all(target, data)
+        start += len(data)

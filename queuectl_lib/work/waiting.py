@@ -1,0 +1,109 @@
+"""The worker's one place to sleep: until a child ends, a signal or a byte arrives, or time is up.
+
+    Waiter()            one a process, in its main thread
+      .heed(signum, …)  these signals end a sleep from now on, instead of what they did
+      .watch(fd)        so does a byte, or the end, on this descriptor; .forget(fd)
+      .wait(seconds)    sleeps (None: without limit) and says what woke it, as a Woken
+      .close()          puts the process's signals back as they were
+
+The signal numbers come in through a pipe (signal.set_wakeup_fd), so a signal
+that arrives between a look and the sleep still ends the sleep. pidfds were
+left alone: Linux only, absent from Python 3.8, and two system calls a job more.
+
+Descriptors are level-triggered: one that is ready and not read, or at its
+end and not forgotten, makes the next sleep return at once.
+"""
+
+import os
+import select
+import signal
+from collections import namedtuple
+
+# child: some child has ended; signals: numbers of the other ones; fds: ready descriptors.
+Woken = namedtuple("Woken", ("child", "signals", "fds"))
+
+NOTHING = Woken(False, (), ())
+CHILD = Woken(True, (), ())
+
+_CHILD_BYTE = bytes((signal.SIGCHLD,))
+
+# poll() counts milliseconds in a C int; whoever sleeps longer asks again.
+_LONGEST = 86400.0
+
+
+class Waiter:
+    """What one process sleeps on."""
+
+    def __init__(self):
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+        self._poll = select.poll() if hasattr(select, "poll") else _Select()
+        self.watch(self._reader)
+        self._replaced = {}
+        # A full pipe loses numbers, but it wakes: whoever waits looks at everything then.
+        self._replaced_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self.heed(signal.SIGCHLD)
+
+    def heed(self, *signums):
+        """Let these signals end a sleep, and do nothing else."""
+        for signum in signums:
+            # A handler, not SIG_IGN: the job would inherit that. It need not do anything.
+            previous = signal.signal(signum, _nothing)
+            self._replaced.setdefault(signum, previous)
+        # Whoever started this process may have had them blocked.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signums)
+
+    def watch(self, fd):
+        """Let a readable or ended descriptor end a sleep."""
+        self._poll.register(fd, getattr(select, "POLLIN", 1))
+
+    def forget(self, fd):
+        """No longer sleep on this descriptor; to be called before it is closed."""
+        self._poll.unregister(fd)
+
+    def wait(self, seconds):
+        """Sleep until something happens or so many seconds have passed (None: no limit)."""
+        if seconds is not None:
+            seconds = max(0.0, min(seconds, _LONGEST)) * 1000
+        ready = self._poll.poll(seconds)
+        if not ready:
+            return NOTHING
+        fds = tuple(fd for fd, event in ready if fd != self._reader)
+        if len(fds) == len(ready):
+            return Woken(False, (), fds)
+        arrived = os.read(self._reader, 4096)
+        others = arrived.replace(_CHILD_BYTE, b"")
+        if not others and not fds:
+            return CHILD
+        return Woken(len(others) < len(arrived), tuple(others), fds)
+
+    def close(self):
+        """Give the signals back and close the pipe."""
+        signal.set_wakeup_fd(self._replaced_wakeup)
+        for signum, previous in self._replaced.items():
+            # None: a handler that was not set from Python and cannot be set again.
+            signal.signal(signum, signal.SIG_DFL if previous is None else previous)
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+def _nothing(signum, frame):
+    pass
+
+
+class _Select:
+    """poll() by select(), for systems without it."""
+
+    def __init__(self):
+        self._fds = set()
+
+    def register(self, fd, events):
+        self._fds.add(fd)
+
+    def unregister(self, fd):
+        self._fds.remove(fd)
+
+    def poll(self, milliseconds):
+        seconds = None if milliseconds is None else milliseconds / 1000
+        return [(fd, 1) for fd in select.select(self._fds, (), (), seconds)[0]]
