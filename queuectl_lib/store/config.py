@@ -1,0 +1,155 @@
+"""Settings of a store: their keys, defaults, meaning and checks; config.json holds those that were set."""
+
+import json
+from collections import OrderedDict, namedtuple
+
+from queuectl_lib.job.lifecycle import Policy
+from queuectl_lib.job.record import timeout as parse_timeout
+from queuectl_lib.store import disk
+from queuectl_lib.words.clock import parse_duration, show_duration
+from queuectl_lib.words.errors import BadInput, StoreDamaged
+from queuectl_lib.words.text import did_you_mean
+
+# parse: text or JSON value -> value, BadInput; show: value -> text
+Key = namedtuple("Key", ("default", "meaning", "parse", "show"))
+
+_SIZES = {"": 1, "B": 1, "K": 1024, "KB": 1024, "M": 1024 ** 2, "MB": 1024 ** 2, "G": 1024 ** 3, "GB": 1024 ** 3}
+DURABILITIES = ("normal", "full", "fast")
+
+
+def _count(value):
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise BadInput("want a whole number, not %r" % value)
+    if not 0 <= number <= 10 ** 9:
+        raise BadInput("want 0 to 1000000000, not %d" % number)
+    return number
+
+
+def _base(value):
+    try:
+        number = float(str(value))
+    except ValueError:
+        raise BadInput("want a number, not %r" % value)
+    # Below 1 a delay would shrink with every failure; nan compares false.
+    if not 1 <= number <= 1000:
+        raise BadInput("want 1 to 1000, not %s" % value)
+    return int(number) if number == int(number) else number
+
+
+def _positive(value):
+    seconds = parse_duration(value)
+    if seconds <= 0:
+        raise BadInput("want more than 0 seconds, not %s" % value)
+    return seconds
+
+
+def _size(value):
+    text = str(value).strip().upper().replace(" ", "")
+    digits = text.rstrip("BKMG")
+    if not digits.isdigit() or text[len(digits):] not in _SIZES:
+        raise BadInput("want a size such as 65536, 64KB or 1MB, not %r" % value)
+    number = int(digits) * _SIZES[text[len(digits):]]
+    if not 8192 <= number <= 1024 ** 4:
+        raise BadInput("want 8KB to 1024GB, not %s" % value)
+    return number
+
+
+def _durability(value):
+    if value not in DURABILITIES:
+        raise BadInput("want one of %s, not %r" % (", ".join(DURABILITIES), value))
+    return value
+
+
+def _show_size(number):
+    for unit in ("GB", "MB", "KB"):
+        if number % _SIZES[unit] == 0:
+            return "%d%s" % (number // _SIZES[unit], unit)
+    return str(number)
+
+
+def _show_limit(value):
+    return "none" if value is None else show_duration(value)
+
+
+KEYS = OrderedDict((
+    ("max_retries", Key(3, "how often a job is tried again after a failure", _count, str)),
+    ("backoff_base", Key(2, "a retry waits this to the power of the attempts, in seconds", _base, str)),
+    ("backoff_max", Key(3600, "a retry waits at most this long", parse_duration, show_duration)),
+    ("backoff_jitter", Key(0, "a random time up to this is added to the wait", parse_duration, show_duration)),
+    ("timeout", Key(None, "how long one attempt may take", parse_timeout, _show_limit)),
+    ("kill_grace", Key(10, "from asking a job to end (TERM) to making it (KILL)", parse_duration, show_duration)),
+    ("poll_interval", Key(1, "an idle worker looks at the store at least this often", _positive, show_duration)),
+    ("output_limit", Key(1024 ** 2, "what is kept of an attempt's output, head and tail", _size, _show_size)),
+    ("durability", Key("normal", "normal; full: every change synced at once; fast: no sync", _durability, str)),
+))
+
+_Values = namedtuple("_Values", tuple(KEYS))
+
+
+class Config(_Values):
+    """The settings in force, one attribute a key."""
+
+    __slots__ = ()
+
+    @property
+    def policy(self):
+        """What lifecycle.finish needs of them."""
+        return Policy(self.backoff_base, self.backoff_max, self.backoff_jitter)
+
+
+DEFAULTS = Config(*(key.default for key in KEYS.values()))
+
+
+def load(paths):
+    """The Config of a store; StoreDamaged when its file is not what was written."""
+    stored = stored_values(paths)
+    return DEFAULTS._replace(**stored) if stored else DEFAULTS
+
+
+def stored_values(paths):
+    """{key: value} of what was set in this store."""
+    try:
+        with open(paths.config, encoding="utf-8") as file:
+            stored = json.load(file)
+        return {name: KEYS[name].parse(value) for name, value in stored.items()}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise disk.refined(error, paths.config)
+    except (ValueError, KeyError, AttributeError, BadInput) as error:
+        raise StoreDamaged("%s: %s: mend it, or remove it to have the defaults" % (paths.config, error))
+
+
+def key_named(name):
+    """The key's own spelling of max-retries or max_retries; BadInput for an unknown one."""
+    key = name.replace("-", "_")
+    if key not in KEYS:
+        raise BadInput("unknown setting %r%s: see 'queuectl config list'" % (name, did_you_mean(key, KEYS)))
+    return key
+
+
+def set(store, name, text):
+    """Set a key from text, checked; returns the value."""
+    key = key_named(name)
+    try:
+        value = KEYS[key].parse(text)
+    except BadInput as error:
+        raise BadInput("%s: %s" % (key, error))
+    _update(store, lambda values: values.update({key: value}))
+    return value
+
+
+def unset(store, name):
+    """Give a key its default again."""
+    key = key_named(name)
+    _update(store, lambda values: values.pop(key, None))
+
+
+def _update(store, change):
+    with store.lock():
+        values = stored_values(store.paths)
+        change(values)
+        data = json.dumps(values, indent=1).encode("ascii") + b"\n"
+        disk.write_file(store.paths.config, data, store.paths.config + ".new")

@@ -1,0 +1,176 @@
+"""The few file operations everything in the store goes through, with their failures named.
+
+A full disk is a short write, not an error; a failed sync is never retried
+(the kernel reports it once, then calls the lost pages clean); a rename is
+only durable when its directory is synced. Each is handled here once.
+"""
+
+import errno
+import os
+import stat
+
+from queuectl_lib.words.errors import DiskFull, StoreError, StoreUnwritable
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_LARGE = 256 * 1024
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+# macOS: fsync reaches the drive, not the medium. Windows and macOS have no fdatasync.
+_data_sync = getattr(os, "fdatasync", os.fsync)
+try:
+    from fcntl import F_FULLFSYNC, fcntl as _fcntl
+except ImportError:
+    F_FULLFSYNC = None
+
+
+def open_private(path, flags):
+    """os.open with mode 0600, links refused, not inherited; expected errors as StoreError."""
+    try:
+        return os.open(path, flags | _FLAGS, 0o600)
+    except OSError as error:
+        raise refined(error, path)
+
+
+def refined(error, path):
+    """The QueuectlError for an OSError; ENOENT stays what it is: callers ask for it."""
+    if error.errno in _FULL:
+        return DiskFull("%s: no room on the disk: free some and try again" % path)
+    if error.errno in _FORBIDDEN:
+        return StoreUnwritable("%s: %s: the store belongs to another user or is read-only"
+                               % (path, os.strerror(error.errno)))
+    if error.errno == errno.ENOENT:
+        return error
+    if error.errno == errno.ELOOP:
+        return StoreError("%s is a link: remove it, the store follows none" % path)
+    return StoreError("%s: %s" % (path, os.strerror(error.errno or errno.EIO)))
+
+
+def append(fd, data, path):
+    """Write all of data at the file's end, or nothing: a short write is taken back.
+
+    The caller holds the store lock. Returns the offset where it begins.
+    """
+    start = os.fstat(fd).st_size
+    try:
+        write_all(fd, data)
+    except OSError as error:
+        try:
+            os.ftruncate(fd, start)
+        except OSError:
+            # The next writer cuts the torn line.
+            pass
+        raise refined(error, path)
+    return start
+
+
+def write_all(fd, data):
+    """os.write until everything is written; raises OSError."""
+    written = os.write(fd, data) if data else 0
+    while written < len(data):
+        written += os.write(fd, memoryview(data)[written:])
+
+
+def write_pieces(fd, pieces, path):
+    """Write an iterable of bytes in large writes; expected errors as StoreError."""
+    buffer = bytearray()
+    try:
+        for piece in pieces:
+            buffer += piece
+            if len(buffer) >= _LARGE:
+                write_all(fd, buffer)
+                buffer = bytearray()
+        write_all(fd, buffer)
+    except OSError as error:
+        raise refined(error, path)
+
+
+def sync(fd, path):
+    """Bring a file's bytes to the medium; StoreError when that failed."""
+    try:
+        if F_FULLFSYNC is not None:
+            try:
+                _fcntl(fd, F_FULLFSYNC)
+                return
+            except OSError:
+                # Not every file system of macOS knows it.
+                pass
+        _data_sync(fd)
+    except OSError as error:
+        raise StoreError("%s: could not be synced (%s): what was just written may have been stored or not"
+                         % (path, os.strerror(error.errno or errno.EIO)))
+
+
+def sync_directory(path):
+    """Make renames and new files in a directory durable."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except (PermissionError, IsADirectoryError):
+        # Windows opens no directories, and needs no such sync.
+        return
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise StoreError("%s: could not be synced (%s)" % (path, os.strerror(error.errno)))
+    finally:
+        os.close(fd)
+
+
+def replace(source, target):
+    """Atomic rename; expected errors as StoreError."""
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        raise refined(error, target)
+
+
+def write_file(path, data, temporary):
+    """Put a whole small file in place by write, sync, rename, directory sync."""
+    fd = open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        try:
+            write_all(fd, data)
+        except OSError as error:
+            raise refined(error, temporary)
+        sync(fd, temporary)
+    finally:
+        os.close(fd)
+    replace(temporary, path)
+    sync_directory(os.path.dirname(path))
+
+
+def make_private_directory(path):
+    """A directory of mode 0700; one that is there already is fine."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise StoreError("%s is there and is not a directory" % path)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            raise StoreError("%s cannot be made: its parent directory does not exist" % path)
+        raise refined(error, path)
+
+
+def check_private(path):
+    """Refuse a store whose commands somebody else could have written; StoreUnwritable."""
+    if not hasattr(os, "geteuid"):
+        return
+    status = os.stat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        raise StoreError("%s is not a directory: name the store with --store DIR" % path)
+    if status.st_uid != os.geteuid():
+        raise StoreUnwritable("%s belongs to user %d, not to you: its commands are theirs; "
+                              "use your own with --store DIR" % (path, status.st_uid))
+    if status.st_mode & 0o022:
+        raise StoreUnwritable("%s may be written by others, who could have commands run as you: "
+                              "chmod go-w %s" % (path, path))
+
+
+def remove(path):
+    """Remove a file; one that is gone is fine, one that cannot be removed is left for later."""
+    try:
+        os.unlink(path)
+    except OSError:
+        pass

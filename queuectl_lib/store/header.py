@@ -1,0 +1,104 @@
+"""The first line of jobs.jsonl: what the store was when its journal began.
+
+    {"queuectl":1,"generation":7,"origin":81920,"carried":512,"counts":{"default":{"pending":3}},
+     "segments":[{"name":"00000007","kind":"base","jobs":2,"size":800,
+                  "sections":[["ready","default",0,800]]}],"crc":"…"}
+
+padded with blanks to a multiple of 4 KB, so that it can be written last, in
+front of a journal that is copied already.
+
+    generation  grows by one with every roll
+    origin      origin + offset of a new job's line is its place of arrival
+    carried     how many bytes of journal the roll wrote: not yet news
+    counts      jobs by queue and state before the journal's first line
+    segments    oldest first. A section is a range of a segment's bytes that is
+                still alive, of one kind and queue
+"""
+
+import json
+import zlib
+from collections import namedtuple
+
+from queuectl_lib.store import line
+from queuectl_lib.words.errors import StoreDamaged, StoreError
+
+FORMAT = 1
+PAGE = 4096
+
+# base sections: what each is sorted by
+READY = "ready"      # (priority, order)
+DUE = "due"          # (due, order)
+BLOCKED = "blocked"  # as written
+DEAD = "dead"        # order of dying
+# Archives have a section for each state of finished jobs, in order of finishing, queues mixed.
+
+Header = namedtuple("Header", ("generation", "origin", "carried", "counts", "segments"))
+Segment = namedtuple("Segment", ("name", "kind", "jobs", "size", "sections", "counts"))
+Section = namedtuple("Section", ("kind", "queue", "start", "end"))
+
+EMPTY = Header(1, 0, 0, {}, ())
+
+
+def as_dict(segment):
+    """A segment as it stands in a header or in a journal line."""
+    fields = {"name": segment.name, "kind": segment.kind, "jobs": segment.jobs, "size": segment.size,
+              "sections": [list(section) for section in segment.sections]}
+    if segment.counts:
+        fields["counts"] = segment.counts
+    return fields
+
+
+def segment_of(fields):
+    """The Segment of such a dict."""
+    return Segment(fields["name"], fields["kind"], fields["jobs"], fields["size"],
+                   tuple(Section(*section) for section in fields["sections"]), fields.get("counts"))
+
+
+def encode(header, room=PAGE):
+    """The header's bytes, at least `room` long; a multiple of a page, newline last."""
+    fields = {"queuectl": FORMAT, "generation": header.generation, "origin": header.origin,
+              "carried": header.carried, "counts": header.counts,
+              "segments": [as_dict(segment._replace(counts=None)) for segment in header.segments]}
+    text = json.dumps(fields, separators=(",", ":"))
+    data = text[:-1].encode("ascii")
+    data += b',"crc":"%08x"}' % zlib.crc32(data)
+    size = max(room, -(-(len(data) + 1) // PAGE) * PAGE)
+    return data + b" " * (size - len(data) - 1) + b"\n"
+
+
+def decode(data, path):
+    """The Header in a first line; StoreDamaged, or StoreError for a newer format."""
+    data = data.rstrip(b" \n")
+    if not line.is_whole(data):
+        raise StoreDamaged("%s: its first line is damaged: keep a copy of the file and run "
+                           "'queuectl doctor --repair'" % path)
+    fields = json.loads(data.decode("ascii"))
+    if fields["queuectl"] > FORMAT:
+        raise StoreError("%s is of format %s, this queuectl knows %d: use the newer queuectl"
+                         % (path, fields["queuectl"], FORMAT))
+    return Header(fields["generation"], fields["origin"], fields["carried"], fields["counts"],
+                  tuple(segment_of(each) for each in fields["segments"]))
+
+
+def count(counts, head, sign=1):
+    """Add what one journal entry (line.scan) does to counts {queue: {state: n}}."""
+    if type(head) is dict:
+        for queue, states in head.get("segment", {}).get("counts", {}).items():
+            for state, number in states.items():
+                _add(counts, queue, state, sign * number)
+        return
+    if head[2] is not None:
+        _add(counts, head[3].decode(), head[2].decode(), -sign)
+    if head[1] != line.REMOVED:
+        _add(counts, head[4].decode(), head[1].decode(), sign)
+
+
+def _add(counts, queue, state, number):
+    states = counts.setdefault(queue, {})
+    states[state] = states.get(state, 0) + number
+
+
+def tidied(counts):
+    """The same counts without zeros and empty queues."""
+    kept = {queue: {state: number for state, number in states.items() if number} for queue, states in counts.items()}
+    return {queue: states for queue, states in kept.items() if states}

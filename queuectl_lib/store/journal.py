@@ -1,0 +1,143 @@
+"""The live file, jobs.jsonl: open it, read what is new, repair its end, append.
+
+It is only ever appended to, and replaced as a whole by rename (roll.py). A
+process keeps it open and sees by stat, one call a transaction, whether it has
+grown or was replaced.
+
+Repair happens under the lock before an append. kill -9 tears a single write
+at a page border, so it happens:
+ - a last line without newline is cut (one whose crc is good gets its newline)
+ - a batch whose last line is missing is cut as a whole
+ - a line that ends in a newline but has a bad crc is damage, not a crash:
+   StoreDamaged, nothing is touched.
+Readers without the lock leave an unfinished end alone.
+"""
+
+import os
+
+from queuectl_lib.store import disk, header, line
+
+# When this many bytes of news stand in it, it wants to be rolled (some 4,000 lines).
+BOUND = 2 * 1024 * 1024
+_GLANCE = 65536
+
+
+class Journal:
+    """jobs.jsonl as one process has it open.
+
+    body: offset of the first line behind the header; size: the file's length
+    at the last refresh.
+    """
+
+    def __init__(self, path, writable):
+        self.path = path
+        self.header = None
+        self.body = 0
+        self.size = 0
+        self.fd = None
+        self._inode = None
+        self._flags = os.O_RDWR | os.O_APPEND if writable else os.O_RDONLY
+
+    def refresh(self):
+        """See how the file stands now; True when it is another file than before.
+
+        Raises FileNotFoundError when there is none.
+        """
+        status = os.stat(self.path)
+        if status.st_ino == self._inode:
+            self.size = status.st_size
+            return False
+        self._open()
+        return True
+
+    def _open(self):
+        self.close()
+        self.fd = disk.open_private(self.path, self._flags)
+        status = os.fstat(self.fd)
+        self._inode = status.st_ino
+        self.size = status.st_size
+        first = os.pread(self.fd, header.PAGE, 0)
+        while b"\n" not in first and len(first) < self.size:
+            first += os.pread(self.fd, len(first), len(first))
+        self.body = first.find(b"\n") + 1
+        self.header = header.decode(first[:self.body], self.path)
+
+    def close(self):
+        if self.fd is not None:
+            os.close(self.fd)
+        self.fd = None
+        self._inode = None
+
+    def read(self, start, end=None):
+        """The bytes from start to end (the size at the last refresh)."""
+        end = self.size if end is None else end
+        data = os.pread(self.fd, end - start, start)
+        while len(data) < end - start:
+            piece = os.pread(self.fd, end - start - len(data), start + len(data))
+            if not piece:
+                break
+            data += piece
+        return data
+
+    def news(self, start, locked):
+        """(entries, end) of line.scan from an offset on; with the lock held the end is repaired."""
+        data = self.read(start)
+        entries, end = line.scan(data, start, self.path)
+        if locked and end < start + len(data):
+            return self._repaired(data, start, end)
+        return entries, end
+
+    def _repaired(self, data, start, end):
+        tail = data[end - start:]
+        last = tail[tail.rfind(b"\n") + 1:]
+        if last and line.is_whole(last):
+            disk.append(self.fd, b"\n", self.path)
+            data += b"\n"
+        entries, end = line.scan(data, start, self.path)
+        if end < start + len(data):
+            os.ftruncate(self.fd, end)
+        self.size = end
+        return entries, end
+
+    def check_end(self):
+        """Make the end fit for an append by looking at the last line alone; the lock is held."""
+        start = max(self.body, self.size - _GLANCE)
+        tail = self.read(start)
+        if not tail:
+            return
+        cut = tail.rfind(b"\n", 0, len(tail) - 1) + 1
+        last = tail[cut:-1]
+        if tail[-1:] == b"\n" and (cut or start == self.body):
+            line.check(last, self.path, start + cut)
+            head = line.HEAD.match(last)
+            if head is None or head.group(12) is None:
+                return
+        self.news(self.body, locked=True)
+
+    def append(self, data):
+        """Add whole lines at the end; returns the offset of the first. The lock is held."""
+        start = disk.append(self.fd, data, self.path)
+        self.size = start + len(data)
+        return start
+
+    def origin(self):
+        """What to add to a line's offset for its place of arrival."""
+        data = self.read(self.body)
+        at = data.rfind(b'\n{"segment":')
+        if at < 0 and not data.startswith(b'{"segment":'):
+            return self.header.origin
+        found = data[at + 1:data.index(b"\n", at + 1)]
+        line.check(found, self.path, self.body + at + 1)
+        return line.scan(found + b"\n", 0, self.path)[0][0][0]["origin"]
+
+    def wants_roll(self):
+        """Does it hold so much news that somebody should roll it?"""
+        return self.size - self.body - self.header.carried > BOUND
+
+    def sync(self):
+        disk.sync(self.fd, self.path)
+
+
+def write_new(path, temporary, first):
+    """Make the journal of a new store: only a header."""
+    disk.write_file(path, header.encode(first), temporary)

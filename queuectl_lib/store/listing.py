@@ -1,0 +1,169 @@
+"""Jobs in the order a person asks about them, read lazily: a list of ten costs ten.
+
+running, then ready in the order they will run, then waiting by due moment,
+then dead and finished, newest first.
+"""
+
+from heapq import merge
+
+from queuectl_lib.store import header, line, segment
+from queuectl_lib.store.view import OVERDUE_WINDOW
+
+_WAITING_STATES = (b"pending", b"failed")
+
+
+class Listing:
+    """The jobs of a snapshot; states and queues: sets of names, or None for all."""
+
+    def __init__(self, snapshot, now, states=None, queues=None, search=None):
+        self._snapshot = snapshot
+        self._now = now
+        self._states = states and {state.encode() for state in states}
+        self._queues = queues and {queue.encode() for queue in queues}
+        self._search = search
+        self._shown_as_ready = set()
+        self._left = _wanted(snapshot.counts(), states, queues)
+        # Opened at once: a roll may remove them while a list is being read.
+        self._segments = [(entry, snapshot.reader(entry)) for entry in snapshot.segments()]
+        self._journal = [entry for entry in snapshot.newest.values() if self._matches(entry[0])]
+        self._gone = {tuple(head["gone"][:2]) for head, _, _ in snapshot.entries
+                      if type(head) is dict and "gone" in head}
+
+    def jobs(self):
+        """Yields Job."""
+        for group in (self._running, self._ready, self._waiting, self._dead, self._finished):
+            for job in group():
+                self._left -= 1
+                if self._search is None or found_in(job, self._search):
+                    yield job
+                # Counts are exact, so nobody reads on for what cannot come.
+                if self._left <= 0:
+                    return
+
+    def _running(self):
+        return map(self._of_journal, self._in_journal(lambda head: head[1] == b"processing"))
+
+    def _ready(self):
+        if not self._asks_for(*_WAITING_STATES):
+            return iter(())
+        journal = sorted((_place(entry[0]), entry) for entry in self._in_journal(self._is_ready))
+        streams = [((key, self._of_journal(entry)) for key, entry in journal), iter(self._overdue())]
+        if self._asks_for(b"pending"):
+            streams += [self._sorted_section(each, _place) for each in self._sections(header.READY)]
+        return (job for _, job in merge(*streams, key=_first))
+
+    def _waiting(self):
+        if not self._asks_for(*_WAITING_STATES):
+            return
+        journal = sorted((_due(entry[0]), entry) for entry in self._in_journal(self._is_waiting))
+        streams = [((key, self._of_journal(entry)) for key, entry in journal)]
+        streams += [self._sorted_section(each, _due) for each in self._sections(header.DUE)]
+        for _, job in merge(*streams, key=_first):
+            yield job
+        for entry in self._in_journal(lambda head: head[1] in _WAITING_STATES and head[7] == b"null"):
+            yield self._of_journal(entry)
+        for each in self._sections(header.BLOCKED):
+            for _, job in self._sorted_section(each, _place):
+                yield job
+
+    def _dead(self):
+        return self._newest_first((b"dead",), [header.DEAD])
+
+    def _finished(self):
+        return self._newest_first(segment.FINISHED, [state.decode() for state in segment.FINISHED])
+
+    def _newest_first(self, states, kinds):
+        if not self._asks_for(*states):
+            return
+        for entry in reversed(list(self._in_journal(lambda head: head[1] in states))):
+            yield self._of_journal(entry)
+        for each in reversed(self._segments):
+            streams = [self._backward(place) for kind in kinds for place in self._sections(kind, [each])]
+            for job in merge(*streams, key=_updated, reverse=True):
+                yield job
+
+    def _overdue(self):
+        """[((priority, order), job)] of what fell due in segments, sorted, at most a window."""
+        found = []
+        for reader, section in self._sections(header.DUE):
+            for head, start, data in reader.forward(section.start, section.end):
+                if int(head[7]) > self._now or len(found) >= OVERDUE_WINDOW:
+                    break
+                if self._alive(reader, head, start) and self._matches(head):
+                    found.append((_place(head), line.decode(data, reader.path, start)[0]))
+                    self._shown_as_ready.add((reader.name, start))
+        return sorted(found, key=_first)
+
+    def _sorted_section(self, place, key):
+        reader, section = place
+        for head, start, data in reader.forward(section.start, section.end):
+            if (self._alive(reader, head, start) and self._matches(head)
+                    and (reader.name, start) not in self._shown_as_ready):
+                yield key(head), line.decode(data, reader.path, start)[0]
+
+    def _backward(self, place):
+        reader, section = place
+        for head, start, data in reader.backward(section.start, section.end):
+            if self._alive(reader, head, start) and self._matches(head):
+                yield line.decode(data, reader.path, start)[0]
+
+    def _sections(self, kind, segments=None):
+        for entry, reader in self._segments if segments is None else segments:
+            for section in entry.sections:
+                if section.kind == kind and section.start < section.end and self._may_hold(section):
+                    yield reader, section
+
+    def _may_hold(self, section):
+        if section.queue == "":
+            return self._asks_for(section.kind.encode())
+        return self._queues is None or section.queue.encode() in self._queues
+
+    def _alive(self, reader, head, start):
+        return head[0] not in self._snapshot.newest and (reader.name, start) not in self._gone
+
+    def _in_journal(self, wanted):
+        return (entry for entry in self._journal if wanted(entry[0]))
+
+    def _is_ready(self, head):
+        return head[1] in _WAITING_STATES and head[7] != b"null" and int(head[7]) <= self._now
+
+    def _is_waiting(self, head):
+        return head[1] in _WAITING_STATES and head[7] != b"null" and int(head[7]) > self._now
+
+    def _matches(self, head):
+        if head[1] == line.REMOVED or self._states is not None and head[1] not in self._states:
+            return False
+        return self._queues is None or head[4] in self._queues
+
+    def _asks_for(self, *states):
+        return self._states is None or any(state in self._states for state in states)
+
+    def _of_journal(self, entry):
+        return self._snapshot.job_at(entry[1], entry[2])
+
+
+def found_in(job, search):
+    """Does the text stand in what a person would look for: id, command, queue, error?"""
+    wanted = search.lower()
+    return any(wanted in text.lower() for text in (job.id, job.command, job.queue, job.error or ""))
+
+
+def _wanted(counts, states, queues):
+    return sum(number for queue, by_state in counts.items() if queues is None or queue in queues
+               for state, number in by_state.items() if states is None or state in states)
+
+
+def _place(head):
+    return int(head[5]), int(head[6])
+
+
+def _due(head):
+    return int(head[7]), int(head[6])
+
+
+def _first(item):
+    return item[0]
+
+
+def _updated(job):
+    return job.updated_at

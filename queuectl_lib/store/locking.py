@@ -1,0 +1,102 @@
+"""Exclusive locks on open files, by fcntl or msvcrt.
+
+On POSIX a lock is a flock: it belongs to the open file description, is
+inherited by children, and is gone when the last copy of the descriptor is
+closed. kill -9 and a reboot let go of it, so holding one proves existence.
+(lockf was rejected: it loses the lock as soon as any descriptor of the file
+is closed in the process, and gives no exclusion inside one.)
+
+On Windows one byte far behind the end of the file is locked: locks there are
+mandatory, and a locked byte 0 could not be read by others. A child does not
+inherit it, and there is no shared kind.
+
+The lock file is never renamed and never removed: two waiters would then
+hold "the" lock of two files.
+"""
+
+import errno
+import random
+import time
+
+from queuectl_lib.words.errors import StoreLocked
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
+    import msvcrt
+    import os
+
+# Blocking in the kernel would be fairer by little (worst wait 0.04 s against
+# 0.13 s with six writers) but could not end after a time limit.
+_SHORTEST_PAUSE = 0.0002
+_LONGEST_PAUSE = 0.001
+_BYTE = 0x7FFFFFF0
+_HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+
+
+def lock(fd, timeout, path):
+    """Take the lock within so many seconds; StoreLocked names the path otherwise."""
+    if try_lock(fd):
+        return
+    deadline = time.monotonic() + timeout
+    pause = _SHORTEST_PAUSE
+    while not try_lock(fd):
+        if time.monotonic() > deadline:
+            raise StoreLocked("%s has been locked for %g s: see who holds it (fuser %s) and try again"
+                              % (path, timeout, path))
+        # Jitter: equal pauses would let the same waiter win again and again.
+        time.sleep(pause * (0.5 + random.random()))
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def _try_flock(fd):
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        raise
+    return True
+
+
+def _try_flock_shared(fd):
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        raise
+    return True
+
+
+def _release_flock(fd):
+    fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def _try_msvcrt(fd):
+    # LK_LOCK is not used: it retries ten times, a second apart, and then fails.
+    os.lseek(fd, _BYTE, os.SEEK_SET)
+    try:
+        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        raise
+    return True
+
+
+def _release_msvcrt(fd):
+    # Exactly the range that was locked, or Windows refuses.
+    os.lseek(fd, _BYTE, os.SEEK_SET)
+    msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+
+
+if fcntl is not None:
+    try_lock = _try_flock
+    try_shared = _try_flock_shared
+    unlock = _release_flock
+else:
+    try_lock = _try_msvcrt
+    try_shared = _try_msvcrt
+    unlock = _release_msvcrt

@@ -1,0 +1,109 @@
+"""The names of everything inside .queuectl/, and nothing else: the only module that knows them.
+
+    jobs.jsonl            header, then the journal: every change since the last roll
+    lock, roll.lock       the store lock; the lock of the one process that rolls
+    base/000007.jsonl     a segment of jobs that were waiting when it was written
+    archive/000012.jsonl  a segment of finished jobs, in order of finishing
+    base/000012.jsonl     the same while an older base segment may still hold those jobs' earlier lines
+    base/.000007.index    where in that segment an id is
+    workers.pid           who runs here
+    workers/N.lock .job .out .err      slot N: its life, its running job, its output spools
+    wake/NAME             FIFOs that idle workers sleep on
+    output/ID.ATTEMPT.out .err         outputs too big for a job's line
+    config.json, worker.log, suspect
+"""
+
+import os
+
+DEFAULT = ".queuectl"
+VARIABLE = "QUEUECTL_STORE"
+
+
+def root_of(directory=None):
+    """The absolute path of the store that is meant: given, from the environment, or here."""
+    return os.path.abspath(directory or os.environ.get(VARIABLE) or DEFAULT)
+
+
+class Paths:
+    """The files of one store, by what they are for."""
+
+    def __init__(self, root):
+        self.root = root
+        self.jobs = root + "/jobs.jsonl"
+        self.new_jobs = root + "/jobs.jsonl.new"
+        self.lock = root + "/lock"
+        self.roll_lock = root + "/roll.lock"
+        self.base = root + "/base"
+        self.archive = root + "/archive"
+        self.workers = root + "/workers"
+        self.pidfile = root + "/workers.pid"
+        self.wake = root + "/wake"
+        self.output = root + "/output"
+        self.config = root + "/config.json"
+        self.worker_log = root + "/worker.log"
+        self.suspect = root + "/suspect"
+
+    def directories(self):
+        """Every directory of a store, the root first."""
+        return (self.root, self.base, self.archive, self.workers, self.wake, self.output)
+
+    def segment_places(self, name):
+        """Where a segment of this name may lie."""
+        return (self.base + "/" + name + ".jsonl", self.archive + "/" + name + ".jsonl")
+
+    def segment(self, name):
+        """Where the segment of this name lies now."""
+        base, archive = self.segment_places(name)
+        return base if os.path.exists(base) else archive
+
+    def incoming(self, process):
+        """A segment still being written by that process; its writer holds a lock on it."""
+        return self.base + "/.incoming-%s.jsonl" % process
+
+    def slot_lock(self, slot):
+        return self.workers + "/%d.lock" % slot
+
+    def slot_job(self, slot):
+        return self.workers + "/%d.job" % slot
+
+    def slot_out(self, slot):
+        return self.workers + "/%d.out" % slot
+
+    def slot_err(self, slot):
+        return self.workers + "/%d.err" % slot
+
+    def wake_fifo(self, name):
+        return self.wake + "/" + name
+
+    def output_file(self, job_id, attempt, stream):
+        """The file of a big output; stream: 'out' or 'err'."""
+        return self.output + "/" + output_name(job_id, attempt, stream)
+
+    def inside(self, relative):
+        """The path of a file that a job's line names ('output/ID.1.out')."""
+        return self.root + "/" + relative
+
+
+def index_of(segment_path):
+    """The index beside a segment: a dot file, so that `grep … base/*` passes it over."""
+    directory, name = os.path.split(segment_path)
+    return directory + "/." + name[:-len(".jsonl")] + ".index"
+
+
+def segment_names(directory):
+    """The names of the segments in base/ or archive/."""
+    try:
+        entries = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    return [entry[:-len(".jsonl")] for entry in entries if entry.endswith(".jsonl") and entry[0] != "."]
+
+
+def output_name(job_id, attempt, stream):
+    """The name of a big output's file inside output/."""
+    return "%s.%d.%s" % (job_id, attempt, stream)
+
+
+def outputs_of(job):
+    """The files that a job's line names, relative to the store."""
+    return [name for name in (job.stdout_file, job.stderr_file) if name]

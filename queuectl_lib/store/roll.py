@@ -1,0 +1,249 @@
+"""Rolling: the journal's jobs move to segments, and a short new journal replaces the long one.
+
+Done by one process of its own (roll.lock), while everybody goes on:
+
+1. under the store lock: see where the last whole batch ends (P), reserve names
+2. without it: finished jobs of the lines before P go to an archive segment,
+   waiting ones to a base segment; running ones and `gone` lines are carried
+   into the new journal; segments that have lost too much are merged
+   (compact.py); everything built is synced
+3. copy what others appended behind P, in rounds, until little is left
+4. under the store lock: copy the rest, write the header, sync, rename, sync
+   the directory
+5. without it: remove what the new header no longer names
+
+Lines are copied as they are, byte for byte. The live file is never truncated
+or rewritten: a crash at any point leaves the old one in force, and files that
+no header names, which the next roll removes.
+"""
+
+import os
+import time
+
+from queuectl_lib.store import compact, disk, header, line, locking, segment
+from queuectl_lib.store.journal import Journal
+from queuectl_lib.store.numbers import next_number, number_of, segment_name
+from queuectl_lib.store.paths import index_of, segment_names
+from queuectl_lib.store.snapshot import Snapshot
+from queuectl_lib.words import program
+
+# What may be left to copy under the lock.
+_LITTLE = 65536
+_MOST_ROUNDS = 20
+_ABANDONED_AFTER = 60
+
+
+def start_roller(paths):
+    """Start a process that rolls this store; its pid. Nobody has to wait for it.
+
+    Spawned, never forked: a fork would inherit the locks its parent holds.
+    """
+    command = program.command() + ["--store", paths.root, "roll"]
+    nothing = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+    return os.posix_spawn(command[0], command, os.environ, file_actions=nothing)
+
+
+def roll(store, needless=False):
+    """Roll the journal; False when another process is at it, or when there is too little news.
+
+    needless: roll however little it is.
+    """
+    fd = disk.open_private(store.paths.roll_lock, os.O_RDWR | os.O_CREAT)
+    try:
+        if not locking.try_lock(fd):
+            return False
+        return _Roll(store).run(needless)
+    finally:
+        os.close(fd)
+
+
+class _Roll:
+    """One roll. Each step leaves its results in attributes for the next."""
+
+    def __init__(self, store):
+        self._store = store
+        self._paths = store.paths
+        self._journal = Journal(store.paths.jobs, writable=True)
+
+    def run(self, needless):
+        with self._store.lock():
+            if not self._begin(needless):
+                return False
+        try:
+            self._sort_out()
+            self._write_segments()
+            self._carry()
+            self._copy_tail()
+            with self._store.lock():
+                self._commit()
+        finally:
+            self._snapshot.close()
+            os.close(self._new)
+        self._tidy()
+        return True
+
+    def _begin(self, needless):
+        """Fix the prefix to be rolled and reserve names; the store lock is held."""
+        self._journal.refresh()
+        if not needless and not self._journal.wants_roll():
+            return False
+        self._journal.news(self._journal.body, locked=True)
+        self._snapshot = Snapshot(self._paths, self._journal)
+        self._copied = self._journal.size
+        number = next_number(self._paths)
+        self._base_name = segment_name(number)
+        self._done_name = segment_name(number + 1)
+        self._new = disk.open_private(self._paths.new_jobs, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        # Reserved by being there: a batch that joins now gets a greater number.
+        for path in (self._base_path(), self._done_path()):
+            os.close(disk.open_private(path, os.O_WRONLY | os.O_CREAT))
+        return True
+
+    def _base_path(self):
+        return self._paths.segment_places(self._base_name)[0]
+
+    def _done_path(self):
+        # Beside the base segments while they may hold earlier lines of these jobs.
+        return self._paths.segment_places(self._done_name)[0]
+
+    def _sort_out(self):
+        """Which newest lines wait, are finished, or go on running."""
+        self._waiting = []
+        self._finished = []
+        self._running = []
+        for entry in self._snapshot.newest.values():
+            state = entry[0][1]
+            if state in segment.FINISHED:
+                self._finished.append(entry)
+            elif state == b"processing":
+                self._running.append(entry)
+            elif state != line.REMOVED:
+                self._waiting.append(entry)
+
+    def _write_segments(self):
+        gone = compact.overridden(self._snapshot)
+        segments, gone = compact.advanced(self._snapshot.segments(), gone)
+        written = [self._write(self._base_path(), "base", self._base_name, self._waiting),
+                   self._write(self._done_path(), "archive", self._done_name, self._finished)]
+        segments += [each for each in written if each is not None]
+        segments, gone = compact.merged(self._paths, self._snapshot, segments, gone)
+        self._segments = segments
+        # A running job's line is carried itself and says what it overrides.
+        for head, _, _ in self._running:
+            if head[8] is not None:
+                gone.pop((head[8].decode(), int(head[9])), None)
+        self._gone = [(name, start, end) for (name, start), end in gone.items()]
+        disk.sync_directory(self._paths.base)
+        disk.sync_directory(self._paths.archive)
+
+    def _write(self, path, kind, name, entries):
+        if not entries:
+            disk.remove(path)
+            return None
+        writer = segment.Writer(path, kind)
+        for section, _, entry in sorted(map(_with_key, enumerate(entries))):
+            start = entry[1] - self._journal.body
+            writer.add(section, entry[0][0], self._snapshot.data[start:start + entry[2] + 1])
+        return writer.finish(name)
+
+    def _carry(self):
+        """Begin the new journal: room for the header, running jobs, what is gone."""
+        counts = {queue: dict(states) for queue, states in self._snapshot.counts().items()}
+        pieces = []
+        for entry in self._running:
+            start = entry[1] - self._journal.body
+            pieces.append(self._snapshot.data[start:start + entry[2] + 1])
+            # The header counts what was before the journal's first line.
+            header.count(counts, entry[0], sign=-1)
+        pieces += [line.encode_gone(over) for over in sorted(self._gone)]
+        self._counts = header.tidied(counts)
+        carried = b"".join(pieces)
+        self._header = header.Header(
+            self._journal.header.generation + 1, 0, len(carried), self._counts, tuple(self._segments))
+        # A batch that joins meanwhile adds its segment to the header.
+        self._room = len(header.encode(self._header)) + header.PAGE
+        disk.write_pieces(self._new, [b" " * self._room, carried], self._paths.new_jobs)
+        disk.sync(self._new, self._paths.new_jobs)
+
+    def _copy_tail(self):
+        for _ in range(_MOST_ROUNDS):
+            self._journal.refresh()
+            left = self._journal.size - self._copied
+            if left > _LITTLE:
+                self._copy(self._journal.size)
+                disk.sync(self._new, self._paths.new_jobs)
+            else:
+                return
+
+    def _copy(self, end):
+        while self._copied < end:
+            data = self._journal.read(self._copied, min(end, self._copied + 1024 * 1024))
+            disk.write_pieces(self._new, [data], self._paths.new_jobs)
+            self._copied += len(data)
+
+    def _commit(self):
+        """Put the new journal in force; the store lock is held."""
+        self._journal.refresh()
+        self._journal.check_end()
+        self._copy(self._journal.size)
+        # Offsets start anew; places of arrival go on where they were.
+        final = self._header._replace(origin=self._journal.origin() + self._journal.size)
+        data = header.encode(final, self._room)
+        os.pwrite(self._new, data, 0)
+        disk.sync(self._new, self._paths.new_jobs)
+        disk.replace(self._paths.new_jobs, self._paths.jobs)
+        disk.sync_directory(self._paths.root)
+        disk.remove(self._paths.suspect)
+
+    def _tidy(self):
+        with self._store.lock():
+            segments = Snapshot(self._paths, self._journal).segments()
+            unnamed = self._unnamed(segments)
+        self._journal.close()
+        for path in unnamed:
+            disk.remove(path)
+            disk.remove(index_of(path))
+        _remove_abandoned(self._paths.base)
+        _settle_archives(self._paths, segments)
+
+    def _unnamed(self, segments):
+        """Segment files that nothing names: of a roll that was killed, or merged by this one."""
+        named = {each.name for each in segments}
+        return [directory + "/" + name + ".jsonl" for directory in (self._paths.base, self._paths.archive)
+                for name in segment_names(directory) if name not in named]
+
+
+def _with_key(numbered):
+    number, entry = numbered
+    section = segment.section_of(entry[0])
+    key = segment.sort_key(section, entry[0]) or (number, 0)
+    return section, key, entry
+
+
+def _remove_abandoned(directory):
+    """Incoming batches whose writer is no more."""
+    for name in os.listdir(directory):
+        if not name.startswith(".incoming-"):
+            continue
+        path = directory + "/" + name
+        try:
+            fd = disk.open_private(path, os.O_RDWR)
+        except FileNotFoundError:
+            continue
+        old = time.time() - os.fstat(fd).st_mtime > _ABANDONED_AFTER
+        # A writer that changes files in mid-batch is without a lock for a moment.
+        if old and locking.try_lock(fd):
+            disk.remove(path)
+            disk.remove(index_of(path))
+        os.close(fd)
+
+
+def _settle_archives(paths, segments):
+    """Move archives out of base/ once no older base segment is left that may hold their jobs' earlier lines."""
+    oldest = min((number_of(each.name) for each in segments if each.kind == "base"), default=None)
+    for each in segments:
+        here, there = paths.segment_places(each.name)
+        if each.kind == "archive" and os.path.exists(here) and (oldest is None or number_of(each.name) < oldest):
+            # Readers look in both places, so the order of the two renames does not matter.
+            disk.replace(index_of(here), index_of(there))
+            disk.replace(here, there)

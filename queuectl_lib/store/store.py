@@ -1,0 +1,256 @@
+"""The verbs of a store: open, add, find, change, remove, list, count, claim.
+
+Everything that writes goes through here or through a worker's claims.py: lock,
+see the end of the journal, decide, append, unlock, and only then sync. What a
+user is told was stored has been synced by then.
+"""
+
+import os
+from contextlib import contextmanager
+
+from queuectl_lib.job import identifiers
+from queuectl_lib.store import config, disk, header, journal, line, locking, paths
+from queuectl_lib.store.bulk import Batch
+from queuectl_lib.store.claims import Claims
+from queuectl_lib.store.listing import Listing
+from queuectl_lib.store.roll import start_roller
+from queuectl_lib.store.snapshot import Snapshot
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import DuplicateJob, StoreError, UnknownJob
+
+LOCK_TIMEOUT = 30
+# A batch of more is written as a segment of its own.
+LARGEST_BATCH = 1000
+
+
+def open_store(directory=None, create=False, write=False):
+    """The Store in a directory, or in $QUEUECTL_STORE, or in ./.queuectl.
+
+    write: it will be written or run, so a store of others is refused;
+    create: made if it is not there. Opened for reading, one that is not there
+    is an empty one. Raises StoreError.
+    """
+    names = paths.Paths(paths.root_of(directory))
+    if create and not os.path.exists(names.jobs):
+        _make(names)
+    exists = os.path.exists(names.jobs)
+    if not exists and os.path.exists(names.root) and not os.path.isdir(names.root):
+        raise StoreError("%s is not a directory: name the store with --store DIR" % names.root)
+    if write and exists:
+        disk.check_private(names.root)
+    return Store(names, exists, write)
+
+
+def _make(names):
+    for directory in names.directories():
+        disk.make_private_directory(directory)
+    disk.check_private(names.root)
+    fd = disk.open_private(names.lock, os.O_RDWR | os.O_CREAT)
+    try:
+        locking.lock(fd, LOCK_TIMEOUT, names.lock)
+        # Two first commands at once: one of them finds it made.
+        if not os.path.exists(names.jobs):
+            disk.write_file(names.jobs, header.encode(header.EMPTY), names.new_jobs)
+    finally:
+        os.close(fd)
+    disk.sync_directory(os.path.dirname(names.root))
+
+
+class Store:
+    """One .queuectl/ directory. Use open_store."""
+
+    def __init__(self, names, exists, writable):
+        self.paths = names
+        self.root = names.root
+        self.exists = exists
+        self._writable = writable
+        self._lock_fd = None
+        self._config = None
+
+    @property
+    def config(self):
+        """The settings (config.Config), read once a command."""
+        if self._config is None:
+            self._config = config.load(self.paths)
+        return self._config
+
+    @property
+    def syncs_results(self):
+        """Are results brought to the medium at all?"""
+        return self.config.durability != "fast"
+
+    @contextmanager
+    def lock(self):
+        """The store lock, for short work only; StoreLocked after half a minute."""
+        if self._lock_fd is None:
+            self.check_there()
+            self._lock_fd = disk.open_private(self.paths.lock, os.O_RDWR)
+        locking.lock(self._lock_fd, LOCK_TIMEOUT, self.paths.lock)
+        try:
+            yield
+        finally:
+            locking.unlock(self._lock_fd)
+
+    def check_there(self):
+        """Raise StoreError when there is no store, or no longer."""
+        if not os.path.exists(self.paths.jobs):
+            raise StoreError("%s is not there%s" % (self.root, " any more" if self.exists else
+                                                    ": enqueue a job, or name the store with --store DIR"))
+
+    def add(self, jobs):
+        """Store new jobs, all or none, synced. Returns them with id and order; DuplicateJob."""
+        made_up = identifiers.new_ids()
+        with self.lock():
+            live = self._journal()
+            live.check_end()
+            self._refuse_duplicates(live, [job.id for job in jobs if job.id is not None])
+            origin = live.origin()
+            at = live.size
+            stored = []
+            lines = []
+            for number, job in enumerate(jobs, 1):
+                job = job._replace(id=job.id or next(made_up), order=origin + at)
+                lines.append(line.encode(job, None, more=number < len(jobs)))
+                stored.append(job)
+                at += len(lines[-1])
+            live.append(b"".join(lines))
+        self._settle(live)
+        return stored
+
+    def add_many(self, jobs):
+        """Store any number of new jobs from an iterable, all or none, in constant memory.
+
+        Returns (count, iterable of their ids). What the iterable raises is
+        passed on, and nothing is stored.
+        """
+        first = []
+        rest = iter(jobs)
+        for job in rest:
+            first.append(job)
+            if len(first) > LARGEST_BATCH:
+                batch = Batch(self, first, rest)
+                count, ids = batch.commit()
+                self._settle(batch.journal)
+                return count, ids
+        stored = self.add(first) if first else []
+        return len(stored), [job.id for job in stored]
+
+    def _refuse_duplicates(self, live, ids):
+        if not ids:
+            return
+        seen = set()
+        snapshot = Snapshot(self.paths, live)
+        for job_id in ids:
+            if job_id in seen or snapshot.find(job_id) is not None:
+                raise DuplicateJob("a job with the id %s is already there: choose another id, or --if-absent" % job_id)
+            seen.add(job_id)
+        snapshot.close()
+
+    def find(self, job_id):
+        """The job of an id as it stands; UnknownJob."""
+        found = self._read(lambda snapshot: snapshot.find(job_id))
+        if found is None:
+            raise UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
+        return found[0]
+
+    def change(self, ids, function):
+        """Give jobs a new value: function(job) -> job, which may raise NotDone.
+
+        In groups of 1,000; within a group all or none are changed. Synced.
+        Returns the new jobs; UnknownJob, or what the function raised.
+        """
+        return self._rewrite(ids, function, lambda old, new, over, more:
+                             line.encode(new, (old.state, old.queue), over, more))
+
+    def remove(self, ids, check=lambda job: job):
+        """Take jobs out of the store, their outputs too. check(job) may raise NotDone. Returns them."""
+        removed = self._rewrite(ids, check, lambda old, new, over, more: line.encode_removed(old, over))
+        for job in removed:
+            for name in paths.outputs_of(job):
+                disk.remove(self.paths.inside(name))
+        return removed
+
+    def _rewrite(self, ids, function, encode):
+        ids = list(dict.fromkeys(ids))
+        changed = []
+        for start in range(0, len(ids), LARGEST_BATCH):
+            group = ids[start:start + LARGEST_BATCH]
+            with self.lock():
+                live = self._journal()
+                live.check_end()
+                changed += self._rewrite_group(live, group, function, encode)
+            self._settle(live)
+        return changed
+
+    def _rewrite_group(self, live, group, function, encode):
+        snapshot = Snapshot(self.paths, live)
+        if len(group) > 20:
+            snapshot.know_all()
+        changed = []
+        lines = []
+        for number, job_id in enumerate(group, 1):
+            found = snapshot.find(job_id)
+            if found is None:
+                raise UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
+            changed.append(function(found[0]))
+            lines.append(encode(found[0], changed[-1], found[1], number < len(group)))
+        live.append(b"".join(lines))
+        snapshot.close()
+        return changed
+
+    def jobs(self, states=None, queues=None, search=None):
+        """Yields jobs, lazily, in the order a person asks about them (listing.py)."""
+        listing = self._read(lambda snapshot: Listing(snapshot, clock.now(), states, queues, search), keep=True)
+        return iter(()) if listing is None else listing.jobs()
+
+    def counts(self):
+        """{queue: {state: n}}; costs the same whatever n is."""
+        return self._read(Snapshot.counts) or {}
+
+    def claims(self, worker, queues=None):
+        """The desk of a worker ('SLOT.INCARNATION') that serves these queues (None: all)."""
+        return Claims(self, worker, queues)
+
+    def sync(self, live):
+        """Bring the journal to the medium; when that fails the store is marked suspect."""
+        try:
+            live.sync()
+        except StoreError:
+            # Never tried again: the kernel would call the lost pages clean. Whoever
+            # writes next builds new files first.
+            fd = disk.open_private(self.paths.suspect, os.O_WRONLY | os.O_CREAT)
+            os.close(fd)
+            raise
+
+    def start_roller(self):
+        """Start the process that rolls the journal; its pid."""
+        return start_roller(self.paths)
+
+    def _journal(self):
+        live = journal.Journal(self.paths.jobs, writable=True)
+        live.refresh()
+        return live
+
+    def _settle(self, live):
+        if self.config.durability != "fast":
+            self.sync(live)
+        if live.wants_roll():
+            self.start_roller()
+        live.close()
+
+    def _read(self, function, keep=False):
+        while True:
+            live = journal.Journal(self.paths.jobs, writable=False)
+            try:
+                snapshot = Snapshot(self.paths, live)
+                result = function(snapshot)
+                if not keep:
+                    snapshot.close()
+                return result
+            except FileNotFoundError:
+                # Either there is no store, or a roll removed a segment between
+                # two looks: then the next look finds the new files.
+                if not os.path.exists(self.paths.jobs):
+                    return None
+            finally:
+                live.close()
