@@ -1,0 +1,65 @@
+"""What a worker has been told: by its supervisor, by signals, by workers.pid.
+
+    control pipe   'drain' or 'now' from the supervisor; its end: the supervisor is dead, drain
+    SIGTERM        drain: whoever stops the whole group means the supervisor's first step
+    SIGUSR1        read workers.pid, and look whether the running job is still ours
+    workers.pid    'drain' or 'now' in this worker's line, read again every second
+
+Ctrl+C and a closing terminal reach every process of the group: they are the
+supervisor's to understand, here they do nothing.
+"""
+
+import signal
+
+from queuectl_lib.work.pidfile import DRAIN, NOW
+
+
+class Control:
+    """Collects orders; `order` is None, DRAIN or NOW."""
+
+    def __init__(self, waiter, connection):
+        self.order = None
+        self.alone = False
+        self._waiter = waiter
+        self._connection = connection
+        self._orders = None
+        waiter.heed(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+        # Ignored on purpose (nohup): the commands are to inherit that.
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            waiter.heed(signal.SIGHUP)
+        waiter.watch(connection.fileno())
+
+    def follow(self, orders):
+        """From now on read these pidfile.Orders, too."""
+        self._orders = orders
+
+    def hear(self, woken):
+        """Take in what woke the worker; whether somebody wants it to look at its job."""
+        if self._connection is not None and self._connection.fileno() in woken.fds:
+            self._receive()
+        if signal.SIGTERM in woken.signals:
+            self.tell(DRAIN)
+        nudged = signal.SIGUSR1 in woken.signals
+        if nudged:
+            self.read()
+        return nudged
+
+    def read(self):
+        """Read the orders in workers.pid."""
+        if self._orders is not None:
+            self.tell(self._orders.read())
+
+    def tell(self, order):
+        """An order; NOW is never taken back."""
+        if order == NOW or (order == DRAIN and self.order is None):
+            self.order = order
+
+    def _receive(self):
+        try:
+            self.tell(self._connection.recv_bytes(64).decode("ascii"))
+        except (EOFError, OSError):
+            self._waiter.forget(self._connection.fileno())
+            self._connection.close()
+            self._connection = None
+            self.alone = True
+            self.tell(DRAIN)

@@ -1,0 +1,86 @@
+"""The lines that workers and their supervisor print: one per event, one write each.
+
+    03:10:00 [1] started 06d3… (attempt 1/4): backup.sh
+    03:10:01 [1] completed 06d3… in 1.2 s
+    03:10:09 [2] failed 06d4… (exit 3): retry 1/3 in 2 s
+
+Workers print them themselves: handing each to the supervisor would wake it
+twice a job. One os.write a line keeps lines of several workers apart.
+"""
+
+import os
+import sys
+import time
+
+from queuectl_lib.words import clock
+from queuectl_lib.words.text import clip, safe
+
+_COMMAND_WIDTH = 60
+
+
+def started(job):
+    return "started %s (attempt %d/%d): %s" % (
+        job.id, job.attempts, job.max_retries + 1, clip(safe(job.command), _COMMAND_WIDTH, "..."))
+
+
+def ended(job):
+    """How an attempt ended; job: as it was recorded."""
+    if job.state == "completed":
+        return "completed %s in %s" % (job.id, clock.show_duration(job.duration or 0))
+    if job.state == "failed":
+        wait = job.history[-1].get("delay", 0)
+        return "failed %s (%s): retry %d/%d in %s" % (
+            job.id, cause(job), job.attempts, job.max_retries, clock.show_duration(wait))
+    if job.state == "dead":
+        times = "1 attempt" if job.attempts == 1 else "%d attempts" % job.attempts
+        return "dead %s (%s) after %s" % (job.id, cause(job), times)
+    return "handed back %s: it will run again" % job.id
+
+
+def cause(job):
+    """Why an attempt failed, in a few words."""
+    if job.error:
+        return clip(safe(job.error), _COMMAND_WIDTH, "...")
+    if job.signal is not None:
+        return "signal %d" % job.signal
+    return "exit %s" % job.exit_code
+
+
+class Voice:
+    """Says lines on a file descriptor."""
+
+    def __init__(self, fd=1):
+        self._fd = fd
+        self._who = ""
+        self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        self._second = None
+        self._clock = ""
+        self._said = set()
+
+    def name(self, slot):
+        """From now on the lines tell which worker they are of."""
+        self._who = " [%d]" % slot
+
+    def say(self, *texts):
+        """Each text as a line of its own, all in one write."""
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._clock = time.strftime("%H:%M:%S", time.localtime(second))
+        begin = self._clock + self._who + " "
+        lines = "".join([begin + text + "\n" for text in texts])
+        try:
+            os.write(self._fd, lines.encode(self._encoding, "backslashreplace"))
+        except OSError:
+            # The terminal or the pipe's reader is gone; the jobs are not.
+            pass
+
+    def say_once(self, text):
+        """The line, unless it was said since the last forget()."""
+        if text not in self._said:
+            self._said.add(text)
+            self.say(text)
+
+    def forget(self):
+        """What was said once may be said again: the trouble was over in between."""
+        self._said.clear()

@@ -1,0 +1,149 @@
+"""workers.pid: who runs here and what they were told; the only module that knows its format.
+
+JSON lines, one per supervisor and one per worker:
+
+    {"kind":"worker","pid":…,"boot":…,"start":…,"since":…,"slot":2,"incarnation":"9f3c1a","queues":["mail"],"stop":"drain"}
+
+The file is replaced by rename, always under the store lock, so that a reader
+never sees half of it. It is not synced: after a power cut nobody in it lives.
+
+A line proves nothing: a worker lives while its slot is held by its
+incarnation, a supervisor while a process with its pid and start exists. Every
+writer drops the lines of the dead.
+
+Orders to stop are lines here and not signals: a signal can be lost or come
+twice, and two times `worker stop` must not mean "now". Who wrote an order
+nudges its receivers; they would read it within a second anyway.
+"""
+
+import json
+import os
+from collections import namedtuple
+
+from queuectl_lib.store import disk
+from queuectl_lib.work import identity, slots
+
+SUPERVISOR = "supervisor"
+WORKER = "worker"
+DRAIN = "drain"
+NOW = "now"
+
+Entry = namedtuple("Entry", ("kind", "pid", "boot", "start", "since", "slot", "incarnation", "queues", "stop"))
+Entry.__new__.__defaults__ = (None,) * len(Entry._fields)
+
+
+def read(paths):
+    """Every entry, the dead ones too; [] when nobody ever ran here."""
+    try:
+        with open(paths.pidfile, "rb") as file:
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return []
+    entries = (_entry(line) for line in lines)
+    return [entry for entry in entries if entry is not None]
+
+
+def _entry(line):
+    try:
+        fields = json.loads(line.decode("ascii"))
+        entry = Entry(*[fields.get(name) for name in Entry._fields])
+    except (ValueError, AttributeError):
+        # An editor's doing; the next writer drops the line.
+        return None
+    known = entry.kind in (SUPERVISOR, WORKER) and isinstance(entry.pid, int)
+    return entry if known else None
+
+
+def alive(paths, entry):
+    """Whether the one who wrote this line still lives."""
+    if entry.kind == WORKER:
+        return slots.lives(paths, entry.slot, entry.incarnation)
+    return identity.alive(who(entry))
+
+
+def living(paths):
+    """The entries of those who live."""
+    return [entry for entry in read(paths) if alive(paths, entry)]
+
+
+def who(entry):
+    """The identity of an entry's process."""
+    return identity.Identity(boot=entry.boot, pid=entry.pid, start=entry.start)
+
+
+def same(one, other):
+    """Whether two entries are of one supervisor or of one worker."""
+    return (one.kind, one.pid, one.start, one.incarnation) == (other.kind, other.pid, other.start, other.incarnation)
+
+
+def add(paths, entry):
+    """Add a line; the caller holds the store lock."""
+    _write(paths, [other for other in living(paths) if not same(other, entry)] + [entry])
+
+
+def remove(paths, entry):
+    """Take a line out, if it is there; the caller holds the store lock."""
+    _write(paths, [other for other in living(paths) if not same(other, entry)])
+
+
+def order(paths, entry, entries=None):
+    """What this one was told: DRAIN, NOW or None."""
+    for other in read(paths) if entries is None else entries:
+        if same(other, entry):
+            return other.stop
+    return None
+
+
+def request_stop(paths, what):
+    """Tell everybody who lives to stop; returns their entries. The caller holds the store lock.
+
+    Workers whose line was lost (the file was removed by hand) get one again.
+    """
+    entries = living(paths)
+    known = {entry.incarnation for entry in entries}
+    entries += [_of_worker(worker) for worker in slots.living(paths) if worker.incarnation not in known]
+    told = [entry._replace(stop=NOW if NOW in (what, entry.stop) else what) for entry in entries]
+    if told:
+        _write(paths, told)
+    return told
+
+
+def _of_worker(worker):
+    return Entry(kind=WORKER, pid=worker.pid, boot=worker.boot, start=worker.start, since=worker.since,
+                 slot=worker.slot, incarnation=worker.incarnation)
+
+
+def _write(paths, entries):
+    lines = [json.dumps({name: value for name, value in zip(entry._fields, entry) if value is not None},
+                        separators=(",", ":")) + "\n" for entry in entries]
+    temporary = paths.pidfile + ".new"
+    fd = disk.open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        disk.write_all(fd, "".join(lines).encode("ascii"))
+    except OSError as error:
+        raise disk.refined(error, temporary)
+    finally:
+        os.close(fd)
+    disk.replace(temporary, paths.pidfile)
+
+
+class Orders:
+    """One process's own line, read again only when the file has changed."""
+
+    def __init__(self, paths, entry):
+        self._paths = paths
+        self._entry = entry
+        self._seen = None
+        self._order = None
+
+    def read(self):
+        """DRAIN, NOW or None."""
+        try:
+            status = os.stat(self._paths.pidfile)
+        except OSError:
+            return self._order
+        seen = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if seen != self._seen:
+            self._order = order(self._paths, self._entry) or self._order
+            self._seen = seen
+        return self._order

@@ -1,0 +1,212 @@
+"""What becomes of jobs whose worker died: their processes are ended, the attempt counts as failed.
+
+    kill -9 of a worker
+      -> the kernel lets go of its slot's lock; its job is still `processing`
+      -> any worker sees that (at its start, every two seconds, also while it
+         runs a job of its own) and takes the slot's lock, under the store lock
+      -> it ends what is left of the old process tree: TERM, grace, KILL
+      -> only when nothing of it lives it records `worker lost`, and lets go
+
+Whoever holds the slot's lock is the only one to recover its jobs, and nobody
+runs a job in that slot meanwhile. Processes that cannot be ended (another
+user's, in the kernel's hands) keep their job `processing`: late is better than
+twice.
+
+Nothing here waits: step() does what can be done now, so a worker goes on
+attending to its own job while another's processes use up their grace.
+"""
+
+import os
+import random
+import signal
+import time
+
+from queuectl_lib.job import lifecycle
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import StoreError
+from queuectl_lib.work import events, output, proc, slots, tree
+
+_LOOK_SECONDS = 2.0
+_STEP_SECONDS = 0.05
+_PATIENCE_AFTER_KILL = 5.0
+
+
+def lost(job, paths):
+    """Whether this job is `processing` though its worker is dead. For readers: writes nothing."""
+    if job.state != "processing":
+        return False
+    number, incarnation = slots.parts(job.worker)
+    return not slots.lives(paths, number, incarnation)
+
+
+class Recovery:
+    """One worker's care for the jobs of dead ones."""
+
+    def __init__(self, store, claims, slot, settings, voice):
+        self._store = store
+        self._claims = claims
+        self._settings = settings
+        self._own = slot.number
+        self._name = slot.name
+        self._voice = voice
+        self._cases = []
+        self._next_look = 0.0
+        self._next_step = 0.0
+
+    def due(self, now):
+        """Seconds until tend() has something to do; now: time.monotonic()."""
+        if self._cases:
+            return min(self._next_look, self._next_step) - now
+        return self._next_look - now
+
+    def tend(self, now):
+        """Look for lost jobs when it is time, and go on with those found. Raises StoreError."""
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_SECONDS
+            self._find(now, lambda number: number != self._own)
+        if self._cases and now >= self._next_step:
+            self._step(now)
+
+    def clear_own_slot(self, wait):
+        """Recover what the former owners of the own slot left, before it is used.
+
+        wait(seconds) sleeps, and returns False when there is no time for this.
+        Returns whether the slot is clear. Raises StoreError.
+        """
+        self._find(time.monotonic(), lambda number: number == self._own)
+        while self._cases:
+            if not self._step(time.monotonic()):
+                return False
+            if self._cases and not wait(_STEP_SECONDS):
+                return False
+        return True
+
+    def close(self):
+        """Let go of the slots of unfinished cases: the next worker goes on with them."""
+        for case in self._cases:
+            case.close()
+        self._cases = []
+
+    def _find(self, now, wanted):
+        known = {(case.job.id, case.job.worker) for case in self._cases}
+        for job in self._claims.running():
+            number, _ = slots.parts(job.worker)
+            if job.worker == self._name or (job.id, job.worker) in known or not wanted(number):
+                continue
+            if not lost(job, self._store.paths):
+                continue
+            taken, fd = self._taken(number)
+            if taken:
+                self._cases.append(_Case(self._store.paths, job, number, fd, now + self._settings.now().kill_grace))
+
+    def _taken(self, number):
+        """(whether the slot is in our hands, its descriptor if it was taken for this)."""
+        if number is None or number == self._own:
+            return True, None
+        if number in [case.number for case in self._cases]:
+            # One at a time; the other is found again.
+            return False, None
+        with self._store.lock():
+            fd = slots.seize(self._store.paths, number)
+        if fd is None:
+            return False, None
+        slots.forget(fd)
+        return True, fd
+
+    def _step(self, now):
+        """One step of every case; False when a case had to be given up for now."""
+        self._next_step = now + _STEP_SECONDS
+        given_up = False
+        for case in list(self._cases):
+            left = case.ended(now)
+            if left is None:
+                continue
+            if left:
+                self._voice.say_once("job %s stays processing: its worker died, and its processes cannot be ended (%s)"
+                                     % (case.job.id, left))
+                given_up = True
+            else:
+                self._settle(case)
+            self._cases.remove(case)
+            case.close()
+        return not given_up
+
+    def _settle(self, case):
+        policy = self._settings.now().policy
+        after = lifecycle.finish(case.job, lifecycle.WORKER_LOST, clock.now(), policy, random)
+        try:
+            if self._claims.settle(case.job, after):
+                self._voice.say(events.ended(after))
+        except StoreError:
+            # Found again at the next look; its processes are ended by now.
+            self._cases.remove(case)
+            case.close()
+            raise
+
+
+class _Case:
+    """One lost job, on its way from found to nothing-of-it-lives."""
+
+    def __init__(self, paths, job, number, fd, kill_at):
+        self.job = job
+        self.number = number
+        self._paths = paths
+        self._fd = fd
+        claim = tree.claim_marker(job.worker, job.id, job.attempts)
+        leader = output.leader_of(self._paths, number, claim) if number else None
+        self._tree = tree.Tree(leader, claim)
+        self._kill_at = kill_at
+        self._tree.signal(signal.SIGTERM)
+        self._tree.signal(signal.SIGCONT)
+
+    def ended(self, now):
+        """'' when nothing of the job lives, None when that may yet come, else who stays."""
+        left = self._tree.living()
+        if not left:
+            if not self.number or not output.held(self._paths, self.number):
+                return ""
+            left = holders(self._paths, self.number)
+        if now < self._kill_at:
+            return None
+        self._tree.signal(signal.SIGKILL)
+        for pid in left:
+            _kill(pid)
+        if now < self._kill_at + _PATIENCE_AFTER_KILL:
+            return None
+        return "pid %s" % ", ".join(str(pid) for pid in sorted(left)) if left else "somebody holds their output"
+
+    def close(self):
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def holders(paths, number):
+    """Pids that hold a slot's job files locked: children that hid from their tree.
+
+    Whoever only reads along there (`tail -f`) holds no lock.
+    """
+    wanted = {paths.slot_job(number), paths.slot_out(number), paths.slot_err(number)}
+    return {pid for pid in proc.living() if pid != os.getpid() and _holds(pid, wanted)}
+
+
+def _holds(pid, wanted):
+    directory = "/proc/%d/" % pid
+    try:
+        for name in os.listdir(directory + "fd"):
+            if os.readlink(directory + "fd/" + name) in wanted:
+                with open(directory + "fdinfo/" + name, "rb") as file:
+                    if b"FLOCK" in file.read():
+                        return True
+    except OSError:
+        # It ended while we looked, or is another user's.
+        pass
+    return False
+
+
+def _kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        # Gone meanwhile, or another user's: whoever stays is named.
+        pass

@@ -1,0 +1,35 @@
+"""The settings of a store as they are now, for processes that live long."""
+
+import os
+
+from queuectl_lib.store import config
+from queuectl_lib.words.errors import StoreError
+
+
+class Settings:
+    """Reads config.json again when it has changed."""
+
+    def __init__(self, paths, complain):
+        """complain(text): called when the file cannot be understood; the last settings stay in force."""
+        self._paths = paths
+        self._complain = complain
+        self._seen = ()
+        self._current = config.DEFAULTS
+
+    def now(self):
+        """The config.Config in force."""
+        seen = self._look()
+        if seen != self._seen:
+            self._seen = seen
+            try:
+                self._current = config.load(self._paths)
+            except StoreError as error:
+                self._complain(str(error))
+        return self._current
+
+    def _look(self):
+        try:
+            status = os.stat(self._paths.config)
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size

@@ -1,0 +1,202 @@
+"""Slots: who is alive is who holds the lock of a numbered file.
+
+A worker takes the lowest N whose workers/N.lock nobody holds, and keeps the
+lock for its life; kill -9 and a reboot let go of it. The file's content says
+who that is, its modification time is the heartbeat:
+
+    {"slot":2,"incarnation":"9f3c1a","pid":…,"boot":…,"start":…,"since":…,"done":17,"job":"…"}
+
+'job' and 'done' are at most about a second old. The incarnation tells this
+owner from the slot's earlier ones; SLOT.INCARNATION is the worker's name.
+
+A slot is taken while the store lock is held, so that two never race for one.
+Readers probe with a shared lock and without the store lock; for that instant
+a taker is refused, sees that the holder is only a reader, and tries again.
+"""
+
+import json
+import os
+import time
+from collections import namedtuple
+
+from queuectl_lib.store import disk, locking
+from queuectl_lib.words import clock
+from queuectl_lib.work import identity
+
+Worker = namedtuple("Worker", ("slot", "incarnation", "pid", "boot", "start", "since", "done", "job", "heartbeat"))
+
+_BEAT_SECONDS = 1.0
+_READER_TRIES = 20
+_READER_PAUSE = 0.0005
+_TORN_TRIES = 5
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+def name_of(slot, incarnation):
+    """The worker's name, as in a job's `worker` field."""
+    return "%d.%s" % (slot, incarnation)
+
+
+def parts(worker):
+    """(slot, incarnation) of a worker's name; (None, None) for what is no such name."""
+    number, dot, incarnation = (worker or "").partition(".")
+    if not dot or not number.isdigit() or int(number) < 1:
+        return None, None
+    return int(number), incarnation
+
+
+def take(paths, limit=None, skip=()):
+    """The lowest free slot, held, or None when slots 1 to limit are all held.
+
+    The caller holds the store lock, and opened nothing of the slot before a
+    fork: the lock would live on in the other process. skip: numbers not wanted.
+    """
+    number = 0
+    while limit is None or number < limit:
+        number += 1
+        if number in skip:
+            continue
+        fd = seize(paths, number)
+        if fd is not None:
+            return Slot(paths, number, fd)
+    return None
+
+
+def seize(paths, number):
+    """The slot's lock file, open and locked, or None when somebody lives there.
+
+    The caller holds the store lock.
+    """
+    fd = disk.open_private(paths.slot_lock(number), os.O_RDWR | os.O_CREAT)
+    for _ in range(_READER_TRIES):
+        if locking.try_lock(fd):
+            return fd
+        if not locking.try_shared(fd):
+            break
+        # A reader's probe: over in an instant.
+        locking.unlock(fd)
+        time.sleep(_READER_PAUSE)
+    os.close(fd)
+    return None
+
+
+def forget(fd):
+    """Empty a seized slot's file: its former owner is not listed while somebody clears up."""
+    os.ftruncate(fd, 0)
+
+
+class Slot:
+    """A slot this process holds."""
+
+    def __init__(self, paths, number, fd):
+        self.number = number
+        self.incarnation = os.urandom(3).hex()
+        self.name = name_of(number, self.incarnation)
+        self.done = 0
+        self._path = paths.slot_lock(number)
+        self._fd = fd
+        self._who = identity.current()
+        self._since = clock.moment(clock.now())
+        self._length = os.fstat(fd).st_size
+        self._next_beat = 0.0
+        self.beat(None)
+
+    def who(self):
+        """What never changes of this worker, as fields."""
+        return {"slot": self.number, "incarnation": self.incarnation, "pid": self._who.pid,
+                "boot": self._who.boot, "start": self._who.start, "since": self._since}
+
+    def beat(self, job_id, now=None):
+        """Write the heartbeat, if the last one is a second old; now: time.monotonic()."""
+        if now is None:
+            now = time.monotonic()
+        if now < self._next_beat:
+            return
+        self._next_beat = now + _BEAT_SECONDS
+        line = json.dumps(dict(self.who(), done=self.done, job=job_id), separators=(",", ":")) + "\n"
+        data = line.encode("ascii")
+        try:
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            disk.write_all(self._fd, data)
+            if len(data) < self._length:
+                os.ftruncate(self._fd, len(data))
+        except OSError:
+            # A full disk costs the heartbeat, not the worker.
+            return
+        self._length = len(data)
+
+    def stands(self):
+        """Whether the slot's file is still where it was: it goes with the store."""
+        try:
+            there = os.stat(self._path)
+        except OSError:
+            return False
+        mine = os.fstat(self._fd)
+        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+
+    def leave(self):
+        """Give the slot up."""
+        os.close(self._fd)
+
+
+def holder(paths, number):
+    """The Worker that holds this slot now, or None. Writes nothing.
+
+    Raises OSError where the slot's file may not be read.
+    """
+    try:
+        return _probed(paths.slot_lock(number))
+    except FileNotFoundError:
+        return None
+
+
+def lives(paths, number, incarnation):
+    """Whether exactly this worker is alive; where that cannot be told, it is."""
+    try:
+        found = holder(paths, number or 0)
+    except OSError:
+        return True
+    return found is not None and found.incarnation == incarnation
+
+
+def living(paths):
+    """Every Worker alive in this store, by slot; also in a store one may only read."""
+    workers = []
+    number = 0
+    # Slot files are made in order and never removed: the first gap is the end.
+    while True:
+        number += 1
+        try:
+            worker = _probed(paths.slot_lock(number))
+        except OSError:
+            return workers
+        if worker is not None:
+            workers.append(worker)
+
+
+def _probed(path):
+    fd = os.open(path, _READ)
+    try:
+        for _ in range(_TORN_TRIES):
+            if locking.try_shared(fd):
+                locking.unlock(fd)
+                return None
+            content = os.pread(fd, 4096, 0)
+            worker = _worker(content, os.fstat(fd).st_mtime)
+            # Empty: held by somebody who clears up after its former owner.
+            if worker is not None or not content:
+                return worker
+            # Read while it was being rewritten.
+            time.sleep(_READER_PAUSE)
+        return None
+    finally:
+        os.close(fd)
+
+
+def _worker(content, modified):
+    try:
+        fields = json.loads(content.split(b"\n", 1)[0].decode("ascii"))
+        known = [fields[name] for name in Worker._fields[:-1]]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Worker(*known, heartbeat=int(modified * 1000))
