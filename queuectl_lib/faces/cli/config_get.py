@@ -1,0 +1,23 @@
+"""Print the value of one setting.
+
+Examples:
+  queuectl config get max-retries
+"""
+
+from queuectl_lib.faces.cli import options
+from queuectl_lib.store import config
+from queuectl_lib.store import store as stores
+
+
+def arguments(parser):
+    parser.add_argument("key", metavar="KEY")
+    options.json(parser)
+
+
+def run(args, out):
+    name = config.key_named(args.key)
+    value = getattr(stores.open_store(args.store).config, name)
+    if args.json:
+        out.document(value)
+    else:
+        out.line(config.KEYS[name].show(value))

@@ -1,0 +1,39 @@
+"""Show every setting with its value, default and meaning.
+
+Examples:
+  queuectl config list
+  queuectl config list --json | jq .max_retries.value
+"""
+
+from queuectl_lib.faces import report
+from queuectl_lib.faces.cli import options
+from queuectl_lib.faces.table import Column
+from queuectl_lib.store import config
+from queuectl_lib.store import store as stores
+
+_COLUMNS = (
+    Column("key", "KEY", 14),
+    Column("value", "VALUE", 8),
+    Column("default", "DEFAULT", 8),
+    Column("meaning", "MEANING"),
+)
+
+
+def arguments(parser):
+    options.json(parser)
+
+
+def run(args, out):
+    settings = stores.open_store(args.store).config
+    if args.json:
+        out.document({name: {"value": getattr(settings, name), "default": key.default, "meaning": key.meaning}
+                      for name, key in config.KEYS.items()})
+        return
+    rows = [{"key": name, "value": key.show(getattr(settings, name)), "default": key.show(key.default),
+             "meaning": key.meaning} for name, key in config.KEYS.items()]
+
+    def paint(text, column, row):
+        return out.paint(text, "bold") if column == "value" and row["value"] != row["default"] else text
+
+    for line in report.draw(_COLUMNS, rows, out, paint=paint):
+        out.line(line)

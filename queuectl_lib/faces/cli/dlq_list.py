@@ -1,0 +1,56 @@
+"""List the jobs that used up their retries.
+
+--group counts those that failed alike: the same cause, and the same last line
+on standard error.
+
+Examples:
+  queuectl dlq list
+  queuectl dlq list --group
+  queuectl dlq list --queue mail --jsonl
+"""
+
+from queuectl_lib.faces import listing, report, terminal
+from queuectl_lib.faces.cli import list as listing_command
+from queuectl_lib.faces.table import Column
+from queuectl_lib.job import identifiers
+from queuectl_lib.store import store as stores
+
+_GROUPS = (
+    Column("count", "COUNT", 6, True),
+    Column("why", "WHY", 18),
+    Column("example", "EXAMPLE", 16),
+    Column("said", "SAID"),
+)
+
+
+def arguments(parser):
+    parser.add_argument("--group", action="store_true", help="how many failed alike")
+    listing_command.filters(parser)
+
+
+def run(args, out):
+    queues = [identifiers.check_queue(name) for name in listing_command.flat(args.queue)] or None
+    if not args.group:
+        listing_command.show(args, out, ["dead"], queues, listing.DEAD_COLUMNS)
+        return
+    store = stores.open_store(args.store)
+    groups = _groups(store.jobs(states=["dead"], queues=queues, search=args.search))
+    if args.json:
+        out.array(groups)
+    elif args.jsonl:
+        out.lines(groups)
+    else:
+        for line in report.draw(_GROUPS, groups, out):
+            out.line(line)
+    if not groups:
+        terminal.note("the dead letter queue is empty")
+
+
+def _groups(jobs):
+    """The jobs by how they failed, the largest group first."""
+    found = {}
+    for job in jobs:
+        key = (listing.ended(job), listing.last_line(job.stderr) or "")
+        group = found.setdefault(key, {"count": 0, "why": key[0], "example": job.id, "said": key[1]})
+        group["count"] += 1
+    return sorted(found.values(), key=lambda group: -group["count"])

@@ -1,0 +1,194 @@
+"""Add a job, or many.
+
+One word is a shell command line; several are quoted and joined. Options end
+at the first word of the command. The ids are printed, one a line, once the
+jobs are safely stored.
+
+Examples:
+  queuectl enqueue 'backup.sh > /var/log/backup.log'
+  queuectl enqueue --queue mail --max-retries 5 --timeout 30s send-mail --to bob
+  queuectl enqueue --id nightly --if-absent --run-at '2026-12-01 03:00' ./nightly.sh
+  queuectl enqueue --delay 10m --env LEVEL=3 --env MODE=fast -- make -j4
+  queuectl enqueue '{"id": "job1", "command": "sleep 2", "priority": -5}'
+  queuectl list --state dead --jsonl | queuectl enqueue --file - --queue again
+"""
+
+import os
+import sys
+
+from queuectl_lib.faces import input as given
+from queuectl_lib.faces import terminal
+from queuectl_lib.faces.cli import options
+from queuectl_lib.job import identifiers, record
+from queuectl_lib.store import store as stores
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import BadInput, DuplicateJob, UnknownJob
+from queuectl_lib.work import wake
+
+
+def arguments(parser):
+    parser.usage = "queuectl enqueue [options] COMMAND [ARG...]\n       queuectl enqueue [options] --file FILE"
+    parser.takes_command = True
+    add = parser.add_argument
+    add("--id", help="the job's name (else one is made up)")
+    add("--queue", metavar="Q", help="its queue (default: default)")
+    add("--priority", metavar="N", type=_whole("--priority"), help="the lower runs first (default: 0)")
+    add("--timeout", metavar="DUR", help="time one attempt may take: 90, 90s, 5m, 2h, none")
+    add("--max-retries", metavar="N", type=_whole("--max-retries"), help="how often it is tried again after a failure")
+    add("--delay", metavar="DUR", help="not before this much time has passed")
+    add("--run-at", metavar="WHEN", help="not before: 2026-11-22 03:10 (local), ISO 8601, or epoch seconds")
+    add("--cwd", metavar="DIR", help="where it runs (default: here)")
+    add("--env", metavar="K=V", action="append", help="a variable added to its environment (may be repeated)")
+    add("--if-absent", action="store_true", help="a job of the same id there already is fine")
+    add("--file", metavar="FILE", help="JSON object, array or JSON lines; '-' is standard input; all or nothing")
+
+
+def run(args, out):
+    if args.command == ["-"]:
+        args.command, args.file = [], "-"
+    if args.file is None and not args.command:
+        raise BadInput("what is to be run? give a command, or --file FILE ('-' for standard input)")
+    if args.file is not None and args.command:
+        raise BadInput("either --file or a command, not both")
+    given_jobs = given.from_words(args.command) if args.command else []
+    store = stores.open_store(args.store, create=True, write=True)
+    now = clock.now()
+    defaults = _defaults(args, store.config, now)
+    if args.file is not None:
+        _enqueue_file(args, store, now, defaults, out)
+        return
+    jobs = _created(args, given_jobs, now, defaults)
+    ids = _add_absent(store, jobs) if args.if_absent else [job.id for job in store.add(jobs)]
+    wake.wake(store.paths, {job.queue for job in jobs})
+    for id in ids:
+        out.line(id)
+
+
+def _whole(option):
+    def convert(text):
+        try:
+            return int(text)
+        except ValueError:
+            raise BadInput("%s: want a whole number, not %r" % (option, text))
+    return convert
+
+
+def _defaults(args, config, now):
+    """What the options and the config say for jobs that do not say it themselves."""
+    if args.delay is not None and args.run_at is not None:
+        raise BadInput("either --delay or --run-at, not both")
+    if args.cwd is not None and not os.path.isdir(args.cwd):
+        raise BadInput("--cwd: there is no directory %s" % args.cwd)
+    # Checked by the same rules as a job's own fields.
+    fields = {"command": "-", "queue": args.queue, "priority": args.priority, "cwd": args.cwd,
+              "max_retries": args.max_retries, "run_at": args.run_at, "env": _environment(args.env)}
+    if args.timeout is not None:
+        fields["timeout"] = args.timeout
+    if args.delay is not None:
+        delay = options.checked("--delay", clock.parse_duration)(args.delay)
+        fields["run_at"] = clock.moment(now + int(delay * 1000))
+    here = record.Defaults(max_retries=config.max_retries, timeout=config.timeout, cwd=_here())
+    job = record.create(fields, now, here)
+    return record.Defaults(job.max_retries, job.timeout, job.queue, job.priority, job.run_at, job.cwd, job.env)
+
+
+def _here():
+    try:
+        return os.getcwd()
+    except OSError:
+        raise BadInput("the current directory is gone: go elsewhere, or give --cwd DIR")
+
+
+def _environment(pairs):
+    if not pairs:
+        return None
+    variables = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise BadInput("--env: want NAME=VALUE, not %r" % pair)
+        variables[name] = value
+    return variables
+
+
+def _created(args, jobs, now, defaults):
+    """The jobs of a command line; `--id` goes to a lone one."""
+    if args.id is not None:
+        if len(jobs) != 1:
+            raise BadInput("--id names one job, and here are %d" % len(jobs))
+        identifiers.check_id(args.id)
+    created = []
+    for number, fields in enumerate(jobs, 1):
+        try:
+            created.append(record.create(fields, now, defaults, args.id))
+        except BadInput as error:
+            raise BadInput("job %d: %s; nothing was enqueued" % (number, error) if len(jobs) > 1 else str(error))
+    return created
+
+
+def _enqueue_file(args, store, now, defaults, out):
+    if args.id is not None:
+        raise BadInput("--id names one job: write it into the file's \"id\"")
+    name = "standard input" if args.file == "-" else args.file
+    stream = _opened(args.file)
+    jobs = _from_file(given.from_file(stream), name, now, defaults)
+    if args.if_absent:
+        ids = _add_absent(store, list(jobs))
+    else:
+        _, ids = store.add_many(jobs)
+    wake.wake(store.paths)
+    printed = False
+    for printed in ids:
+        out.line(printed)
+    if not printed:
+        terminal.note("no jobs in %s" % name)
+
+
+def _opened(name):
+    if name == "-":
+        if sys.stdin.isatty():
+            terminal.note("reading jobs from the terminal: one JSON object a line, e.g. "
+                          "{\"command\": \"echo hi\"}, then Ctrl+D")
+        return sys.stdin.buffer
+    try:
+        return open(name, "rb")
+    except OSError as error:
+        raise BadInput("--file %s: %s" % (name, error.strerror))
+
+
+def _from_file(pairs, name, now, defaults):
+    """The jobs of a file; a fault in one is named by its line."""
+    create = record.create
+    line = 0
+    try:
+        for line, fields in pairs:
+            yield create(fields, now, defaults)
+    except BadInput as error:
+        where = "" if str(error).startswith("line ") else "line %d: " % line
+        raise BadInput("%s, %s%s; nothing was enqueued" % (name, where, error))
+
+
+def _add_absent(store, jobs):
+    """Adds the jobs whose id is not there yet; returns the ids of all, since all are there now."""
+    made_up = identifiers.new_ids()
+    wanted = {}
+    for job in jobs:
+        job = job._replace(id=job.id or next(made_up))
+        wanted.setdefault(job.id, job)
+    ids = list(wanted)
+    while wanted:
+        try:
+            store.add(list(wanted.values()))
+            break
+        except DuplicateJob:
+            # One of them may come between the look and the write: then look again.
+            wanted = {id: job for id, job in wanted.items() if not _is_there(store, id)}
+    return ids
+
+
+def _is_there(store, id):
+    try:
+        store.find(id)
+        return True
+    except UnknownJob:
+        return False

@@ -1,0 +1,164 @@
+"""List jobs: running, next to run, waiting, dead, then the finished ones.
+
+On a terminal 50 are shown unless --limit says otherwise; a pipe gets all.
+
+Examples:
+  queuectl list
+  queuectl list --state failed dead --verbose
+  queuectl list --queue mail --search invoice --limit all
+  queuectl list --sort -duration --limit 10
+  queuectl list --state completed --jsonl | jq -r .command
+"""
+
+from itertools import islice
+
+from queuectl_lib.faces import listing, table, terminal
+from queuectl_lib.faces.cli import options, reading
+from queuectl_lib.job import identifiers, record
+from queuectl_lib.store import store as stores
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import BadInput
+from queuectl_lib.words.text import did_you_mean
+
+_ON_A_TERMINAL = 50
+
+
+def arguments(parser):
+    parser.add_argument("--state", metavar="S", nargs="+", action="append",
+                        help="only these: " + ", ".join(record.STATES))
+    filters(parser)
+
+
+def filters(parser):
+    """The options of everything that lists jobs."""
+    add = parser.add_argument
+    add("--queue", metavar="Q", nargs="+", action="append", help="only of these queues")
+    add("--search", metavar="TEXT", help="only jobs with this text in id, command, queue or error")
+    add("--limit", metavar="N", type=options.checked("--limit", _limit), help="at most so many, or 'all'")
+    add("--sort", metavar="FIELD", type=options.checked("--sort", _sort),
+        help="by this field; -FIELD turns the order round (created_at, duration, ...)")
+    add("--verbose", "-v", action="store_true", help="more lines on each job")
+    options.json(parser)
+    options.jsonl(parser)
+
+
+def run(args, out):
+    show(args, out, states(args.state), [identifiers.check_queue(name) for name in flat(args.queue)] or None)
+
+
+def show(args, out, wanted_states, queues, columns=listing.COLUMNS):
+    """Prints the jobs of these states and queues (None: all) as the options ask."""
+    store = stores.open_store(args.store)
+    limit = args.limit
+    if limit is None and out.tty and not (args.json or args.jsonl):
+        limit = _ON_A_TERMINAL
+    jobs = _sorted(store.jobs(states=wanted_states, queues=queues, search=args.search), args.sort, limit)
+    seen = _Counted(jobs if limit in (None, "all") else islice(jobs, limit))
+    if args.json:
+        out.array(record.public(job) for job in seen)
+    elif args.jsonl:
+        out.lines(record.public(job) for job in seen)
+    else:
+        _print_table(seen, store, columns, args.verbose, out)
+    out.flush()
+    _note_rest(store, seen.count, wanted_states, queues, args.search, limit)
+
+
+def flat(groups):
+    """The words of an option given several times, with several words each, or joined by commas."""
+    return [word for group in groups or () for text in group for word in text.split(",") if word]
+
+
+def states(groups):
+    """The states that --state names, or None for all of them."""
+    wanted = flat(groups)
+    for state in wanted:
+        if state not in record.STATES:
+            raise BadInput("--state: unknown state %r%s; there are: %s"
+                           % (state, did_you_mean(state, record.STATES), ", ".join(record.STATES)))
+    return wanted or None
+
+
+def _limit(text):
+    return text if text == "all" else options.whole_number(0, "a whole number or 'all'")(text)
+
+
+def _sort(text):
+    field = text.lstrip("-")
+    if field not in listing.SORTS:
+        raise BadInput("unknown field %r%s; there are: %s"
+                       % (field, did_you_mean(field, listing.SORTS), ", ".join(listing.SORTS)))
+    return text
+
+
+def _sorted(jobs, sort, limit):
+    if sort is None:
+        return jobs
+    key = listing.sort_key(sort.lstrip("-"), backward=sort.startswith("-"))
+    if limit in (None, "all"):
+        return iter(sorted(jobs, key=key))
+    # Of a million jobs only those to be shown are kept.
+    import heapq
+    return iter(heapq.nsmallest(limit, jobs, key=key))
+
+
+def _print_table(jobs, store, columns, verbose, out):
+    now = clock.now()
+    if out.width is None:
+        lines = _plain_lines(jobs, store, columns, now)
+    else:
+        lines = _fitted_lines(list(jobs), store, columns, now, out)
+    for job, line in lines:
+        out.line(line)
+        if verbose and job is not None:
+            for more in listing.details(job, now):
+                out.line(more)
+
+
+def _plain_lines(jobs, store, columns, now):
+    """(job, its line), as the jobs come: a pipe may want millions; the heading's job is None."""
+    for number, job in enumerate(jobs):
+        if number == 0:
+            yield None, table.plain_heading(columns)
+        yield job, table.plain_line(columns, listing.row(job, now, reading.is_lost(store, job)))
+
+
+def _fitted_lines(jobs, store, columns, now, out):
+    rows = [listing.row(job, now, reading.is_lost(store, job)) for job in jobs]
+    lines = table.fitted(columns, rows, out.width, listing.painter(out), out.ellipsis)
+    return zip([None] + jobs, lines)
+
+
+def _note_rest(store, shown, states, queues, search, limit):
+    """Says how many more there are, or why there is nothing."""
+    if not store.exists:
+        terminal.note("no jobs: there is no store at %s yet" % store.root)
+    elif limit in (None, "all") or search is not None:
+        # Of a search nobody knows how much more it would find.
+        if search is not None and shown == limit:
+            terminal.note("stopped after %d; --limit all looks for more" % shown)
+        elif not shown:
+            terminal.note("no such jobs" if states or queues or search else "no jobs")
+    else:
+        rest = sum(number for queue, by_state in store.counts().items() if not queues or queue in queues
+                   for state, number in by_state.items() if not states or state in states) - shown
+        if rest > 0:
+            terminal.note("%d more; --limit all shows them" % rest)
+        elif not shown:
+            terminal.note("no such jobs" if states or queues else "no jobs")
+
+
+class _Counted:
+    """The same jobs, counted as they pass."""
+
+    def __init__(self, jobs):
+        self._jobs = iter(jobs)
+        self.count = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        job = next(self._jobs)
+        self.count += 1
+        return job

@@ -1,0 +1,163 @@
+"""The command line: finds the command that is meant, runs it, and turns every failure into one line."""
+
+import os
+import sys
+
+from queuectl_lib import __version__
+from queuectl_lib.faces import terminal
+from queuectl_lib.faces.cli import options, registry
+from queuectl_lib.words.errors import BadInput, QueuectlError
+from queuectl_lib.words.text import did_you_mean
+
+_PACKAGE = "queuectl_lib.faces.cli."
+_GLOBAL_OPTIONS = ("--help", "--store", "--version")
+_INTERRUPTED = 130
+
+
+def main(argv=None):
+    """Runs one command line; returns its exit code."""
+    try:
+        terminal.prepare()
+        code = _run(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
+        return code
+    except QueuectlError as error:
+        return _failed(str(error), error.exit_code)
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`): for it that is success.
+        terminal.discard_output()
+        return 0
+    except KeyboardInterrupt:
+        terminal.discard_output()
+        return _INTERRUPTED
+    except OSError as error:
+        return _failed_by_system(error)
+    except SystemExit as ending:
+        # argparse has printed a help text.
+        return ending.code or 0
+
+
+def _run(words):
+    place, words = _global_options(words, None)
+    if not words:
+        sys.stderr.write(_overview())
+        return 2
+    if words[0] == "help":
+        return _help(words[1:])
+    name, words, place = _named(words, place)
+    if name is None:
+        return 0
+    command = _load(name)
+    parser = _parser(name, command)
+    args = parser.parse(words)
+    args.store = getattr(args, "store", place)
+    return command.run(args, terminal.open_output()) or 0
+
+
+def _global_options(words, place):
+    """Takes the options in front of a command word; returns (the store named, what is left)."""
+    words = list(words)
+    while words and words[0].startswith("-") and words[0] not in ("-h", "--help"):
+        name, equals, value = words.pop(0).partition("=")
+        if name == "--store":
+            if not equals and not words:
+                raise BadInput("--store: expected a directory")
+            place = value if equals else words.pop(0)
+        elif name in ("--version", "-V"):
+            sys.stdout.write("queuectl %s\n" % __version__)
+            raise SystemExit(0)
+        else:
+            raise BadInput("unknown option %s%s; see: queuectl --help" % (name, did_you_mean(name, _GLOBAL_OPTIONS)))
+    if words and words[0] in ("-h", "--help"):
+        words[0] = "help"
+    return place, words
+
+
+def _named(words, place):
+    """The command's full name, the words behind it, and the store; the name is None when help was all."""
+    word, rest = words[0], words[1:]
+    if word in registry.names():
+        return word, rest, place
+    members = registry.family(word)
+    if not members:
+        known = registry.first_words()
+        raise BadInput("unknown command %r%s; see: queuectl --help" % (word, did_you_mean(word, known)))
+    place, rest = _global_options(rest, place)
+    if not rest:
+        sys.stderr.write(_family_help(word))
+        raise SystemExit(2)
+    if rest[0] == "help":
+        sys.stdout.write(_family_help(word))
+        return None, [], place
+    name = word + " " + rest[0]
+    if name not in registry.names():
+        known = [member.split()[1] for member, _ in members]
+        raise BadInput("unknown command %r%s; %s has: %s"
+                       % (name, did_you_mean(rest[0], known), word, ", ".join(known)))
+    return name, rest[1:], place
+
+
+def _load(name):
+    return __import__(_PACKAGE + name.replace(" ", "_"), fromlist=["run"])
+
+
+def _parser(name, command):
+    # Under -OO there are no docstrings.
+    about, _, examples = (command.__doc__ or registry.help_of(name)).partition("\nExamples:\n")
+    parser = options.Parser(name, about.strip(), examples and "examples:\n" + examples.rstrip())
+    command.arguments(parser)
+    return parser
+
+
+def _help(words):
+    if not words:
+        sys.stdout.write(_overview())
+        return 0
+    if len(words) == 1 and registry.family(words[0]):
+        sys.stdout.write(_family_help(words[0]))
+        return 0
+    name, _, _ = _named(words, None)
+    _parser(name, _load(name)).print_help()
+    return 0
+
+
+def _overview():
+    lines = ["usage: queuectl [--store DIR] COMMAND ...", "",
+             "A background job queue: shell commands wait in .queuectl/, workers run them,",
+             "failures are retried, and what keeps failing lands in the dead letter queue."]
+    for group, members in registry.groups():
+        lines += ["", group]
+        lines += _listed(members)
+    lines += ["", "Begin with:", "  queuectl enqueue 'echo hello'", "  queuectl worker start --drain",
+              "", "`queuectl COMMAND --help` tells more, with examples; --version prints the version."]
+    return "\n".join(lines) + "\n"
+
+
+def _family_help(word):
+    lines = ["usage: queuectl %s COMMAND ..." % word, ""]
+    lines += _listed(registry.family(word))
+    lines += ["", "`queuectl %s COMMAND --help` tells more, with examples." % word]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(members):
+    return ["  %-13s %s" % member for member in members]
+
+
+def _failed(message, code):
+    try:
+        # What was printed before the failure belongs before its message.
+        sys.stdout.flush()
+    except OSError:
+        terminal.discard_output()
+    terminal.note(message)
+    return code
+
+
+def _failed_by_system(error):
+    """A failure of the system that no lower layer gave a better name."""
+    reason = error.strerror or str(error)
+    if error.filename is None:
+        terminal.discard_output()
+        return _failed("cannot write the output: %s" % reason, 1)
+    return _failed("%s: %s" % (os.fsdecode(error.filename), reason), 3)

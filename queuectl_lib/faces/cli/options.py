@@ -1,0 +1,130 @@
+"""The parser of one command, and the arguments that several commands share."""
+
+import argparse
+
+from queuectl_lib.words.errors import BadInput
+from queuectl_lib.words.text import did_you_mean
+
+# argparse looks for a translation of its own words: 2 ms of locale and file
+# look-ups in every enqueue, and messages of which half are in another tongue.
+argparse._ = str
+
+_HELP_WIDTH = 79
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog):
+        super().__init__(prog, max_help_position=26, width=_HELP_WIDTH)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with errors as BadInput, whole option names only, and values that may begin with '-'.
+
+    `takes_command` ends the options at the first word that is none, as nice,
+    env and ssh do; the words from there on are args.command.
+    """
+
+    def __init__(self, name, about, examples=""):
+        self.known = {}
+        self.takes_command = False
+        super().__init__(
+            prog="queuectl " + name, description=about, epilog=examples,
+            formatter_class=_Formatter, allow_abbrev=False)
+        store(self)
+
+    def add_argument(self, *names, **how):
+        action = super().add_argument(*names, **how)
+        for name in action.option_strings:
+            self.known[name] = action
+        return action
+
+    def parse(self, words):
+        options, rest = self._split(words)
+        if self.takes_command:
+            args = self.parse_args(options)
+            args.command = rest
+            return args
+        args, unknown = self.parse_known_args(options + rest)
+        if unknown:
+            raise BadInput("unexpected argument: %s; see: %s --help" % (unknown[0], self.prog))
+        return args
+
+    def error(self, message):
+        raise BadInput("%s; see: %s --help" % (message, self.prog))
+
+    def _split(self, words):
+        """The options with their values joined on, and the words behind them (a '--' taken off)."""
+        options = []
+        place = 0
+        while place < len(words):
+            word = words[place]
+            if word == "--":
+                return options, words[place + 1:] if self.takes_command else words[place:]
+            if len(word) < 2 or word[0] != "-" or self._is_number(word):
+                if self.takes_command:
+                    return options, words[place:]
+                options.append(word)
+                place += 1
+                continue
+            place += self._take_option(words, place, options)
+        return options, []
+
+    def _take_option(self, words, place, options):
+        """Appends the option at this place and its value; returns how many words that was."""
+        name, equals, _ = words[place].partition("=")
+        action = self.known.get(name)
+        if action is None:
+            raise BadInput("unknown option %s%s; see: %s --help" % (name, did_you_mean(name, self.known), self.prog))
+        wants_value = action.nargs is None
+        # Joined, since argparse takes a value such as -created_at for an option.
+        if wants_value and not equals and place + 1 < len(words) and words[place + 1] not in self.known:
+            if name.startswith("--"):
+                options.append("%s=%s" % (name, words[place + 1]))
+            else:
+                options.extend(words[place:place + 2])
+            return 2
+        options.append(words[place])
+        return 1
+
+    def _is_number(self, word):
+        return not self.takes_command and word[1:].replace(".", "", 1).isdigit()
+
+
+def store(parser):
+    parser.add_argument("--store", metavar="DIR", default=argparse.SUPPRESS,
+                        help="the store (else $QUEUECTL_STORE, else .queuectl here)")
+
+
+def json(parser):
+    parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
+
+
+def jsonl(parser):
+    parser.add_argument("--jsonl", action="store_true", help="one JSON object a line")
+
+
+def ids(parser, nargs="+"):
+    parser.add_argument("ids", metavar="ID", nargs=nargs)
+
+
+def checked(option, parse):
+    """A `type` for add_argument whose errors name the option."""
+    def convert(text):
+        try:
+            return parse(text)
+        except BadInput as error:
+            raise BadInput("%s: %s" % (option, error))
+    return convert
+
+
+def whole_number(least, what="a whole number"):
+    """A parser of whole numbers from `least` on."""
+    def parse(text):
+        try:
+            number = int(text)
+        except ValueError:
+            raise BadInput("want %s, not %r" % (what, text))
+        if number < least:
+            raise BadInput("want %d or more, not %d" % (least, number))
+        return number
+    return parse

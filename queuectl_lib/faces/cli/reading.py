@@ -1,0 +1,28 @@
+"""What the commands that read and mend jobs share."""
+
+from queuectl_lib.words.errors import NotDone, UnknownJob
+from queuectl_lib.work import recovery
+
+
+def is_lost(store, job):
+    """Whether a job is `processing` though its worker is dead."""
+    if job.state != "processing" or not recovery.lost(job, store.paths):
+        return False
+    # The worker may have finished it and left since the job was read.
+    try:
+        newest = store.find(job.id)
+    except UnknownJob:
+        return False
+    return (newest.state, newest.worker, newest.attempts) == (job.state, job.worker, job.attempts)
+
+
+def dead_only(job):
+    """The job if it is in the DLQ; NotDone for any other."""
+    if job.state != "dead":
+        raise NotDone("job %s is not in the dead letter queue: it is %s" % (job.id, job.state))
+    return job
+
+
+def dead_ids(store):
+    """The ids of all dead jobs, newest first."""
+    return [job.id for job in store.jobs(states=["dead"])]

@@ -1,0 +1,55 @@
+"""The commands by name, in the order in which help shows them: plain data, nothing imported.
+
+The first line of a command's module is its help too; it stands here again so
+that `queuectl` need not import every command to list them. A test compares them.
+"""
+
+# Name (its module is that name with underscores), help, group.
+COMMANDS = (
+    ("enqueue", "Add a job, or many.", "Give work"),
+    ("worker start", "Run workers here until told to stop.", "Run it"),
+    ("worker stop", "Tell all workers of this store to leave, and wait until they have.", "Run it"),
+    ("worker list", "Show the workers that are alive and what they run.", "Run it"),
+    ("status", "Show how the queue stands: counts, workers, throughput, what needs a look.", "Look at it"),
+    ("list", "List jobs: running, next to run, waiting, dead, then the finished ones.", "Look at it"),
+    ("show", "Show everything about one job, and why it is not running.", "Look at it"),
+    ("logs", "Print what a job wrote; -f follows it while it runs.", "Look at it"),
+    ("retry", "Run failed, dead or finished jobs again, with a full budget of attempts.", "Mend it"),
+    ("dlq list", "List the jobs that used up their retries.", "Mend it"),
+    ("dlq show", "Show everything about one dead job.", "Mend it"),
+    ("dlq retry", "Give dead jobs a full budget of attempts again.", "Mend it"),
+    ("dlq purge", "Remove dead jobs and their output for good.", "Mend it"),
+    ("config list", "Show every setting with its value, default and meaning.", "Set it up"),
+    ("config get", "Print the value of one setting.", "Set it up"),
+    ("config set", "Change a setting of this store.", "Set it up"),
+    ("config unset", "Go back to the default of a setting.", "Set it up"),
+    ("demo", "Run a few sample jobs before your eyes: success, retry, timeout, DLQ.", "Set it up"),
+    ("bundle", "Write queuectl as one file that runs anywhere.", "Set it up"),
+)
+
+
+def names():
+    return [name for name, _, _ in COMMANDS]
+
+
+def first_words():
+    return sorted({name.split()[0] for name in names()} | {"help"})
+
+
+def help_of(name):
+    return next(line for known, line, _ in COMMANDS if known == name)
+
+
+def family(word):
+    """The commands that begin with this word: (name, help) of `worker start` and its kin."""
+    return [(name, line) for name, line, _ in COMMANDS if name.startswith(word + " ")]
+
+
+def groups():
+    """The groups with their commands, in order: [(group, [(name, help), …]), …]."""
+    found = []
+    for name, line, group in COMMANDS:
+        if not found or found[-1][0] != group:
+            found.append((group, []))
+        found[-1][1].append((name, line))
+    return found

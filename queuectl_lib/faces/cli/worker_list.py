@@ -1,0 +1,33 @@
+"""Show the workers that are alive and what they run.
+
+UP is how long it lives, DONE how many jobs it ran, BEAT how old its last
+heartbeat is, FOR how long its job has been running.
+
+Examples:
+  queuectl worker list
+  queuectl worker list --json | jq '.[].pid'
+"""
+
+from queuectl_lib.faces import report, terminal
+from queuectl_lib.faces.cli import options
+from queuectl_lib.store import store as stores
+from queuectl_lib.words import clock
+from queuectl_lib.work import slots
+
+
+def arguments(parser):
+    options.json(parser)
+
+
+def run(args, out):
+    store = stores.open_store(args.store)
+    now = clock.now()
+    alive = slots.living(store.paths)
+    running = {job.worker: job for job in store.jobs(states=["processing"])}
+    if args.json:
+        out.array(report.workers_document(alive, running, now))
+        return
+    for line in report.workers(alive, running, now, out):
+        out.line(line)
+    if not alive:
+        terminal.note("no worker is running; start one with: queuectl worker start")

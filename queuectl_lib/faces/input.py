@@ -1,0 +1,127 @@
+"""Jobs as a user gives them: words of a command line, JSON, or a file of either JSON form.
+
+A job is the dict of its fields here, still unchecked.
+"""
+
+import json
+import re
+
+from queuectl_lib.job import record
+from queuectl_lib.words.errors import BadInput
+from queuectl_lib.words.text import clip
+
+# `{ a; b; }` and `[ -f x ] && y` are shell.
+_JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*[{\]])')
+
+# What is left of {"command": …} when PowerShell or cmd took the quotes away:
+# no shell command begins like this.
+_UNQUOTED = re.compile(r"'?\{\s*[\\']*(?:%s)[\\']*\s*:" % "|".join(record.GIVEN))
+
+_HINT = ("in PowerShell and cmd write \\\" for each inner quote, "
+         "or do without JSON: queuectl enqueue --id ID COMMAND")
+
+_BLANKS = re.compile(r"\s*")
+_BLANKS_AND_COMMAS = re.compile(r"[\s,]*")
+_NEAR = 20
+
+
+def from_words(words):
+    """The jobs that the words of one command line mean: a list of their fields."""
+    together = " ".join(words)
+    if _UNQUOTED.match(together):
+        raise BadInput("this looks like JSON that lost its quotes: %s; %s" % (clip(together, 60, "..."), _HINT))
+    if len(words) > 1:
+        # Imported here: most command lines are one word.
+        import shlex
+        return [{"command": " ".join(shlex.quote(word) for word in words)}]
+    if not _JSON.match(together):
+        return [{"command": together}]
+    try:
+        value = json.loads(together)
+    except (ValueError, RecursionError) as error:
+        raise BadInput("broken JSON %s; %s" % (_fault(error), _HINT))
+    return value if isinstance(value, list) else [value]
+
+
+def from_file(stream):
+    """(line number, fields) of the jobs in a file: one JSON object, an array, or JSON lines.
+
+    stream: binary, with peek(). JSON lines are read as they come, in constant memory.
+    """
+    import io
+    encoding = _encoding(stream.peek(4))
+    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
+    return _from_lines(io.TextIOWrapper(stream, encoding=encoding, errors=errors))
+
+
+def _encoding(beginning):
+    # What PowerShell's `>` writes.
+    if beginning[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    return "utf-8-sig" if beginning[:3] == b"\xef\xbb\xbf" else "utf-8"
+
+
+def _from_lines(text):
+    loads = json.loads
+    number = 0
+    for line in text:
+        number += 1
+        try:
+            value = loads(line)
+        except (ValueError, RecursionError) as error:
+            if not line.strip():
+                continue
+            if not _goes_on(line):
+                raise BadInput("line %d: broken JSON %s" % (number, _fault(error)))
+            yield from _from_document(line + text.read(), number)
+            return
+        if type(value) is list:
+            for fields in value:
+                yield number, fields
+        else:
+            yield number, value
+
+
+def _goes_on(line):
+    """Whether a line that is no JSON by itself begins a document of several lines."""
+    return line.lstrip()[0] == "[" or line.rstrip()[-1] in "{[,:"
+
+
+def _from_document(text, first_line):
+    """Objects that span lines, in one array or one after another, each with the line it begins on."""
+    decoder = json.JSONDecoder()
+    place = _BLANKS.match(text).end()
+    between = _BLANKS
+    if text[place] == "[":
+        # Checked as a whole first, so that commas and brackets can be skipped over below.
+        _decoded(decoder.decode, (text,), first_line)
+        place += 1
+        between = _BLANKS_AND_COMMAS
+    line, counted = first_line, 0
+    while True:
+        place = between.match(text, place).end()
+        if place == len(text) or text[place] == "]" and between is _BLANKS_AND_COMMAS:
+            return
+        line += text.count("\n", counted, place)
+        counted = place
+        value, place = _decoded(decoder.raw_decode, (text, place), first_line)
+        yield line, value
+
+
+def _decoded(decode, arguments, first_line):
+    try:
+        return decode(*arguments)
+    except (ValueError, RecursionError) as error:
+        line = first_line + getattr(error, "lineno", 1) - 1
+        raise BadInput("line %d: broken JSON %s" % (line, _fault(error)))
+
+
+def _fault(error):
+    """Where a JSON text is broken and why."""
+    if isinstance(error, RecursionError):
+        return "(nested too deeply)"
+    if not isinstance(error, json.JSONDecodeError):
+        return "(%s)" % error
+    near = error.doc[error.pos:error.pos + _NEAR]
+    place = "near %r" % near if near.strip() else "at its end"
+    return "at column %d, %s: %s" % (error.colno, place, error.msg)

@@ -1,0 +1,155 @@
+"""What `list` shows of a job: one row of a table, and the lines that --verbose adds."""
+
+from queuectl_lib.faces.table import Column
+from queuectl_lib.job import lifecycle
+from queuectl_lib.words import clock
+from queuectl_lib.words.text import safe
+
+COLUMNS = (
+    Column("id", "ID", 16),
+    Column("state", "STATE", 10),
+    Column("tries", "TRIES", 5),
+    Column("priority", "PRIO", 4, True, "0"),
+    Column("queue", "QUEUE", 8, False, "default"),
+    Column("age", "AGE", 5, True),
+    Column("note", "NOTE", 18, False, "-"),
+    Column("command", "COMMAND"),
+)
+
+# Of those in the DLQ: everybody knows their state.
+DEAD_COLUMNS = tuple(
+    Column("note", "WHY", 18) if column.key == "note" else column for column in COLUMNS if column.key != "state")
+
+COLOURS = {"processing": "cyan", "completed": "green", "failed": "yellow", "dead": "red", "cancelled": "dim"}
+
+# Fields that --sort takes; missing values stand last.
+SORTS = ("id", "state", "queue", "priority", "attempts", "max_retries", "timeout", "run_at", "next_run_at",
+         "created_at", "updated_at", "started_at", "finished_at", "duration", "exit_code", "worker", "command")
+
+
+def row(job, now, lost=False):
+    """One job as the cells of a table."""
+    return {
+        "id": job.id,
+        "state": state(job, lost),
+        "tries": "%d/%d" % (job.attempts, job.max_retries + 1),
+        "priority": str(job.priority),
+        "queue": job.queue,
+        "age": age(job.created_at, now),
+        "note": note(job, now, lost) or "-",
+        "command": job.command,
+    }
+
+
+def state(job, lost=False):
+    return "processing (worker lost)" if lost else job.state
+
+
+def note(job, now, lost=False):
+    """The one thing worth knowing beside the state, in a few words."""
+    if job.state == "processing":
+        return None if lost else "for " + _since(job.started_at, now)
+    if job.state == "pending":
+        due = lifecycle.due(job)
+        return "waits, due in %s" % _span(due - now) if due and due > now else None
+    if job.state == "failed":
+        return "%s, retry %s" % (ended(job), _retry_in(job, now))
+    if job.state == "dead":
+        return ended(job)
+    if job.state == "completed" and job.duration is not None:
+        return "in " + clock.show_duration(job.duration)
+    return None
+
+
+def ended(job):
+    """How the last attempt ended, in a few words."""
+    if job.error:
+        return job.error
+    if job.signal is not None:
+        return "signal %d" % job.signal
+    if job.exit_code is not None:
+        return "exit %d" % job.exit_code
+    return "ended"
+
+
+def painter(out):
+    """A table's paint for this output: the state in its colour, notes dim."""
+    def paint(text, key, row):
+        if key == "state":
+            return out.paint(text, "red" if "lost" in row["state"] else COLOURS.get(row["state"]))
+        return out.paint(text, "dim") if key in ("note", "age") else text
+    return paint
+
+
+def details(job, now):
+    """The lines that --verbose puts under a row."""
+    parts = ["created %s" % job.created_at]
+    for name, text in (("run at", job.run_at), ("next try", job.next_run_at), ("started", job.started_at),
+                       ("finished", job.finished_at), ("worker", job.worker)):
+        if text:
+            parts.append("%s %s" % (name, text))
+    if job.timeout is not None:
+        parts.append("timeout " + clock.show_duration(job.timeout))
+    lines = [", ".join(parts), "in %s" % job.cwd]
+    if job.env:
+        lines.append("env " + " ".join("%s=%s" % pair for pair in sorted(job.env.items())))
+    reason = lifecycle.waiting_reason(job, now)
+    if reason:
+        lines.append(reason)
+    last = last_line(job.stderr) or last_line(job.stdout)
+    if last:
+        lines.append("said: " + last)
+    return ["    " + safe(line) for line in lines]
+
+
+def last_line(text):
+    """The last line with something in it, or None."""
+    lines = [line for line in (text or "").splitlines() if line.strip()]
+    return lines[-1] if lines else None
+
+
+def age(moment, now):
+    """How long ago, as short as can be: 12s, 3m, 2h, 5d."""
+    seconds = max(0, now - clock.parse_moment(moment)) // 1000
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return "%d%s" % (seconds // size, unit)
+    return "%ds" % seconds
+
+
+def sort_key(field, backward):
+    """A key for sorting by a field, the greatest first if `backward`; jobs without a value come last."""
+    def key(job):
+        value = getattr(job, field)
+        if value is None:
+            return (1, 0)
+        return (0, _Backward(value) if backward else value)
+    return key
+
+
+class _Backward:
+    """A value that sorts the other way round."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+    def __lt__(self, other):
+        return other.value < self.value
+
+    def __eq__(self, other):
+        return self.value == other.value
+
+
+def _retry_in(job, now):
+    due = lifecycle.due(job)
+    return "in %s" % _span(due - now) if due > now else "due"
+
+
+def _since(moment, now):
+    return _span(now - clock.parse_moment(moment))
+
+
+def _span(ms):
+    return clock.show_duration(max(0, ms) / 1000)

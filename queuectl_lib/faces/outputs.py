@@ -1,0 +1,91 @@
+"""A job's output as bytes: what was kept of an ended attempt, and what a running one writes meanwhile."""
+
+import errno
+import os
+import re
+
+from queuectl_lib.work import slots
+
+STREAMS = ("stdout", "stderr")
+
+_CHUNK = 1 << 16
+_LEFT_OUT = re.compile(rb"\n\[queuectl: \d+ bytes left out\]\n")
+
+
+def kept(job, stream, paths):
+    """What was kept of a stream of the last attempt that ended."""
+    file = getattr(job, stream + "_file")
+    if file is not None:
+        try:
+            with open(paths.inside(file), "rb") as content:
+                return content.read()
+        except FileNotFoundError:
+            # Removed by hand: its tail is in the job's line.
+            pass
+    return (getattr(job, stream) or "").encode("utf-8", "surrogateescape")
+
+
+def rest(job, stream, paths, offset):
+    """What was kept of a stream behind so many bytes that were seen while it ran."""
+    data = kept(job, stream, paths)
+    total = getattr(job, stream + "_size")
+    gap = _LEFT_OUT.search(data) if total is not None and total != len(data) else None
+    if gap is None or offset <= gap.start():
+        return data[offset:]
+    return data[max(gap.start(), len(data) - (total - offset)):]
+
+
+def last_lines(data, count):
+    """The last so many lines."""
+    if count == 0:
+        return b""
+    place = len(data) - data.endswith(b"\n")
+    for _ in range(count):
+        place = data.rfind(b"\n", 0, place)
+        if place < 0:
+            return data
+    return data[place + 1:]
+
+
+class Spool:
+    """A stream of a running job, read from the file that the job writes (see work/spool.py)."""
+
+    def __init__(self, job, stream, paths):
+        number, _ = slots.parts(job.worker)
+        path = paths.slot_out(number) if stream == "stdout" else paths.slot_err(number)
+        self.stream = stream
+        self.offset = 0
+        try:
+            self._file = open(path, "rb", buffering=0)
+        except FileNotFoundError:
+            self._file = None
+
+    def read(self):
+        """(the next bytes, the offset behind them); nothing is taken until advance()."""
+        if self._file is None:
+            return b"", self.offset
+        size = os.fstat(self._file.fileno()).st_size
+        # Shorter than what was read: emptied after the job, or cut where there are no holes.
+        offset = self.offset if size >= self.offset else 0
+        offset = self._next_data(offset)
+        if offset is None:
+            return b"", self.offset
+        self._file.seek(offset)
+        data = self._file.read(_CHUNK)
+        return data, offset + len(data)
+
+    def _next_data(self, offset):
+        """Behind the hole that the cut-out middle of a long output left."""
+        if not hasattr(os, "SEEK_DATA"):
+            return offset
+        try:
+            return os.lseek(self._file.fileno(), offset, os.SEEK_DATA)
+        except OSError as error:
+            return None if error.errno == errno.ENXIO else offset
+
+    def advance(self, offset):
+        self.offset = offset
+
+    def close(self):
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,182 @@
+"""What `status` and `worker list` print: how the queue stands, as lines or as one JSON document."""
+
+from collections import namedtuple
+
+from queuectl_lib.faces import listing, table
+from queuectl_lib.faces.table import Column
+from queuectl_lib.job.record import STATES
+from queuectl_lib.words import clock
+from queuectl_lib.words.text import safe
+
+# counts: {queue: {state: n}}; workers: [slots.Worker]; running: {worker's name: Job};
+# lost: running jobs whose worker is dead; oldest: the longest waiting of the next to run, or None;
+# recent: Recent of the newest finished jobs.
+Standing = namedtuple("Standing", ("store", "counts", "workers", "running", "lost", "oldest", "recent"))
+
+# finished, succeeded: of those looked at; per_minute: None when none was lately; average: seconds, or None.
+Recent = namedtuple("Recent", ("finished", "succeeded", "per_minute", "average"))
+
+# Throughput is said of the time in which a person remembers what happened.
+_LATELY = 10 * 60 * 1000
+
+_WORKERS = (
+    Column("slot", "SLOT", 4, True),
+    Column("pid", "PID", 7, True),
+    Column("up", "UP", 5, True),
+    Column("done", "DONE", 6, True),
+    Column("beat", "BEAT", 5, True),
+    Column("job", "JOB", 16),
+    Column("for", "FOR", 5, True),
+    Column("command", "COMMAND"),
+)
+
+
+def status(standing, now, out):
+    """The lines of `status`; out: terminal.Output or its like (width, paint, ellipsis)."""
+    totals = _totals(standing.counts)
+    lines = [out.paint("Jobs", "bold") + "  %s in %s" % (_count(sum(totals.values()), "job"), safe(standing.store))]
+    for state in ("processing", "pending", "failed", "dead", "completed", "cancelled"):
+        number = totals[state]
+        text = "  %-11s %7d" % (state, number)
+        remark = _remark(state, number, standing, now)
+        lines.append((out.paint(text, listing.COLOURS.get(state)) if number else text) + remark)
+    if set(standing.counts) - {"default"}:
+        lines += ["", out.paint("Queues", "bold")] + _indented(_queues(standing.counts, out))
+    lines += ["", out.paint("Workers", "bold") + "  %d alive" % len(standing.workers)]
+    lines += _indented(workers(standing.workers, standing.running, now, out))
+    lines += ["", out.paint("Lately", "bold") + "  " + _lately(standing.recent)]
+    return lines + _hints(standing, totals, out)
+
+
+def workers(alive, running, now, out):
+    """The table of living workers; nothing for none."""
+    rows = []
+    for worker in alive:
+        job = running.get("%d.%s" % (worker.slot, worker.incarnation))
+        rows.append({
+            "slot": worker.slot, "pid": worker.pid, "up": listing.age(worker.since, now), "done": worker.done,
+            "beat": listing.age(clock.moment(worker.heartbeat), now),
+            "job": job.id if job else "-", "for": listing.age(job.started_at, now) if job else "-",
+            "command": job.command if job else "-"})
+    return draw(_WORKERS, rows, out, 2)
+
+
+def draw(columns, rows, out, indent=0, paint=None):
+    """A table as the output wants it: fitted to a terminal, plain in a pipe."""
+    if out.width is not None:
+        return table.fitted(columns, rows, out.width - indent, paint, out.ellipsis)
+    if not rows:
+        return []
+    return [table.plain_heading(columns)] + [table.plain_line(columns, row) for row in rows]
+
+
+def status_document(standing, now):
+    """What `status --json` prints."""
+    recent = standing.recent
+    return {
+        "store": standing.store,
+        "states": _totals(standing.counts),
+        "queues": {queue: {state: states.get(state, 0) for state in STATES}
+                   for queue, states in sorted(standing.counts.items())},
+        "workers": workers_document(standing.workers, standing.running, now),
+        "worker_lost": [job.id for job in standing.lost],
+        "oldest_waiting": standing.oldest and {
+            "id": standing.oldest.id, "created_at": standing.oldest.created_at,
+            "seconds": _seconds(standing.oldest.created_at, now)},
+        "recent": {
+            "finished": recent.finished, "succeeded": recent.succeeded,
+            "success_rate": recent.succeeded / recent.finished if recent.finished else None,
+            "per_minute": recent.per_minute, "average_duration": recent.average},
+    }
+
+
+def workers_document(alive, running, now):
+    """What `worker list --json` prints."""
+    found = []
+    for worker in alive:
+        name = "%d.%s" % (worker.slot, worker.incarnation)
+        job = running.get(name)
+        found.append({
+            "worker": name, "slot": worker.slot, "pid": worker.pid, "since": worker.since, "done": worker.done,
+            "heartbeat": clock.moment(worker.heartbeat), "job": job.id if job else None,
+            "command": job.command if job else None,
+            "running_for": _seconds(job.started_at, now) if job else None})
+    return found
+
+
+def recent_of(jobs, now):
+    """The Recent of some finished jobs, newest first."""
+    if not jobs:
+        return Recent(0, 0, None, None)
+    succeeded = sum(1 for job in jobs if job.state == "completed")
+    durations = [job.duration for job in jobs if job.duration is not None]
+    lately = [job for job in jobs if now - clock.parse_moment(job.finished_at or job.updated_at) <= _LATELY]
+    span = _LATELY
+    if lately and len(lately) == len(jobs):
+        # Not all of the ten minutes was looked at, or there was nothing before: say it of the time seen.
+        span = max(1000, now - clock.parse_moment(jobs[-1].finished_at or jobs[-1].updated_at))
+    return Recent(len(jobs), succeeded,
+                  round(len(lately) * 60000 / span, 1) if lately else None,
+                  round(sum(durations) / len(durations), 3) if durations else None)
+
+
+def _remark(state, number, standing, now):
+    if not number:
+        return ""
+    if state == "pending" and standing.oldest is not None:
+        waited = clock.show_duration(_seconds(standing.oldest.created_at, now))
+        return "   oldest has waited %s" % waited
+    if state == "processing" and standing.lost:
+        return "   %s (worker lost)" % len(standing.lost)
+    if state == "failed":
+        return "   waiting for a retry"
+    return "   see: queuectl dlq list" if state == "dead" else ""
+
+
+def _queues(counts, out):
+    columns = (Column("queue", "QUEUE", 16),) + tuple(
+        Column(state, state.upper(), len(state), True) for state in STATES)
+    rows = [dict({state: states.get(state, 0) for state in STATES}, queue=queue)
+            for queue, states in sorted(counts.items())]
+    return draw(columns, rows, out, 2)
+
+
+def _lately(recent):
+    if not recent.finished:
+        return "nothing has finished yet"
+    parts = ["%.3g %% of the last %s succeeded" % (100 * recent.succeeded / recent.finished,
+                                                   _count(recent.finished, "finished job"))]
+    if recent.per_minute is None:
+        parts.append("none in the last 10 min")
+    else:
+        parts.append("%g a minute" % recent.per_minute)
+    if recent.average is not None:
+        parts.append("%s each on average" % clock.show_duration(recent.average))
+    return ", ".join(parts)
+
+
+def _hints(standing, totals, out):
+    hints = []
+    waiting = totals["pending"] + totals["failed"] + len(standing.lost)
+    if waiting and not standing.workers:
+        hints.append("No worker is running and %s: start one with: queuectl worker start"
+                     % ("1 job waits" if waiting == 1 else "%d jobs wait" % waiting))
+    if totals["dead"]:
+        hints.append("%s in the dead letter queue: queuectl dlq list" % _count(totals["dead"], "job"))
+    return [""] + [out.paint(hint, "yellow") for hint in hints] if hints else []
+
+
+def _totals(counts):
+    return {state: sum(states.get(state, 0) for states in counts.values()) for state in STATES}
+
+
+def _indented(lines):
+    return ["  " + line for line in lines]
+
+
+def _count(number, what):
+    return "%d %s%s" % (number, what, "" if number == 1 else "s")
+
+
+def _seconds(moment, now):
+    return max(0, now - clock.parse_moment(moment)) / 1000

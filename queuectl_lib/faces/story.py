@@ -1,0 +1,130 @@
+"""What `show` prints: everything about one job, its history as a timeline, and why it is not running."""
+
+from queuectl_lib.faces import listing
+from queuectl_lib.job import lifecycle
+from queuectl_lib.words import clock
+from queuectl_lib.words.text import safe
+
+_LABEL = 12
+_OUTPUT_LINES = 10
+
+
+def tell(job, now, lost, workers, root, paint):
+    """The lines about a job.
+
+    lost: its worker is dead; workers: how many workers that could run it are
+    alive; root: of the store; paint: function (text, colour) -> text.
+    """
+    lines = [paint("Job " + job.id, "bold") + "  "
+             + paint(listing.state(job, lost), "red" if lost else listing.COLOURS.get(job.state))]
+    reason = why(job, now, lost, workers)
+    if reason:
+        lines.append(_field("why", reason))
+    lines += [_field(label, value) for label, value in _facts(job, now) if value is not None]
+    lines += ["", paint("History", "bold")]
+    lines += _timeline(job.history or ())
+    for name, text, size, file in (("stdout", job.stdout, job.stdout_size, job.stdout_file),
+                                   ("stderr", job.stderr, job.stderr_size, job.stderr_file)):
+        if text:
+            lines += ["", paint(name.capitalize(), "bold") + _extent(text, size, file, root, job.id)]
+            lines += ["  " + safe(line) for line in text.splitlines()[-_OUTPUT_LINES:]]
+    return lines
+
+
+def why(job, now, lost=False, workers=1):
+    """Why a job is not running, in one sentence; None for one that runs or has completed."""
+    if job.state == "processing":
+        return "its worker died; any living worker takes it up within seconds" if lost else None
+    if job.state in ("pending", "failed"):
+        return _why_waiting(job, now, workers)
+    if job.state == "dead":
+        times = "its only attempt" if job.attempts == 1 else "all %d attempts" % job.attempts
+        return "%s failed (%s); run it again with: queuectl dlq retry %s" % (times, listing.ended(job), job.id)
+    return "it was cancelled" if job.state == "cancelled" else None
+
+
+def _why_waiting(job, now, workers):
+    reason = lifecycle.waiting_reason(job, now)
+    if reason is None:
+        reason = "ready; its turn comes when a worker is free"
+    if not workers:
+        queue = "" if job.queue == "default" else " that serves the queue %s" % job.queue
+        reason += "; no worker%s is running: start one with: queuectl worker start" % queue
+    return reason
+
+
+def _facts(job, now):
+    yield "command", job.command
+    yield "queue", job.queue
+    yield "priority", str(job.priority)
+    yield "attempts", "%d of at most %d" % (job.attempts, job.max_retries + 1)
+    yield "timeout", "none" if job.timeout is None else clock.show_duration(job.timeout)
+    yield "cwd", job.cwd
+    for name, value in sorted((job.env or {}).items()):
+        yield "env", "%s=%s" % (name, value)
+    yield "run at", _moment(job.run_at, now)
+    yield "created", _moment(job.created_at, now)
+    yield "started", _moment(job.started_at, now)
+    yield "finished", _moment(job.finished_at, now)
+    yield "next try", _moment(job.next_run_at, now)
+    yield "updated", _moment(job.updated_at, now)
+    yield "worker", job.worker
+    yield "exit code", _text(job.exit_code)
+    yield "signal", _text(job.signal)
+    yield "error", job.error
+    yield "took", None if job.duration is None else clock.show_duration(job.duration)
+
+
+def _timeline(history):
+    lines = []
+    before = None
+    for entry in history:
+        at = clock.parse_moment(entry["at"])
+        passed = "" if before is None else "+" + clock.show_duration((at - before) / 1000)
+        before = at
+        line = "  %s  %-14s %-10s %s" % (entry["at"], passed, entry["state"], _told(entry))
+        lines.append(safe(line.rstrip()))
+    return lines
+
+
+def _told(entry):
+    parts = []
+    if "worker" in entry:
+        parts.append("by worker %s" % entry["worker"])
+    if entry.get("exit_code") is not None and entry["state"] != "completed":
+        parts.append("exit %d" % entry["exit_code"])
+    if entry.get("signal") is not None:
+        parts.append("signal %d" % entry["signal"])
+    parts += [entry[name] for name in ("error", "note") if entry.get(name)]
+    if entry.get("delay") is not None:
+        parts.append("again in %s" % clock.show_duration(entry["delay"]))
+    return ", ".join(parts)
+
+
+def _field(label, value):
+    return "  %-*s%s" % (_LABEL, label, safe(str(value)))
+
+
+def _text(value):
+    return None if value is None else str(value)
+
+
+def _moment(moment, now):
+    if moment is None:
+        return None
+    away = clock.parse_moment(moment) - now
+    if away > 0:
+        return "%s (in %s)" % (moment, clock.show_duration(away / 1000))
+    return "%s (%s ago)" % (moment, clock.show_duration(-away / 1000))
+
+
+def _extent(text, size, file, root, job_id):
+    parts = []
+    lines = text.count("\n") + (not text.endswith("\n"))
+    if lines > _OUTPUT_LINES:
+        parts.append("the last %d lines; all: queuectl logs %s" % (_OUTPUT_LINES, job_id))
+    if size is not None:
+        parts.append("%d bytes" % size)
+    if file:
+        parts.append("in %s/%s" % (root, file))
+    return " (%s)" % safe(", ".join(parts)) if parts else ""

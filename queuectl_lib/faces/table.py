@@ -1,0 +1,109 @@
+"""Rows in columns, as wide as the terminal and no wider; plain and whole when nobody looks."""
+
+from collections import namedtuple
+
+from queuectl_lib.words.text import clip, safe
+
+# key: what the rows call it; title: its heading; least: its width in a pipe;
+# right: numbers stand to the right; usual: on a terminal the column is left out
+# when no row says anything else.
+Column = namedtuple("Column", ("key", "title", "least", "right", "usual"))
+Column.__new__.__defaults__ = (0, False, None)
+
+_GAP = "  "
+_NARROWEST_LAST = 12
+_NARROWEST = 4
+
+
+def plain_heading(columns):
+    """The first line of a table for a pipe."""
+    return _joined([_padded(column.title, column.least, column.right) for column in columns])
+
+
+def plain_line(columns, row):
+    """A row for a pipe: all columns, nothing cut.
+
+    The widths are fixed beforehand, so that a million rows need no memory and
+    the columns stand where they stood yesterday.
+    """
+    return _joined([_padded(_cell(row, column), column.least, column.right) for column in columns])
+
+
+def fitted(columns, rows, width, paint=None, ellipsis="\u2026"):
+    """The lines of a table for a terminal of this width; none for no rows.
+
+    rows: dicts from a column's key to text; paint: function (text, key, row)
+    -> text, which adds colour and no width.
+    """
+    rows = list(rows)
+    if not rows:
+        return []
+    columns = [column for column in columns if _says_something(column, rows)]
+    cells = [[_cell(row, column) for column in columns] for row in rows]
+    widths = fit([_widest(column, place, cells) for place, column in enumerate(columns)], width)
+    lines = [_line(columns, [column.title for column in columns], widths, ellipsis, None)]
+    for row, texts in zip(rows, cells):
+        painted = paint and (lambda text, key, row=row: paint(text, key, row))
+        lines.append(_line(columns, texts, widths, ellipsis, painted))
+    return lines
+
+
+def fit(widths, width):
+    """Column widths that together fit: the last gives way first, then the widest of the others."""
+    widths = list(widths)
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+    given = max(0, min(excess, widths[-1] - _NARROWEST_LAST))
+    widths[-1] -= given
+    excess -= given
+    while excess > 0 and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+        excess -= 1
+    return widths
+
+
+def shown_width(text):
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 0 if unicodedata.combining(letter) else 1
+               for letter in text)
+
+
+def cut(text, width, ellipsis="\u2026"):
+    """The text, cut to so many columns of a terminal."""
+    if text.isascii() or shown_width(text) <= width:
+        return clip(text, width, ellipsis)
+    while text and shown_width(text) > width - len(ellipsis):
+        text = text[:-1]
+    return text + ellipsis
+
+
+def _cell(row, column):
+    return safe(str(row.get(column.key, "")))
+
+
+def _says_something(column, rows):
+    return column.usual is None or any(str(row.get(column.key, "")) not in ("", column.usual) for row in rows)
+
+
+def _widest(column, place, cells):
+    return max(len(column.title), max(shown_width(texts[place]) for texts in cells))
+
+
+def _line(columns, texts, widths, ellipsis, paint):
+    parts = []
+    for column, text, width in zip(columns, texts, widths):
+        text = cut(text, width, ellipsis)
+        padded = _padded(text, width, column.right)
+        parts.append(padded.replace(text, paint(text, column.key), 1) if paint and text else padded)
+    return _joined(parts)
+
+
+def _padded(text, width, right):
+    room = " " * (width - shown_width(text))
+    return room + text if right else text + room
+
+
+def _joined(parts):
+    return _GAP.join(parts).rstrip()

@@ -1,0 +1,141 @@
+"""Where words go: standard output and error, and what the terminal behind them can show."""
+
+import json
+import os
+import sys
+
+from queuectl_lib.words.text import safe
+
+_COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+_PLAIN_WIDTH = 80
+
+
+class Output:
+    """Standard output as the commands use it.
+
+    width is None when nobody looks (a pipe, a file): then nothing is cut and
+    nothing is coloured.
+    """
+
+    def __init__(self, stream, environ):
+        self.stream = stream
+        self.tty = stream.isatty()
+        self.width = _columns(stream, environ) if self.tty else None
+        self.colour = self.tty and _has_colour(environ)
+        encoding = (getattr(stream, "encoding", None) or "").lower()
+        self.ellipsis = "\u2026" if encoding.replace("-", "") == "utf8" else "..."
+
+    def line(self, text=""):
+        """One line of data."""
+        self.stream.write(text + "\n")
+
+    def text(self, text):
+        """Text with its own line ends."""
+        self.stream.write(text)
+
+    def flush(self):
+        self.stream.flush()
+
+    def paint(self, text, colour):
+        """The text in a colour where the terminal has one."""
+        if not self.colour or not colour:
+            return text
+        return "\x1b[%sm%s\x1b[0m" % (_COLOURS[colour], text)
+
+    def document(self, value):
+        """One JSON document."""
+        self.line(json.dumps(value, indent=2))
+
+    def array(self, values):
+        """A JSON array with one value a line; of any length, since nothing is collected."""
+        opening = "["
+        for value in values:
+            self.stream.write(opening + "\n" + json.dumps(value))
+            opening = ","
+        self.line("[]" if opening == "[" else "\n]")
+
+    def lines(self, values):
+        """Bare JSON lines."""
+        for value in values:
+            self.line(json.dumps(value))
+
+    def raw(self, data):
+        """Bytes as they are."""
+        self.stream.flush()
+        buffer = getattr(self.stream, "buffer", None)
+        if buffer is None:
+            self.stream.write(data.decode("utf-8", "backslashreplace"))
+        else:
+            buffer.write(data)
+            buffer.flush()
+
+
+def open_output():
+    """The Output over this process's standard output, made fit for odd characters."""
+    return Output(sys.stdout, os.environ)
+
+
+def prepare():
+    """Makes the standard streams such that writing to them cannot fail for a character."""
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+        _fill_closed()
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", None) != "backslashreplace" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _fill_closed():
+    # With `>&-` the next file opened would become descriptor 1, and a line
+    # meant for the screen would end up in the store.
+    while True:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > 2:
+            os.close(descriptor)
+            break
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
+
+
+def note(text):
+    """A remark for a person, on standard error."""
+    try:
+        sys.stderr.write("queuectl: %s\n" % safe(text))
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        # Nobody can be told that nobody can be told.
+        pass
+
+
+def discard_output():
+    """Sends what is still unwritten nowhere: whoever read it has left."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        pass
+
+
+def confirmed(question):
+    """Whether the person at the terminal says yes."""
+    sys.stderr.write("%s [y/N] " % safe(question))
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _has_colour(environ):
+    if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return False
+    # The old Windows console shows the codes themselves; those that do not say so.
+    return os.name != "nt" or bool(environ.get("WT_SESSION") or environ.get("ANSICON") or environ.get("TERM"))
+
+
+def _columns(stream, environ):
+    given = environ.get("COLUMNS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _PLAIN_WIDTH
+    except (OSError, ValueError):
+        return _PLAIN_WIDTH
