@@ -120,7 +120,7 @@ class Batch:
             self.journal.check_end()
             if seen is not None and seen != (self.journal.header.generation, self.journal.size):
                 self._check_ids(writer)
-            name = segment_name(next_number(self._paths))
+            name = segment_name(next_number(self._paths, self.journal.header.number))
             path = self._paths.segment_places(name)[0]
             disk.replace(index_of(writer.path), index_of(path))
             disk.replace(writer.path, path)

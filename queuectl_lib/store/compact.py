@@ -34,19 +34,29 @@ def overridden(snapshot):
         if type(head) is dict and "gone" in head:
             name, start, end = head["gone"]
             found[name, start] = end
+    unsure = _written_during_roll(snapshot)
     for head, _, _ in snapshot.newest.values():
-        if head[8] is None:
-            continue
-        name, start, end = head[8].decode(), int(head[9]), int(head[10])
+        name = head[8] and head[8].decode()
         if name in entries:
-            found[name, start] = end
-        else:
+            found[name, int(head[9])] = int(head[10])
+        if head[0] in unsure or name and name not in entries:
             found.update(_moved(snapshot, head[0], found))
     return {place: end for place, end in found.items() if place[0] in entries}
 
 
+def _written_during_roll(snapshot):
+    """Ids of lines that the last roll copied from behind its prefix.
+
+    Whoever wrote them could not know into which segment that roll was just
+    putting the job's line before.
+    """
+    journal = snapshot.journal
+    copied = journal.body + journal.header.carried
+    return {head[0] for head, offset, _ in snapshot.entries if offset < copied and type(head) is not dict}
+
+
 def _moved(snapshot, job_id, found):
-    """Where a line is now whose segment was merged while its job was being changed."""
+    """Where the line is that a job's newer line overrides without naming it."""
     for entry in snapshot.segments():
         for _, start, data in snapshot.reader(entry).find(job_id):
             if lives(entry, start) and (entry.name, start) not in found:

@@ -1,6 +1,6 @@
 """The first line of jobs.jsonl: what the store was when its journal began.
 
-    {"queuectl":1,"generation":7,"origin":81920,"carried":512,"counts":{"default":{"pending":3}},
+    {"queuectl":1,"generation":7,"number":12,"origin":81920,"carried":512,"counts":{"default":{"pending":3}},
      "segments":[{"name":"00000007","kind":"base","jobs":2,"size":800,
                   "sections":[["ready","default",0,800]]}],"crc":"…"}
 
@@ -8,8 +8,10 @@ padded with blanks to a multiple of 4 KB, so that it can be written last, in
 front of a journal that is copied already.
 
     generation  grows by one with every roll
+    number      the highest segment number given so far: none is given twice, since
+                lines name segments that may be gone long ago
     origin      origin + offset of a new job's line is its place of arrival
-    carried     how many bytes of journal the roll wrote: not yet news
+    carried     how many bytes of journal the roll itself wrote: not yet news
     counts      jobs by queue and state before the journal's first line
     segments    oldest first. A section is a range of a segment's bytes that is
                 still alive, of one kind and queue
@@ -32,11 +34,11 @@ BLOCKED = "blocked"  # as written
 DEAD = "dead"        # order of dying
 # Archives have a section for each state of finished jobs, in order of finishing, queues mixed.
 
-Header = namedtuple("Header", ("generation", "origin", "carried", "counts", "segments"))
+Header = namedtuple("Header", ("generation", "number", "origin", "carried", "counts", "segments"))
 Segment = namedtuple("Segment", ("name", "kind", "jobs", "size", "sections", "counts"))
 Section = namedtuple("Section", ("kind", "queue", "start", "end"))
 
-EMPTY = Header(1, 0, 0, {}, ())
+EMPTY = Header(1, 0, 0, 0, {}, ())
 
 
 def as_dict(segment):
@@ -56,7 +58,8 @@ def segment_of(fields):
 
 def encode(header, room=PAGE):
     """The header's bytes, at least `room` long; a multiple of a page, newline last."""
-    fields = {"queuectl": FORMAT, "generation": header.generation, "origin": header.origin,
+    fields = {"queuectl": FORMAT, "generation": header.generation,
+              "number": header.number, "origin": header.origin,
               "carried": header.carried, "counts": header.counts,
               "segments": [as_dict(segment._replace(counts=None)) for segment in header.segments]}
     text = json.dumps(fields, separators=(",", ":"))
@@ -76,7 +79,7 @@ def decode(data, path):
     if fields["queuectl"] > FORMAT:
         raise StoreError("%s is of format %s, this queuectl knows %d: use the newer queuectl"
                          % (path, fields["queuectl"], FORMAT))
-    return Header(fields["generation"], fields["origin"], fields["carried"], fields["counts"],
+    return Header(fields["generation"], fields["number"], fields["origin"], fields["carried"], fields["counts"],
                   tuple(segment_of(each) for each in fields["segments"]))
 
 

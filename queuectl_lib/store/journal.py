@@ -128,7 +128,8 @@ class Journal:
             return self.header.origin
         found = data[at + 1:data.index(b"\n", at + 1)]
         line.check(found, self.path, self.body + at + 1)
-        return line.scan(found + b"\n", 0, self.path)[0][0][0]["origin"]
+        # The line of a batch that a roll carried over is older than the header.
+        return max(self.header.origin, line.scan(found + b"\n", 0, self.path)[0][0][0]["origin"])
 
     def wants_roll(self):
         """Does it hold so much news that somebody should roll it?"""

@@ -21,10 +21,10 @@ def number_of(name):
     return int(number), int(rewritten or 0)
 
 
-def next_number(paths):
-    """A number greater than every one in use; the store lock is held."""
+def next_number(paths, highest):
+    """A number greater than every one in use and than the header's highest; the store lock is held."""
     used = [number_of(name)[0] for name in segment_names(paths.base) + segment_names(paths.archive)]
-    return max(used, default=0) + 1
+    return max(used + [highest]) + 1
 
 
 def renamed(paths, name):

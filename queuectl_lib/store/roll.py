@@ -90,9 +90,9 @@ class _Roll:
         self._journal.news(self._journal.body, locked=True)
         self._snapshot = Snapshot(self._paths, self._journal)
         self._copied = self._journal.size
-        number = next_number(self._paths)
-        self._base_name = segment_name(number)
-        self._done_name = segment_name(number + 1)
+        self._number = next_number(self._paths, self._journal.header.number)
+        self._base_name = segment_name(self._number)
+        self._done_name = segment_name(self._number + 1)
         self._new = disk.open_private(self._paths.new_jobs, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         # Reserved by being there: a batch that joins now gets a greater number.
         for path in (self._base_path(), self._done_path()):
@@ -159,7 +159,7 @@ class _Roll:
         self._counts = header.tidied(counts)
         carried = b"".join(pieces)
         self._header = header.Header(
-            self._journal.header.generation + 1, 0, len(carried), self._counts, tuple(self._segments))
+            self._journal.header.generation + 1, self._number + 1, 0, len(carried), self._counts, tuple(self._segments))
         # A batch that joins meanwhile adds its segment to the header.
         self._room = len(header.encode(self._header)) + header.PAGE
         disk.write_pieces(self._new, [b" " * self._room, carried], self._paths.new_jobs)
@@ -187,7 +187,9 @@ class _Roll:
         self._journal.check_end()
         self._copy(self._journal.size)
         # Offsets start anew; places of arrival go on where they were.
-        final = self._header._replace(origin=self._journal.origin() + self._journal.size)
+        final = self._header._replace(
+            origin=self._journal.origin() + self._journal.size,
+            carried=os.fstat(self._new).st_size - self._room)
         data = header.encode(final, self._room)
         os.pwrite(self._new, data, 0)
         disk.sync(self._new, self._paths.new_jobs)
