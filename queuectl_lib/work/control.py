@@ -10,6 +10,7 @@ supervisor's to understand, here they do nothing.
 """
 
 import signal
+import time
 
 from queuectl_lib.work.pidfile import DRAIN, NOW
 
@@ -19,8 +20,7 @@ class Control:
 
     def __init__(self, waiter, connection):
         self.order = None
-        self.alone = False
-        self._waiter = waiter
+        self.waiter = waiter
         self._connection = connection
         self._orders = None
         waiter.heed(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -54,12 +54,22 @@ class Control:
         if order == NOW or (order == DRAIN and self.order is None):
             self.order = order
 
+    def nap(self, seconds):
+        """Sleep so long, or until the next order; whether there was none yet."""
+        before = self.order
+        deadline = time.monotonic() + seconds
+        rest = seconds
+        while rest > 0 and self.order == before:
+            self.hear(self.waiter.wait(rest))
+            self.read()
+            rest = deadline - time.monotonic()
+        return self.order is None
+
     def _receive(self):
         try:
             self.tell(self._connection.recv_bytes(64).decode("ascii"))
         except (EOFError, OSError):
-            self._waiter.forget(self._connection.fileno())
+            self.waiter.forget(self._connection.fileno())
             self._connection.close()
             self._connection = None
-            self.alone = True
             self.tell(DRAIN)

@@ -50,22 +50,23 @@ class Recovery:
         self._name = slot.name
         self._voice = voice
         self._cases = []
+        # When tend() next has something to do (time.monotonic()).
+        self.next = 0.0
         self._next_look = 0.0
         self._next_step = 0.0
 
-    def due(self, now):
-        """Seconds until tend() has something to do; now: time.monotonic()."""
-        if self._cases:
-            return min(self._next_look, self._next_step) - now
-        return self._next_look - now
-
     def tend(self, now):
         """Look for lost jobs when it is time, and go on with those found. Raises StoreError."""
-        if now >= self._next_look:
-            self._next_look = now + _LOOK_SECONDS
-            self._find(now, lambda number: number != self._own)
-        if self._cases and now >= self._next_step:
-            self._step(now)
+        if now < self.next:
+            return
+        try:
+            if now >= self._next_look:
+                self._next_look = now + _LOOK_SECONDS
+                self._find(now, lambda number: number != self._own)
+            if self._cases and now >= self._next_step:
+                self._step(now)
+        finally:
+            self.next = min(self._next_look, self._next_step) if self._cases else self._next_look
 
     def clear_own_slot(self, wait):
         """Recover what the former owners of the own slot left, before it is used.

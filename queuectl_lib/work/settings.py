@@ -11,21 +11,22 @@ class Settings:
 
     def __init__(self, paths, complain):
         """complain(text): called when the file cannot be understood; the last settings stay in force."""
+        self.current = config.DEFAULTS
         self._paths = paths
         self._complain = complain
         self._seen = ()
-        self._current = config.DEFAULTS
+        self.now()
 
     def now(self):
-        """The config.Config in force."""
+        """The config.Config in force; `current` is what the last look has found."""
         seen = self._look()
         if seen != self._seen:
             self._seen = seen
             try:
-                self._current = config.load(self._paths)
+                self.current = config.load(self._paths)
             except StoreError as error:
                 self._complain(str(error))
-        return self._current
+        return self.current
 
     def _look(self):
         try:

@@ -1,0 +1,99 @@
+"""A worker's place in a store: its slot, its line in workers.pid, and all that hangs on them.
+
+    take(...)         the lowest slot that is free and clear, with everything for it
+    place.leave()     sync, take the line out; the slot itself goes with the process
+
+A slot is clear when nothing of its former owners' jobs runs any more; whoever
+takes it recovers them first. One that cannot be cleared is left alone.
+"""
+
+from queuectl_lib.words.errors import StoreError
+from queuectl_lib.work import pidfile, slots
+from queuectl_lib.work.output import Spools
+from queuectl_lib.work.recovery import Recovery
+from queuectl_lib.work.runner import Runner
+from queuectl_lib.work.wake import Bell
+
+_RETRY_SECONDS = 1.0
+
+
+def take(store, options, control, settings, voice, supervisor):
+    """A Place, or None when there is none, or an order to leave has come.
+
+    supervisor: its entry in workers.pid. Raises StoreError when the store is gone;
+    other troubles with it are waited out.
+    """
+    not_clear = set()
+    while control.order is None:
+        place = None
+        try:
+            place = _take(store, options, control, supervisor, not_clear)
+            if place is None:
+                return None
+            if place.prepare(control, settings, voice):
+                return place
+            not_clear.add(place.slot.number)
+            place.abandon()
+        except (StoreError, OSError) as error:
+            if place is not None:
+                place.abandon()
+            store.check_there()
+            voice.say_once(str(error))
+            control.nap(_RETRY_SECONDS)
+    return None
+
+
+def _take(store, options, control, supervisor, skip):
+    with store.lock():
+        slot = slots.take(store.paths, options.limit, skip)
+        if slot is None:
+            return None
+        try:
+            # A stop asked for before this worker had a line is on the supervisor's.
+            order = pidfile.order(store.paths, supervisor)
+            entry = pidfile.Entry(kind=pidfile.WORKER, queues=options.queues and list(options.queues), stop=order,
+                                  **slot.who())
+            pidfile.add(store.paths, entry)
+        except Exception:
+            slot.leave()
+            raise
+    control.follow(pidfile.Orders(store.paths, entry))
+    return Place(store, slot, entry, options.queues)
+
+
+class Place:
+    """What one worker works with, from moving in to moving out."""
+
+    def __init__(self, store, slot, entry, queues):
+        self._store = store
+        self._entry = entry
+        self._queues = queues
+        self.slot = slot
+        self.claims = store.claims(slot.name, queues)
+
+    def prepare(self, control, settings, voice):
+        """Recover what former owners left and open the rest; False when the slot cannot be cleared now."""
+        voice.name(self.slot.number)
+        self.recovery = Recovery(self._store, self.claims, self.slot, settings, voice)
+        if not self.recovery.clear_own_slot(control.nap):
+            return False
+        spools = Spools(self._store.paths, self.slot.number)
+        spools.open()
+        self.bell = Bell(self._store.paths, self._queues)
+        self.runner = Runner(control.waiter, spools, self._store.root, self.slot.name)
+        return True
+
+    def abandon(self):
+        """Give the slot up before it was used; the line is dropped by the next writer."""
+        self.claims.close()
+        self.slot.leave()
+
+    def leave(self):
+        """Take the line out; until the process ends its slot is held, so it counts as alive."""
+        self.recovery.close()
+        try:
+            with self._store.lock():
+                pidfile.remove(self._store.paths, self._entry)
+        except (StoreError, OSError):
+            # The next writer drops the line: the slot is free by then.
+            pass

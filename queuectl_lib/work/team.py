@@ -1,0 +1,239 @@
+"""The supervisor: keeps so many worker processes running until they are told to leave.
+
+It has a line in workers.pid before its first worker exists. It starts another
+worker for one that died, passes on what it is told (signals, workers.pid), and
+otherwise sleeps. Workers need nothing of it but the store: killed with -9 it
+takes none along, they see the end of their control pipe, finish their job and
+leave.
+
+    first  Ctrl+C, SIGTERM or SIGHUP   the running jobs are finished, then all leave
+    second                             they are stopped now and handed back
+
+Rejected: SIGTERM to the workers for "now", since whoever stops a whole process
+group (systemd, a closing terminal) sends it to them as well.
+"""
+
+import signal
+import time
+
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import StoreError
+from queuectl_lib.work import events, identity, pidfile, slots, worker
+from queuectl_lib.work.waiting import Waiter
+
+_LOOK_SECONDS = 1.0
+_STEADY_SECONDS = 10.0
+_LONGEST_PAUSE = 60.0
+_ON_PURPOSE = (0, worker.STORE_GONE)
+
+
+class _Post:
+    """A place to be filled: its process while there is one, and when to fill it again."""
+
+    def __init__(self):
+        self.process = None
+        self.control = None
+        self.since = 0.0
+        self.deaths = 0
+        self.next_start = 0.0
+
+
+class Team:
+    """Keeps so many worker processes running until they are told to leave."""
+
+    def __init__(self, store, count, options, context):
+        self._store = store
+        self._options = options
+        self._context = context
+        self._voice = events.Voice()
+        self._posts = [_Post() for _ in range(count)]
+        self._order = None
+        self._asked = 0
+        self._exit_code = 0
+
+    def run(self):
+        """Until every post is given up; the exit code."""
+        self._waiter = Waiter()
+        self._waiter.heed(*_stop_signals(), signal.SIGUSR1)
+        me = identity.current()
+        self._entry = pidfile.Entry(
+            kind=pidfile.SUPERVISOR, pid=me.pid, boot=me.boot, start=me.start, since=clock.moment(clock.now()),
+            queues=self._options.queues and list(self._options.queues))
+        with self._store.lock():
+            pidfile.add(self._store.paths, self._entry)
+        self._orders = pidfile.Orders(self._store.paths, self._entry)
+        try:
+            while self._posts:
+                self._fill()
+                self._look(self._waiter.wait(self._until_next()))
+            self._tell_what_is_left()
+        finally:
+            self._leave()
+        return self._exit_code
+
+    def _fill(self):
+        """Start a worker for every empty post whose time has come."""
+        now = time.monotonic()
+        for post in self._posts:
+            if post.process is None and post.next_start <= now:
+                self._hire(post)
+
+    def _hire(self, post):
+        reader, post.control = self._context.Pipe(duplex=False)
+        # A forked child has a copy of every sibling's end; as long as one lives,
+        # the others would not notice that this process is dead.
+        inherited = ()
+        if self._context.get_start_method() == "fork":
+            inherited = [other.control for other in self._posts if other.control is not None]
+        post.process = self._context.Process(
+            target=worker.main, args=(self._store.root, self._options, reader, self._entry, inherited))
+        post.since = time.monotonic()
+        # A Ctrl+C between the fork and the child's own handlers would be counted here, as a second one.
+        heeded = _stop_signals() + (signal.SIGUSR1,)
+        signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
+        try:
+            post.process.start()
+        except OSError as error:
+            post.process = None
+            post.control.close()
+            post.control = None
+            self._wait_before_another(post, "cannot start a worker (%s)" % error.strerror)
+        else:
+            self._waiter.watch(post.process.sentinel)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, heeded)
+            reader.close()
+
+    def _until_next(self):
+        now = time.monotonic()
+        starts = [post.next_start - now for post in self._posts if post.process is None]
+        return min(starts + [_LOOK_SECONDS])
+
+    def _look(self, woken):
+        """Take in what has happened: signals, orders, deaths."""
+        asked = [number for number in woken.signals if number in _stop_signals()]
+        if asked:
+            self._asked += len(asked)
+            self._tell(pidfile.DRAIN if self._asked == 1 else pidfile.NOW)
+        ordered = self._orders.read()
+        if ordered is not None:
+            self._tell(ordered)
+        for post in self._posts:
+            if post.process is not None and post.process.sentinel in woken.fds:
+                self._see_off(post)
+        if self._order is not None:
+            self._posts = [post for post in self._posts if post.process is not None]
+        else:
+            self._posts = [post for post in self._posts if post.process is not None or post.deaths]
+
+    def _tell(self, order):
+        """Pass an order on to every worker, unless they have it already."""
+        if order == self._order or self._order == pidfile.NOW:
+            return
+        self._order = order
+        self._voice.say(self._announcement(order))
+        for post in self._posts:
+            if post.process is not None:
+                try:
+                    post.control.send_bytes(order.encode("ascii"))
+                except OSError:
+                    # It has just died; it is seen off next.
+                    pass
+
+    def _announcement(self, order):
+        running = self._running()
+        jobs = "1 running job" if running == 1 else "%s running jobs" % ("the" if running is None else running)
+        if order == pidfile.NOW:
+            return "stopping %s now" % jobs if running != 0 else "stopping now"
+        if running == 0:
+            return "no job is running: leaving"
+        how = "press Ctrl+C again" if self._asked else "queuectl worker stop --now"
+        return "finishing %s; %s to stop %s now" % (jobs, how, "it" if running == 1 else "them")
+
+    def _running(self):
+        """How many jobs my workers run now; None when the store does not tell."""
+        pids = {post.process.pid for post in self._posts if post.process is not None}
+        try:
+            names = {slots.name_of(one.slot, one.incarnation)
+                     for one in slots.living(self._store.paths) if one.pid in pids}
+            return sum(1 for job in self._store.jobs(states=["processing"]) if job.worker in names)
+        except (StoreError, OSError):
+            return None
+
+    def _see_off(self, post):
+        """Reap a worker that has ended, and decide whether its post is filled again."""
+        process, post.process = post.process, None
+        self._waiter.forget(process.sentinel)
+        process.join()
+        code, pid = process.exitcode, process.pid
+        process.close()
+        post.control.close()
+        post.control = None
+        if code in _ON_PURPOSE:
+            post.deaths = 0
+            self._exit_code = self._exit_code or code
+        else:
+            how = "killed by signal %d" % -code if code < 0 else "exit %d" % code
+            self._wait_before_another(post, "worker with pid %d died (%s)" % (pid, how))
+
+    def _wait_before_another(self, post, what):
+        """Plan the next start: at once after a first death, later and later when it keeps dying."""
+        now = time.monotonic()
+        post.deaths = 1 if now - post.since > _STEADY_SECONDS else post.deaths + 1
+        pause = 0.0 if post.deaths == 1 else min(2.0 ** (post.deaths - 2), _LONGEST_PAUSE)
+        post.next_start = now + pause
+        if self._order is not None:
+            self._voice.say(what)
+        elif pause:
+            self._voice.say("%s: starting another in %s" % (what, clock.show_duration(pause)))
+        else:
+            self._voice.say("%s: starting another" % what)
+
+    def _tell_what_is_left(self):
+        if not self._options.drain or self._order is not None:
+            return
+        try:
+            text = _left_for_later(self._store, self._options.queues, clock.now())
+        except (StoreError, OSError):
+            return
+        if text:
+            self._voice.say(text)
+
+    def _leave(self):
+        self._waiter.close()
+        try:
+            with self._store.lock():
+                pidfile.remove(self._store.paths, self._entry)
+        except (StoreError, OSError):
+            # The next writer drops the line: nobody lives with this pid and start.
+            pass
+
+
+def _stop_signals():
+    signals = (signal.SIGINT, signal.SIGTERM)
+    # nohup and its like have it ignored on purpose.
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signals += (signal.SIGHUP,)
+    return signals
+
+
+def _left_for_later(store, queues, now):
+    """'3 jobs left for later: 2 retries, 1 delayed; next in 4 s', or None."""
+    retries = delayed = 0
+    for queue, states in store.counts().items():
+        if not queues or queue in queues:
+            retries += states.get("failed", 0)
+            delayed += states.get("pending", 0)
+    kinds = []
+    if retries:
+        kinds.append("1 retry" if retries == 1 else "%d retries" % retries)
+    if delayed:
+        kinds.append("%d delayed" % delayed)
+    if not kinds:
+        return None
+    jobs = "1 job" if retries + delayed == 1 else "%d jobs" % (retries + delayed)
+    text = "%s left for later: %s" % (jobs, ", ".join(kinds))
+    claims = store.claims("supervisor", queues)
+    claims.running()
+    due = claims.next_due(now)
+    return text if due is None else "%s; next in %s" % (text, clock.show_duration(max(0, due - now) / 1000))
