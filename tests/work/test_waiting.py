@@ -1,0 +1,117 @@
+"""A worker sleeps in one place and learns what woke it."""
+
+import os
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+from queuectl_lib.work import waiting
+from queuectl_lib.work.waiting import CHILD, NOTHING, Waiter
+
+LONG = 60
+
+
+@pytest.fixture(params=["poll", "select"])
+def waiter(request, monkeypatch):
+    if request.param == "select":
+        monkeypatch.delattr(select, "poll")
+    one = Waiter()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def pipe():
+    reader, writer = os.pipe()
+    yield reader, writer
+    os.close(reader)
+    if writer is not None:
+        os.close(writer)
+
+
+def test_it_wakes_when_a_child_ends(waiter):
+    child = subprocess.Popen(["sleep", "0.05"])
+    assert waiter.wait(LONG) == CHILD
+    assert child.wait() == 0
+
+
+def test_a_child_that_ended_before_the_sleep_still_ends_it(waiter):
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert waiter.wait(LONG) == CHILD
+    child.wait()
+
+
+def test_a_signal_it_heeds_comes_with_its_number(waiter):
+    waiter.heed(signal.SIGUSR1, signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    woken = waiter.wait(LONG)
+    assert sorted(woken.signals) == sorted([signal.SIGUSR1, signal.SIGTERM])
+    assert not woken.child and not woken.fds
+
+
+def test_a_signal_blocked_by_whoever_started_the_worker_is_heard(waiter):
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    waiter.heed(signal.SIGUSR1)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert waiter.wait(LONG).signals == (signal.SIGUSR1,)
+
+
+def test_a_child_and_a_signal_at_once_are_told_apart(waiter):
+    waiter.heed(signal.SIGUSR1)
+    os.kill(os.getpid(), signal.SIGCHLD)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert waiter.wait(LONG) == (True, (signal.SIGUSR1,), ())
+
+
+def test_a_byte_on_a_watched_descriptor_wakes_until_it_is_read_or_forgotten(waiter, pipe):
+    reader, writer = pipe
+    waiter.watch(reader)
+    os.write(writer, b"x")
+    assert waiter.wait(LONG).fds == (reader,)
+    assert waiter.wait(LONG).fds == (reader,)
+    waiter.forget(reader)
+    assert waiter.wait(0.01) == NOTHING
+
+
+def test_the_end_of_a_watched_pipe_wakes(waiter):
+    reader, writer = os.pipe()
+    waiter.watch(reader)
+    os.close(writer)
+    assert waiter.wait(LONG).fds == (reader,)
+    waiter.forget(reader)
+    os.close(reader)
+
+
+def test_time_is_up_at_last_and_never_early(waiter):
+    begin = time.monotonic()
+    assert waiter.wait(0.05) == NOTHING
+    assert time.monotonic() - begin >= 0.05
+    assert waiter.wait(0) == NOTHING
+    assert waiter.wait(-1) == NOTHING
+
+
+@pytest.mark.parametrize("seconds", [None, 1e12, float("inf")])
+def test_a_sleep_without_or_with_a_far_limit_ends_when_something_happens(waiter, seconds):
+    child = subprocess.Popen(["sleep", "0.05"])
+    assert waiter.wait(seconds) == CHILD
+    child.wait()
+
+
+def test_closing_gives_the_signals_back(pipe):
+    def handler(signum, frame):
+        pass
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        one = waiting.Waiter()
+        one.heed(signal.SIGUSR1)
+        one.close()
+        assert signal.getsignal(signal.SIGUSR1) is handler
+        assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGUSR1, before)
