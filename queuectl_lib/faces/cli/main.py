@@ -76,7 +76,7 @@ def _global_options(words, place):
 def _named(words, place):
     """The command's full name, the words behind it, and the store; the name is None when help was all."""
     word, rest = words[0], words[1:]
-    if word in registry.names():
+    if word in registry.names() or word in registry.INTERNAL:
         return word, rest, place
     members = registry.family(word)
     if not members:

@@ -27,6 +27,9 @@ COMMANDS = (
     ("bundle", "Write queuectl as one file that runs anywhere.", "Set it up"),
 )
 
+# Run by queuectl itself, in no list and no help.
+INTERNAL = ("roll",)
+
 
 def names():
     return [name for name, _, _ in COMMANDS]
