@@ -64,6 +64,7 @@ def _encoding(beginning):
 def _from_lines(text):
     loads = json.loads
     number = 0
+    is_lines = False
     for line in text:
         number += 1
         try:
@@ -71,10 +72,11 @@ def _from_lines(text):
         except (ValueError, RecursionError) as error:
             if not line.strip():
                 continue
-            if not _goes_on(line):
+            if is_lines or not _goes_on(line):
                 raise BadInput("line %d: broken JSON %s" % (number, _fault(error)))
             yield from _from_document(line + text.read(), number)
             return
+        is_lines = True
         if type(value) is list:
             for fields in value:
                 yield number, fields
@@ -94,7 +96,7 @@ def _from_document(text, first_line):
     between = _BLANKS
     if text[place] == "[":
         # Checked as a whole first, so that commas and brackets can be skipped over below.
-        _decoded(decoder.decode, (text,), first_line)
+        _decoded(decoder.decode, (text,), first_line, first_line)
         place += 1
         between = _BLANKS_AND_COMMAS
     line, counted = first_line, 0
@@ -104,15 +106,18 @@ def _from_document(text, first_line):
             return
         line += text.count("\n", counted, place)
         counted = place
-        value, place = _decoded(decoder.raw_decode, (text, place), first_line)
+        value, place = _decoded(decoder.raw_decode, (text, place), first_line, line)
         yield line, value
 
 
-def _decoded(decode, arguments, first_line):
+def _decoded(decode, arguments, first_line, line):
+    """What decode makes of a text; first_line: the number of its first, line: of what is being read."""
     try:
         return decode(*arguments)
     except (ValueError, RecursionError) as error:
-        line = first_line + getattr(error, "lineno", 1) - 1
+        # Something never ended is looked for where it began.
+        if isinstance(error, json.JSONDecodeError) and error.doc[error.pos:].strip():
+            line = first_line + error.lineno - 1
         raise BadInput("line %d: broken JSON %s" % (line, _fault(error)))
 
 
@@ -124,4 +129,4 @@ def _fault(error):
         return "(%s)" % error
     near = error.doc[error.pos:error.pos + _NEAR]
     place = "near %r" % near if near.strip() else "at its end"
-    return "at column %d, %s: %s" % (error.colno, place, error.msg)
+    return "at column %d (char %d), %s: %s" % (error.colno, error.pos, place, error.msg)

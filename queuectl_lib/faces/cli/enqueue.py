@@ -8,12 +8,13 @@ Examples:
   queuectl enqueue 'backup.sh > /var/log/backup.log'
   queuectl enqueue --queue mail --max-retries 5 --timeout 30s send-mail --to bob
   queuectl enqueue --id nightly --if-absent --run-at '2026-12-01 03:00' ./nightly.sh
-  queuectl enqueue --delay 10m --env LEVEL=3 --env MODE=fast -- make -j4
+  queuectl enqueue --delay 10m --env LEVEL=3 MODE=fast -- make -j4
   queuectl enqueue '{"id": "job1", "command": "sleep 2", "priority": -5}'
   queuectl list --state dead --jsonl | queuectl enqueue --file - --queue again
 """
 
 import os
+import re
 import sys
 
 from queuectl_lib.faces import input as given
@@ -25,10 +26,13 @@ from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput, DuplicateJob, UnknownJob
 from queuectl_lib.work import wake
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+
 
 def arguments(parser):
     parser.usage = "queuectl enqueue [options] COMMAND [ARG...]\n       queuectl enqueue [options] --file FILE"
     parser.takes_command = True
+    parser.repeated["--env"] = _VARIABLE
     add = parser.add_argument
     add("--id", help="the job's name (else one is made up)")
     add("--queue", metavar="Q", help="its queue (default: default)")
@@ -38,7 +42,7 @@ def arguments(parser):
     add("--delay", metavar="DUR", help="not before this much time has passed")
     add("--run-at", metavar="WHEN", help="not before: 2026-11-22 03:10 (local), ISO 8601, or epoch seconds")
     add("--cwd", metavar="DIR", help="where it runs (default: here)")
-    add("--env", metavar="K=V", action="append", help="a variable added to its environment (may be repeated)")
+    add("--env", metavar="K=V", action="append", help="variables added to its environment: --env A=1 B=2 ...")
     add("--if-absent", action="store_true", help="a job of the same id there already is fine")
     add("--file", metavar="FILE", help="JSON object, array or JSON lines; '-' is standard input; all or nothing")
 
@@ -88,8 +92,17 @@ def _defaults(args, config, now):
         delay = options.checked("--delay", clock.parse_duration)(args.delay)
         fields["run_at"] = clock.moment(now + int(delay * 1000))
     here = record.Defaults(max_retries=config.max_retries, timeout=config.timeout, cwd=_here())
-    job = record.create(fields, now, here)
+    try:
+        job = record.create(fields, now, here)
+    except BadInput as error:
+        raise BadInput(_named_as_option(str(error), fields))
     return record.Defaults(job.max_retries, job.timeout, job.queue, job.priority, job.run_at, job.cwd, job.env)
+
+
+def _named_as_option(message, fields):
+    """'max_retries: …' as '--max-retries: …': what was typed."""
+    name, colon, rest = message.partition(":")
+    return "--%s:%s" % (name.replace("_", "-"), rest) if colon and name in fields else message
 
 
 def _here():

@@ -15,7 +15,7 @@ import time
 from queuectl_lib.faces import listing, outputs, terminal
 from queuectl_lib.faces.cli import options, reading
 from queuectl_lib.store import store as stores
-from queuectl_lib.words.errors import BadInput
+from queuectl_lib.words.errors import BadInput, NotDone
 from queuectl_lib.words.text import safe
 
 _LOOK_SECONDS = 0.1
@@ -38,18 +38,20 @@ def run(args, out):
     store = stores.open_store(args.store)
     job = store.find(args.id)
     if args.follow:
-        job = _begun(store, job)
+        job = _begun(store, job, out)
+    elif not job.attempts:
+        raise NotDone("job %s has not run yet; with -f you can wait for it" % job.id)
     if job.state == "processing":
         job = _Reader(store, job, streams, args.tail, out).read(args.follow)
     else:
         _print_kept(job, streams, store.paths, args.tail, out)
-    if args.follow:
+    if args.follow and out.tty:
         terminal.note(_how_it_ended(job))
 
 
-def _begun(store, job):
+def _begun(store, job, out):
     """The job once it runs or has ended an attempt."""
-    if job.state == "pending":
+    if job.state == "pending" and out.tty:
         terminal.note("job %s has not begun yet; waiting for it" % job.id)
     while job.state == "pending":
         time.sleep(_LOOK_SECONDS)
@@ -61,7 +63,7 @@ def _print_kept(job, streams, paths, tail, out):
     kept = [(stream, outputs.kept(job, stream, paths)) for stream in streams]
     filled = [(stream, data) for stream, data in kept if data]
     if not filled:
-        terminal.note("job %s has not run yet" % job.id if job.state == "pending" else "job %s wrote nothing" % job.id)
+        terminal.note("job %s wrote nothing" % job.id)
     for stream, data in filled:
         if out.tty and len(filled) > 1:
             out.line(out.paint("--- %s" % stream, "dim"))

@@ -21,12 +21,14 @@ class Parser(argparse.ArgumentParser):
     """argparse with errors as BadInput, whole option names only, and values that may begin with '-'.
 
     `takes_command` ends the options at the first word that is none, as nice,
-    env and ssh do; the words from there on are args.command.
+    env and ssh do; the words from there on are args.command. `repeated` holds,
+    by option, the pattern of further values that may stand behind the first.
     """
 
     def __init__(self, name, about, examples=""):
         self.known = {}
         self.takes_command = False
+        self.repeated = {}
         super().__init__(
             prog="queuectl " + name, description=about, epilog=examples,
             formatter_class=_Formatter, allow_abbrev=False)
@@ -78,13 +80,17 @@ class Parser(argparse.ArgumentParser):
         wants_value = action.nargs is None
         # Joined, since argparse takes a value such as -created_at for an option.
         if wants_value and not equals and place + 1 < len(words) and words[place + 1] not in self.known:
-            if name.startswith("--"):
-                options.append("%s=%s" % (name, words[place + 1]))
-            else:
-                options.extend(words[place:place + 2])
-            return 2
-        options.append(words[place])
-        return 1
+            options.append("%s=%s" % (name, words[place + 1]))
+            taken = 2
+        else:
+            options.append(words[place])
+            taken = 1
+        pattern = self.repeated.get(name)
+        # The last word is the command, whatever it looks like.
+        while pattern and place + taken < len(words) - 1 and pattern.match(words[place + taken]):
+            options.append("%s=%s" % (name, words[place + taken]))
+            taken += 1
+        return taken
 
     def _is_number(self, word):
         return not self.takes_command and word[1:].replace(".", "", 1).isdigit()

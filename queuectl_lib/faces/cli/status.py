@@ -26,15 +26,16 @@ def arguments(parser):
 def run(args, out):
     store = stores.open_store(args.store)
     now = clock.now()
-    standing = _standing(store, now)
+    found = standing(store, now)
     if args.json:
-        out.document(report.status_document(standing, now))
+        out.document(report.status_document(found, now))
         return
-    for line in report.status(standing, now, out):
+    for line in report.status(found, now, out):
         out.line(line)
 
 
-def _standing(store, now):
+def standing(store, now):
+    """What there is to say of a store now (report.Standing)."""
     processing = list(store.jobs(states=["processing"]))
     return report.Standing(
         store=store.root,
