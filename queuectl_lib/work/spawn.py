@@ -31,6 +31,8 @@ class Spawner:
         self._spawn = self._by_posix_spawn if hasattr(os, "posix_spawn") else _by_subprocess
         self._fds = None
         self._actions = None
+        # subprocess hands on what is blocked here.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         _keep_open_standard_descriptors()
         _seal_descriptors()
 
