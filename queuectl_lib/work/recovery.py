@@ -55,12 +55,12 @@ class Recovery:
         self._next_look = 0.0
         self._next_step = 0.0
 
-    def tend(self, now):
-        """Look for lost jobs when it is time, and go on with those found. Raises StoreError."""
-        if now < self.next:
+    def tend(self, now, soon=0.0):
+        """Look for lost jobs when it is time (or will be so soon), and go on with those found. Raises StoreError."""
+        if now < self.next - soon:
             return
         try:
-            if now >= self._next_look:
+            if now >= self._next_look - soon:
                 self._next_look = now + _LOOK_SECONDS
                 self._find(now, lambda number: number != self._own)
             if self._cases and now >= self._next_step:

@@ -11,6 +11,7 @@ A result is kept here until the store has taken it: a full disk, or a lock held
 too long, is waited out.
 """
 
+import os
 import random
 import sys
 import time
@@ -75,6 +76,8 @@ class Worker:
         self._voice = voice
         self._duties = duties.Duties(taken, control, settings, voice)
         self._done = None
+        self._seen = None
+        self._in_trouble = False
         self._last_tries = _LAST_TRIES
 
     def live(self):
@@ -101,8 +104,12 @@ class Worker:
     def _exchange(self, now):
         """Record the last result and claim the next job; None when there is none to run."""
         take = self._control.order is None and not self._used_up()
+        self._seen = self._store_state()
         kept, job = self._claims.exchange(self._done, take, now)
         # From here on nothing may raise: nobody else knows of the claim.
+        if self._in_trouble:
+            self._in_trouble = False
+            self._voice.forget()
         said = []
         if kept:
             said.append(events.ended(self._done[1]))
@@ -158,39 +165,58 @@ class Worker:
             self._place.bell.pass_on()
             return False
         self._duties.sync()
-        self._voice.forget()
-        self._sleep(self._until_look(clock.now()))
+        self._sleep()
         if self._duties.gone:
             raise self._gone()
         return True
 
-    def _until_look(self, now):
-        """Seconds until a job falls due, at most the poll_interval."""
-        due = self._claims.next_due(now)
-        longest = self._settings.current.poll_interval
-        return longest if due is None else max(0.0, min(longest, (due - now) / 1000))
+    def _sleep(self):
+        """Until there may be something to run, or an order has come."""
+        due = self._claims.next_due(clock.now())
+        bell = self._place.bell.fd
+        if bell is not None:
+            self._control.waiter.watch(bell)
+        while not self._doze(self._until_look(due)):
+            # The transaction of a real look costs an idle worker more than all the rest.
+            if self._store_state() != self._seen or (due is not None and clock.now() >= due):
+                break
+        if bell is not None:
+            self._control.waiter.forget(bell)
 
-    def _sleep(self, seconds):
-        """Until a byte in the FIFO is ours, an order has come, or the time is over."""
+    def _until_look(self, due):
+        """Seconds until a job falls due, at most the poll_interval."""
+        longest = self._settings.current.poll_interval
+        return longest if due is None else max(0.0, min(longest, (due - clock.now()) / 1000))
+
+    def _doze(self, seconds):
+        """Sleep so long; True as soon as a byte in the FIFO is ours, or an order has come."""
         deadline = time.monotonic() + seconds
-        bell, waiter = self._place.bell, self._control.waiter
-        if bell.fd is not None:
-            waiter.watch(bell.fd)
+        bell = self._place.bell
         rest = seconds
-        while rest > 0 and self._control.order is None and not self._duties.gone:
-            woken = waiter.wait(min(rest, self._duties.due()))
+        while rest > 0:
+            woken = self._control.waiter.wait(min(rest, self._duties.due()))
             self._duties.attend(woken)
+            if self._control.order is not None or self._duties.gone:
+                return True
             # Emptied before the look: a byte that comes later is a reason for another one.
             if bell.fd in woken.fds and bell.emptied():
-                break
+                return True
             rest = deadline - time.monotonic()
-        if bell.fd is not None:
-            waiter.forget(bell.fd)
+        return False
+
+    def _store_state(self):
+        """What changes with every line that anybody writes."""
+        try:
+            status = os.stat(self._store.paths.jobs)
+        except OSError:
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
 
     def _wait_out(self, error):
         """The store did not take it: say so once and try again in a second. False: leave instead."""
         if not self._place.slot.stands():
             raise self._gone()
+        self._in_trouble = True
         self._voice.say_once(str(error))
         if self._control.order is not None and self._done is None:
             return False
