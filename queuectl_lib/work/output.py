@@ -6,7 +6,9 @@
       .note_leader(pid, claim)    write into N.job who leads the job
       .trim(limit)                bound the disk space of output without end; True: look again soon
       .collect(job_id, attempt, limit) -> (Output, Output)     after the job
+      .holders()                  pids of the job's processes that have one of the three, where /proc tells
     held(paths, slot)             whether a process of the slot's last job may still run
+    holders(paths, slot)          who they are, where /proc tells; empty elsewhere
     leader_of(paths, slot, claim) pid of the leader of exactly this attempt, if it lives, else None
 
 Each file is locked on a description of its own that the job inherits: a job
@@ -25,7 +27,7 @@ import json
 import os
 
 from queuectl_lib.store import locking, paths as names
-from queuectl_lib.work import identity
+from queuectl_lib.work import identity, proc
 from queuectl_lib.work.spool import Spool, open_locked, replaced
 
 _JOB_FLAGS = os.O_RDWR | os.O_CREAT
@@ -37,6 +39,7 @@ class Spools:
 
     def __init__(self, paths, slot):
         self._paths = paths
+        self._slot = slot
         self._job_path = paths.slot_job(slot)
         self._job = -1
         self._out = Spool(paths.slot_out(slot))
@@ -86,6 +89,10 @@ class Spools:
         return (self._collected(self._out, job_id, attempt, "out", limit),
                 self._collected(self._err, job_id, attempt, "err", limit))
 
+    def holders(self):
+        """The pids that hold this slot's files: the running job's, however well they hide."""
+        return holders(self._paths, self._slot)
+
     def _collected(self, spool, job_id, attempt, stream, limit):
         target = self._paths.output_file(job_id, attempt, stream)
         return spool.collect(target, "output/" + names.output_name(job_id, attempt, stream), limit)
@@ -113,6 +120,16 @@ def _held(path):
         return not locking.try_shared(fd)
     finally:
         os.close(fd)
+
+
+def holders(paths, slot):
+    """The pids, but for this process, that hold one of the three locked.
+
+    Whoever only reads along there (`tail -f`) holds no lock, and what earlier
+    jobs left behind has files that are not there any more.
+    """
+    files = {os.path.realpath(path) for path in (paths.slot_job(slot), paths.slot_out(slot), paths.slot_err(slot))}
+    return {pid for pid in proc.living() if pid != os.getpid() and proc.locks(pid, files)}
 
 
 def leader_of(paths, slot, claim):

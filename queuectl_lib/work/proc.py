@@ -52,6 +52,21 @@ def environment(pid):
         return b""
 
 
+def locks(pid, paths):
+    """Whether the process has one of these files open under a flock of its own or inherited."""
+    directory = "/proc/%d/" % pid
+    try:
+        for name in os.listdir(directory + "fd"):
+            if os.readlink(directory + "fd/" + name) in paths:
+                with open(directory + "fdinfo/" + name, "rb") as file:
+                    if b"FLOCK" in file.read():
+                        return True
+    except OSError:
+        # It ended while we looked, or is another user's.
+        pass
+    return False
+
+
 def _numbers():
     try:
         return [name for name in os.listdir("/proc") if name.isdigit()]

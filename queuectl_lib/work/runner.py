@@ -114,7 +114,7 @@ class Runner:
             _attended(duties, self._waiter.wait(seconds if wanted is None else min(seconds, wanted)))
 
         # Its leader stays a zombie until all is over: its number is the group's.
-        left = tree.end(attempt.pid, attempt.claim, attempt.grace, pause)
+        left = tree.end(attempt.pid, attempt.claim, attempt.grace, pause, self._spools.holders)
         if _reaped(attempt.pid) is None:
             self._unreaped.append(attempt.pid)
         if left:

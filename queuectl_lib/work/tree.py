@@ -2,12 +2,13 @@
 
     claim_marker(worker, job_id, attempt)   the text in QUEUECTL_CLAIM that marks every process of one attempt
     marked(claim)                           pids that carry it now
-    end(leader, claim, grace, pause)        end all of it; the pids that could not be ended
+    end(leader, claim, grace, pause, holders)   end all of it; the pids that could not be ended
 
 The command leads a session and a group of its own. Killing the group gets
 pipelines and `cmd &`; it misses `setsid cmd`, a double fork, and `set -m`.
 These are found, where there is /proc, by their session, their parents and
-the marker in their environment, and by having been seen in the tree before.
+the marker in their environment, by having been seen in the tree before, and
+by `holders`: a function that returns the pids which hold the job's files.
 
 `leader` is a pid the caller vouches for: its own child, not yet reaped, or
 one whose identity it has just checked. None when it is gone or unknown.
@@ -42,12 +43,12 @@ def _marked(claim, table):
     return {pid for pid in table if entry in b"\0" + proc.environment(pid)}
 
 
-def end(leader, claim, grace, pause=time.sleep):
+def end(leader, claim, grace, pause=time.sleep, holders=set):
     """Send TERM, wait up to grace seconds, send KILL; return the pids still there.
 
     pause(seconds) sleeps, and may return early.
     """
-    tree = Tree(leader, claim)
+    tree = Tree(leader, claim, holders)
     if grace > 0:
         tree.signal(signal.SIGTERM)
         # A stopped process takes its TERM when it goes on.
@@ -75,9 +76,10 @@ def _await_end(tree, seconds, pause, signum):
 class Tree:
     """The processes of one attempt, looked up anew each time."""
 
-    def __init__(self, leader, claim):
+    def __init__(self, leader, claim, holders=set):
         self.leader = leader if leader is not None and leader > 1 else None
         self.claim = claim
+        self._holders = holders
         self._leader_start = identity.start_of(self.leader) if self.leader else None
         self._seen = {}
 
@@ -98,6 +100,7 @@ class Tree:
             return {self.leader: None} if self._leader_stands() and _group_runs(self.leader) else {}
         table = proc.living()
         roots = _marked(self.claim, table)
+        roots.update(pid for pid in self._holders() if pid in table)
         roots.update(pid for pid, start in self._seen.items() if pid in table and table[pid].start == start)
         if self.leader in table and table[self.leader].start == self._leader_start:
             roots.add(self.leader)

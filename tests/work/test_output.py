@@ -200,7 +200,9 @@ def test_a_child_left_behind_does_not_write_into_the_next_job(spools, paths, hel
 @pytest.mark.parametrize("held", sorted(HELD))
 def test_the_locks_of_the_next_job_are_its_own(spools, paths, held):
     child = left_behind(spools, "read word", held)
+    assert spools.holders() == {child.pid}
     spools.collect("first", 1, LIMIT)
+    assert spools.holders() == set()
     spools.close()
     assert not output.held(paths, 1)
     child.communicate(b"go\n")
@@ -237,6 +239,7 @@ def test_files_are_held_as_long_as_anybody_of_the_job_lives(paths, held):
         assert output.held(paths, 1)
         child = left_behind(spools, "read word", held)
     assert output.held(paths, 1)
+    assert output.holders(paths, 1) == {child.pid}
     child.communicate(b"go\n")
     assert not output.held(paths, 1)
 

@@ -223,11 +223,12 @@ def test_a_worker_that_ignores_or_blocks_signals_starts_commands_that_do_not(tmp
 def test_a_command_over_its_time_is_ended_with_its_whole_tree(rig):
     command = ("trap '' TERM; sh -c 'echo $$ > plain; exec sleep 600' &"
                "setsid sh -c 'trap \"\" TERM; echo $$ > escaped; while :; do sleep 600; done' &"
-               "(setsid sh -c 'echo $$ > orphan; exec sleep 600' &); while :; do sleep 600; done")
+               "(setsid sh -c 'echo $$ > orphan; exec sleep 600' &);"
+               "(env -i setsid /bin/sh -c 'echo $$ > hidden; exec /bin/sleep 600' &); while :; do sleep 600; done")
     ended = rig.run(command, timeout=1, grace=0.2)
     assert ended.order is None
     assert ended.outcome[:3] == (None, None, "timed out after 1 s")
-    assert not any(runs(int(rig.text(name))) for name in ("plain", "escaped", "orphan"))
+    assert not any(runs(int(rig.text(name))) for name in ("plain", "escaped", "orphan", "hidden"))
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
