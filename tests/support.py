@@ -93,7 +93,7 @@ class Queue:
         """Run workers until nothing is left to do, retries and delayed jobs included."""
         started = self.start_workers("--drain-all", *words, count=count, env=env)
         code = started.wait(deadline=2 * DEADLINE)
-        assert code == 0, started.text()
+        assert code == 0, started.text() + started.errors()
         return started.text()
 
     def enqueue(self, *words, **options):
@@ -219,16 +219,18 @@ class Started:
     def __init__(self, queue, words, env):
         self.words = words
         self.output = os.path.join(queue.top, "started-%d.log" % len(queue.started))
-        with open(self.output, "wb") as output:
+        with open(self.output, "wb") as output, open(self.output + ".err", "wb") as errors:
             self.process = subprocess.Popen(
                 queue.program.words + [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, env=queue.environment_with(env), cwd=queue.directory,
+                stderr=errors, env=queue.environment_with(env), cwd=queue.directory,
                 start_new_session=True)
         self.pid = self.process.pid
 
     def text(self):
-        with open(self.output, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
+        return _read(self.output)
+
+    def errors(self):
+        return _read(self.output + ".err")
 
     def wait_for_text(self, text):
         wait_until(lambda: text in self.text(), "%r in the output of %r" % (text, self.words))
@@ -241,7 +243,7 @@ class Started:
         try:
             return self.process.wait(deadline)
         except subprocess.TimeoutExpired:
-            raise AssertionError("%r is still running after %d s:\n%s" % (self.words, deadline, self.text()[-4000:]))
+            raise AssertionError("%r is still running after %d s:\n%s" % (self.words, deadline, (self.text() + self.errors())[-4000:]))
 
     def press_ctrl_c(self):
         """What a terminal does: SIGINT to the whole group."""
@@ -297,6 +299,11 @@ def _proc(pid, name):
             return file.read()
     except OSError:
         return b""
+
+
+def _read(path):
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read()
 
 
 def _bytes(value):

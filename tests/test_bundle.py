@@ -92,7 +92,7 @@ def test_another_python_builds_its_own_bytecode_from_it(one_file, tmp_path):
         assert first.read("__main__.pyc")[:4] != second.read("__main__.pyc")[:4]
 
 
-@pytest.mark.parametrize("form", support.FORMS)
+@pytest.mark.short
 def test_it_runs_from_anywhere_however_it_is_called(program, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(program.path)
@@ -127,7 +127,7 @@ def test_the_launcher_without_its_library_says_what_to_do(tmp_path):
     assert "queuectl_lib" in err and "make dist" in err
 
 
-@pytest.mark.parametrize("form", support.FORMS)
+@pytest.mark.short
 def test_an_old_python_gets_one_line(program):
     if not old_pythons():
         pytest.skip("no old Python here")

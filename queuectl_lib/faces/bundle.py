@@ -71,9 +71,9 @@ def build(files):
     bytecode = _compile([(name, data) for name, data in files if name.endswith(".py")])
     with zipfile.ZipFile(out, "w") as archive:
         for name, data in files:
+            _add(archive, name, data)
             if name in bytecode:
                 _add(archive, name + "c", bytecode[name])
-            _add(archive, name, data)
     return out.getvalue()
 
 

@@ -126,8 +126,8 @@ def _command(command):
         raise BadInput("command is empty")
     if "\0" in command:
         raise BadInput("command holds a NUL character")
-    # Only a text that could be too long is worth the encoding.
-    if len(command) * 4 > _LONGEST_COMMAND and len(_bytes("command", command)) > _LONGEST_COMMAND:
+    # Of plain ASCII, which is nearly every command, the length is known without encoding it.
+    if len(command if command.isascii() else _bytes("command", command)) > _LONGEST_COMMAND:
         raise BadInput("command is longer than the system takes (%d bytes): put it into a script" % _LONGEST_COMMAND)
     return command
 

@@ -84,7 +84,8 @@ class Store:
         """The store lock, for short work only; StoreLocked after half a minute."""
         if self._lock_fd is None:
             self.check_there()
-            self._lock_fd = disk.open_private(self.paths.lock, os.O_RDWR)
+            # Made anew where a copy of the store came without it.
+            self._lock_fd = disk.open_private(self.paths.lock, os.O_RDWR | os.O_CREAT)
         locking.lock(self._lock_fd, LOCK_TIMEOUT, self.paths.lock)
         try:
             yield

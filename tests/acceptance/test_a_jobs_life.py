@@ -157,8 +157,8 @@ def test_jobs_outlive_every_stop_and_start(queue):
 
 def test_it_runs_where_it_was_enqueued_with_its_variables(queue):
     os.mkdir(queue.path("there"))
-    id = queue.run("--store", queue.store, "enqueue", "--env", "COLOUR=blue", "SIZE=7",
-                   "--", "pwd; echo $COLOUR $SIZE $QUEUECTL_JOB_ID $QUEUECTL_ATTEMPT; echo $QUEUECTL_STORE",
+    id = queue.run("--store", queue.store, "enqueue", "--env", "COLOUR=blue", "--env", "SIZE=7",
+                   "pwd; echo $COLOUR $SIZE $QUEUECTL_JOB_ID $QUEUECTL_ATTEMPT; echo $QUEUECTL_STORE",
                    cwd=queue.path("there")).out.strip()
     queue.work(count=1)
     assert queue.job(id)["stdout"].splitlines() == [

@@ -10,7 +10,6 @@ import support
 from support import wait_until
 
 LONG = "x" * 200000
-ID = "[A-Za-z0-9]"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def prepared(tmp_path_factory, bytecode):
 
 @pytest.fixture
 def stocked(queue, prepared):
-    shutil.copytree(prepared, queue.store, ignore=shutil.ignore_patterns("*.lock", "lock", "wake", "workers*"))
+    shutil.copytree(prepared, queue.store, ignore=shutil.ignore_patterns("wake"))
     return queue
 
 
@@ -50,8 +49,8 @@ def enqueue(text):
 # (words of the command, standard input, exit code, words that the line must hold)
 TABLE = [
     # JSON that is none
-    (enqueue('{"command": "true"'), None, 2, ["JSON", "char"]),
-    (enqueue('{"command": "true",}'), None, 2, ["JSON", "char 19", "enqueue"]),
+    (enqueue('{"command": "true"'), None, 2, ["JSON", "column 19"]),
+    (enqueue('{"command": "true",}'), None, 2, ["JSON", "column 20", "PowerShell", "enqueue"]),
     (enqueue('[{"command": "true"}'), None, 2, ["JSON"]),
     (enqueue("{}"), None, 2, ["command"]),
     (enqueue('[{"command": "true"}, 7]'), None, 2, ["object"]),
@@ -94,7 +93,6 @@ TABLE = [
     (["enqueue", "--file", "-"], '{"command": "a"}\n{"command": "b"}\n{"command": \n', 2, ["line 3"]),
     (["enqueue", "--file", "-"], '{"command": "a"}\n{"command": "b", "when": 1}\n', 2, ["line 2", "when"]),
     (["enqueue", "--file", "-"], '{"command": "a"}\n"b"\n', 2, ["line 2"]),
-    (["enqueue", "--file", "-"], b'{"command": "a"}\n{"command": "\xff"}\n', 2, ["line 2"]),
     (["enqueue", "--file", "-"], '{"id": "new", "command": "a"}\n{"id": "known", "command": "a"}\n', 1, ["known"]),
     (["enqueue", "--file", "-"], '{"id": "new", "command": "a"}\n{"id": "new", "command": "a"}\n', 1, ["new"]),
     (["enqueue", "--file", "-"], '[{"command": "a"}, {"command": ""}]', 2, ["empty"]),
@@ -105,15 +103,15 @@ TABLE = [
     (["enqueue", "--cwd", "nowhere", "true"], None, 2, ["nowhere"]),
     (["enqueue", "--priority", "high", "true"], None, 2, ["priority", "high"]),
     (["enqueue", "--priority", "99999999999999", "true"], None, 2, ["priority"]),
-    (["enqueue", "--max-retries", "-1", "true"], None, 2, ["max-retries"]),
-    (["enqueue", "--max-retries", "1.5", "true"], None, 2, ["max-retries", "1.5"]),
+    (["enqueue", "--max-retries", "-1", "true"], None, 2, ["max", "retries"]),
+    (["enqueue", "--max-retries", "1.5", "true"], None, 2, ["retries", "1.5"]),
     (["enqueue", "--timeout", "soon", "true"], None, 2, ["timeout", "soon"]),
     (["enqueue", "--timeout", "0", "true"], None, 2, ["timeout"]),
     (["enqueue", "--delay", "soon", "true"], None, 2, ["delay", "soon"]),
     (["enqueue", "--delay=-5", "true"], None, 2, ["delay"]),
-    (["enqueue", "--run-at", "yesterday", "true"], None, 2, ["run-at", "yesterday"]),
-    (["enqueue", "--run-at", "2026-13-45", "true"], None, 2, ["run-at", "2026-13-45"]),
-    (["enqueue", "--run-at", "99999999999999999999", "true"], None, 2, ["run-at"]),
+    (["enqueue", "--run-at", "yesterday", "true"], None, 2, ["run", "yesterday"]),
+    (["enqueue", "--run-at", "2026-13-45", "true"], None, 2, ["run", "2026-13-45"]),
+    (["enqueue", "--run-at", "99999999999999999999", "true"], None, 2, ["run"]),
     (["enqueue", "--queue", "../x", "true"], None, 2, ["queue"]),
     (["enqueue", "--env", "NOVALUE", "--", "true"], None, 2, ["NOVALUE"]),
     (["enqueue", "--prioritee", "1", "true"], None, 2, ["--prioritee"]),
@@ -133,7 +131,6 @@ TABLE = [
     (["logs", "known"], None, 1, ["known"]),
     (["logs", "done", "--tail", "few"], None, 2, ["tail"]),
     (["retry", "unknown"], None, 1, ["unknown"]),
-    (["retry", "done"], None, 1, ["done"]),
     (["retry"], None, 2, ["id"]),
     (["dlq", "show", "unknown"], None, 1, ["unknown"]),
     (["dlq", "show", "done"], None, 1, ["done"]),
@@ -244,8 +241,8 @@ STORES = [
     (not_writable, ["enqueue", "true"], 3, ["permission"]),
     (open_to_others, ["enqueue", "true"], 3, ["others", "chmod"]),
     (open_to_others, ["worker", "start", "--drain"], 3, ["others"]),
-    (of_somebody_else, ["enqueue", "true"], 3, ["else"]),
-    (of_somebody_else, ["worker", "start", "--drain"], 3, ["else"]),
+    (of_somebody_else, ["enqueue", "true"], 3, ["belongs"]),
+    (of_somebody_else, ["worker", "start", "--drain"], 3, ["belongs"]),
     (not_a_store, ["status"], 3, ["jobs.jsonl"]),
     (not_a_store, ["enqueue", "true"], 3, ["jobs.jsonl"]),
     (flipped_bit, ["enqueue", "true"], 3, ["jobs.jsonl", "doctor"]),
@@ -301,6 +298,20 @@ def test_a_reader_that_goes_away_is_no_error(queue):
     assert result.code != 0 and "Traceback" not in result.err and result.err.count("\n") == 1
 
 
+def test_odd_bytes_of_a_file_reach_the_shell_as_they_are(queue):
+    id = queue.run("enqueue", "--file", "-", input=b'{"command": "printf \xff\xc3\xa9"}').out.strip()
+    queue.work(count=1)
+    assert queue.job(id)["stdout"].encode("utf-8", "surrogateescape") == b"\xff\xc3\xa9"
+
+
+def test_a_store_copied_without_its_lock_is_a_store(queue):
+    queue.enqueue("true")
+    os.unlink(os.path.join(queue.store, "lock"))
+    queue.enqueue("true")
+    queue.work(count=1)
+    assert set(queue.states().values()) == {"completed"}
+
+
 @pytest.mark.short
 def test_no_home_and_a_c_locale_are_enough(queue):
     poor = {"HOME": None, "LANG": None, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -337,7 +348,7 @@ def test_ctrl_c_is_no_traceback(queue, words):
         wait_until(lambda: writable(queue.path("fifo")), "the command reads")
     started.process.send_signal(signal.SIGINT)
     assert started.wait() in (130, -signal.SIGINT)
-    assert "Traceback" not in started.text()
+    assert "Traceback" not in started.errors()
 
 
 def writable(fifo):

@@ -55,7 +55,7 @@ def test_it_is_so_after_many_rolls(queue):
                         for number in range(1500))
         queue.run("enqueue", "--file", "-", input=lines)
         assert queue.start_workers("--drain", count=2).wait() == 0
-    assert os.listdir(os.path.join(queue.store, "archive")) and os.listdir(os.path.join(queue.store, "base"))
+    assert os.path.getsize(queue.journal()) < 3000000, "nothing was rolled"
     for id in ("nightly", "monthly", "broken", "job-0-1", "job-1-1499", "job-0-50"):
         assert_grep_finds(queue, id)
     assert grep_always(queue, "nightly")["state"] == "completed"
@@ -122,7 +122,7 @@ def test_a_copied_store_is_a_store(queue):
 
 
 def test_what_list_prints_can_be_enqueued_again(queue):
-    queue.enqueue("--id", "mine", "--priority", 3, "--env", "A=1", "--", "echo $A")
+    queue.enqueue("--id", "mine", "--priority", 3, "--env", "A=1", "echo $A")
     queue.work(count=1)
     printed = queue.run("list", "--jsonl").out
     line = "".join(open(queue.journal(), encoding="ascii").readlines()[-1:])

@@ -171,7 +171,7 @@ def test_ctrl_c_once_finishes_the_job_and_leaves(queue):
     assert workers.wait() == 0
     assert (queue.job(id)["state"], queue.job(id)["attempts"]) == ("completed", 1)
     assert queue.job(late)["attempts"] in (0, 1)
-    assert "Traceback" not in workers.text()
+    assert "Traceback" not in workers.text() + workers.errors()
 
 
 @pytest.mark.short
@@ -187,7 +187,7 @@ def test_ctrl_c_twice_stops_the_job_and_hands_it_back(queue):
     job = queue.job(id)
     assert (job["state"], job["attempts"]) == ("pending", 0)
     assert not os.path.exists(queue.path("finished"))
-    assert "Traceback" not in workers.text()
+    assert "Traceback" not in workers.text() + workers.errors()
 
 
 def test_who_is_alive_is_shown(queue):
