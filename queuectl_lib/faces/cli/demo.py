@@ -1,4 +1,4 @@
-"""Run a few sample jobs before your eyes: success, retry, timeout, DLQ.
+"""Run a few sample jobs: success, retry, timeout, DLQ.
 
 They run in a store of their own, in a temporary directory unless --store
 names one; it ends by itself within some ten seconds.

@@ -7,14 +7,13 @@ jobs are safely stored.
 Examples:
   queuectl enqueue 'backup.sh > /var/log/backup.log'
   queuectl enqueue --queue mail --max-retries 5 --timeout 30s send-mail --to bob
-  queuectl enqueue --id nightly --if-absent --run-at '2026-12-01 03:00' ./nightly.sh
+  queuectl enqueue --id nightly --if-absent --run-at '2026-12-01 03:00' ./run.sh
   queuectl enqueue --delay 10m --env LEVEL=3 MODE=fast -- make -j4
   queuectl enqueue '{"id": "job1", "command": "sleep 2", "priority": -5}'
-  queuectl list --state dead --jsonl | queuectl enqueue --file - --queue again
+  queuectl list --store old --jsonl | queuectl enqueue --file -
 """
 
 import os
-import re
 import sys
 
 from queuectl_lib.faces import input as given
@@ -26,13 +25,10 @@ from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput, DuplicateJob, UnknownJob
 from queuectl_lib.work import wake
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-
-
 def arguments(parser):
     parser.usage = "queuectl enqueue [options] COMMAND [ARG...]\n       queuectl enqueue [options] --file FILE"
     parser.takes_command = True
-    parser.repeated["--env"] = _VARIABLE
+    parser.repeated["--env"] = _is_variable
     add = parser.add_argument
     add("--id", help="the job's name (else one is made up)")
     add("--queue", metavar="Q", help="its queue (default: default)")
@@ -45,6 +41,10 @@ def arguments(parser):
     add("--env", metavar="K=V", action="append", help="variables added to its environment: --env A=1 B=2 ...")
     add("--if-absent", action="store_true", help="a job of the same id there already is fine")
     add("--file", metavar="FILE", help="JSON object, array or JSON lines; '-' is standard input; all or nothing")
+
+
+def _is_variable(word):
+    return word.partition("=")[0].isidentifier() and "=" in word
 
 
 def run(args, out):

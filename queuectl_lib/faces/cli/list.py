@@ -1,4 +1,4 @@
-"""List jobs: running, next to run, waiting, dead, then the finished ones.
+"""List jobs: running, next to run, waiting, dead, finished.
 
 On a terminal 50 are shown unless --limit says otherwise; a pipe gets all.
 

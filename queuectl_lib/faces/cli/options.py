@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
 
     `takes_command` ends the options at the first word that is none, as nice,
     env and ssh do; the words from there on are args.command. `repeated` holds,
-    by option, the pattern of further values that may stand behind the first.
+    by option, whether a word behind its value is another value.
     """
 
     def __init__(self, name, about, examples=""):
@@ -85,9 +85,9 @@ class Parser(argparse.ArgumentParser):
         else:
             options.append(words[place])
             taken = 1
-        pattern = self.repeated.get(name)
+        is_another = self.repeated.get(name)
         # The last word is the command, whatever it looks like.
-        while pattern and place + taken < len(words) - 1 and pattern.match(words[place + taken]):
+        while is_another and place + taken < len(words) - 1 and is_another(words[place + taken]):
             options.append("%s=%s" % (name, words[place + taken]))
             taken += 1
         return taken

@@ -8,13 +8,13 @@ that `queuectl` need not import every command to list them. A test compares them
 COMMANDS = (
     ("enqueue", "Add a job, or many.", "Give work"),
     ("worker start", "Run workers here until told to stop.", "Run it"),
-    ("worker stop", "Tell all workers of this store to leave, and wait until they have.", "Run it"),
+    ("worker stop", "Tell all workers to leave, and wait until they have.", "Run it"),
     ("worker list", "Show the workers that are alive and what they run.", "Run it"),
-    ("status", "Show how the queue stands: counts, workers, throughput, what needs a look.", "Look at it"),
-    ("list", "List jobs: running, next to run, waiting, dead, then the finished ones.", "Look at it"),
+    ("status", "Show how the queue stands, and what needs a look.", "Look at it"),
+    ("list", "List jobs: running, next to run, waiting, dead, finished.", "Look at it"),
     ("show", "Show everything about one job, and why it is not running.", "Look at it"),
     ("logs", "Print what a job wrote; -f follows it while it runs.", "Look at it"),
-    ("retry", "Run failed, dead or finished jobs again, with a full budget of attempts.", "Mend it"),
+    ("retry", "Run jobs that failed or ended again, with all their attempts.", "Mend it"),
     ("dlq list", "List the jobs that used up their retries.", "Mend it"),
     ("dlq show", "Show everything about one dead job.", "Mend it"),
     ("dlq retry", "Give dead jobs a full budget of attempts again.", "Mend it"),
@@ -23,11 +23,14 @@ COMMANDS = (
     ("config get", "Print the value of one setting.", "Set it up"),
     ("config set", "Change a setting of this store.", "Set it up"),
     ("config unset", "Go back to the default of a setting.", "Set it up"),
-    ("demo", "Run a few sample jobs before your eyes: success, retry, timeout, DLQ.", "Set it up"),
+    ("demo", "Run a few sample jobs: success, retry, timeout, DLQ.", "Set it up"),
     ("bundle", "Write queuectl as one file that runs anywhere.", "Set it up"),
 )
 
 # Run by queuectl itself, in no list and no help.
+INTERNAL = ("roll",)
+
+# What queuectl itself starts; nobody types it, so no help shows it.
 INTERNAL = ("roll",)
 
 

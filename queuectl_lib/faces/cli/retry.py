@@ -1,11 +1,11 @@
-"""Run failed, dead or finished jobs again, with a full budget of attempts.
+"""Run jobs that failed or ended again, with all their attempts.
 
 Attempts start at 0 again. A job that runs, or waits to run already, is left
 as it is (exit 1).
 
 Examples:
   queuectl retry nightly
-  queuectl list --state dead --search invoice --jsonl | jq -r .id | xargs queuectl retry
+  queuectl list --search invoice --jsonl | jq -r .id | xargs queuectl retry
 """
 
 from queuectl_lib.faces.cli import options

@@ -1,4 +1,7 @@
-"""Show how the queue stands: counts, workers, throughput, what needs a look.
+"""Show how the queue stands, and what needs a look.
+
+Jobs by state and queue, workers with their pids and what they run, the oldest
+waiting job, throughput and success rate of the newest finished ones.
 
 Examples:
   queuectl status

@@ -1,4 +1,4 @@
-"""Tell all workers of this store to leave, and wait until they have.
+"""Tell all workers to leave, and wait until they have.
 
 They finish the jobs they run; with --now those are stopped and handed back to
 the queue, and lose no attempt. That none is running is fine.

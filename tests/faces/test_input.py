@@ -1,0 +1,112 @@
+"""What the words of a command line and the lines of a file mean."""
+
+import io
+
+import pytest
+
+from queuectl_lib.faces import input as given
+from queuectl_lib.words.errors import BadInput
+
+
+def read(data):
+    return list(given.from_file(io.BufferedReader(io.BytesIO(data))))
+
+
+@pytest.mark.parametrize("words, command", [
+    (["echo hi > file"], "echo hi > file"),
+    (["a b "], "a b "),
+    (["ls", "-la"], "ls -la"),
+    (["ls", "a b", "$x", "it's"], "ls 'a b' '$x' 'it'\"'\"'s'"),
+    (["-weird"], "-weird"),
+    (["{ a; b; }"], "{ a; b; }"),
+    (["[ -f x ] && y"], "[ -f x ] && y"),
+    (["[[ -n $x ]]"], "[[ -n $x ]]"),
+    (['{"command": "x"}', "y"], "'{\"command\": \"x\"}' y"),
+])
+def test_shell_stays_shell(words, command):
+    assert given.from_words(words) == [{"command": command}]
+
+
+@pytest.mark.parametrize("text, jobs", [
+    ('{"command": "x"}', [{"command": "x"}]),
+    (' { "command": "x" }', [{"command": "x"}]),
+    ("{ }", [{}]),
+    ("[]", []),
+    ('[ {"command": "x"}, {"command": "y"}]', [{"command": "x"}, {"command": "y"}]),
+])
+def test_one_word_that_begins_like_json_is_json(text, jobs):
+    assert given.from_words([text]) == jobs
+
+
+def test_broken_json_names_the_place_and_the_other_form():
+    with pytest.raises(BadInput) as caught:
+        given.from_words(['{"command": "x" "y"}'])
+    for part in ("column 17", "char 16", '"y"}', "PowerShell", "queuectl enqueue --id ID COMMAND"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("words", [
+    ["{command: echo hi}"], ["{id:j1,command:sleep", "2}"], ["'{command:", "x}'"], ['{\\command\\:\\x\\}']])
+def test_json_that_a_shell_took_the_quotes_of_is_recognized(words):
+    with pytest.raises(BadInput, match="lost its quotes"):
+        given.from_words(words)
+
+
+def test_json_nested_without_end_is_bad_input():
+    with pytest.raises(BadInput, match="nested too deeply"):
+        given.from_words(['[{"env":' + "[" * 100000])
+
+
+def test_json_lines_are_numbered_and_blank_ones_skipped():
+    assert read(b'{"a": 1}\n\n{"b": 2}\r\n{"c": 3}') == [(1, {"a": 1}), (3, {"b": 2}), (4, {"c": 3})]
+
+
+def test_a_line_may_hold_several_jobs():
+    assert read(b'[{"a": 1}, {"b": 2}]\n{"c": 3}\n') == [(1, {"a": 1}), (1, {"b": 2}), (2, {"c": 3})]
+
+
+def test_an_array_over_several_lines_is_numbered_by_line():
+    assert read(b'[\n {"a": 1},\n\n {"b":\n 2}\n]\n') == [(2, {"a": 1}), (4, {"b": 2})]
+
+
+def test_objects_over_several_lines_may_follow_each_other():
+    assert read(b'{\n"a": 1\n}\n{\n"b": 2\n}') == [(1, {"a": 1}), (4, {"b": 2})]
+
+
+@pytest.mark.parametrize("data, line", [
+    (b'{"a": 1}\n{"b": }\n{"c": 3}\n', 2),
+    (b'{"a": 1}\n{"b": 2}\n{"c":\n', 3),
+    (b'{"a": 1}\n{"b":\n{"c": 1}\n', 2),
+    (b'{"a"\n{"b": 1}\n', 1),
+    (b'[\n{"a": 1},\n{"b": }\n]', 3),
+    (b'[{"a": 1}', 1),
+    (b'{\n"a": 1\n}\n{\n"b": ', 4),
+    (b"hello\n", 1),
+])
+def test_a_broken_line_is_named(data, line):
+    with pytest.raises(BadInput, match="line %d: broken JSON" % line):
+        read(data)
+
+
+def test_what_powershell_writes_is_read():
+    text = '{"command": "gr\u00fc\u00df"}\n'
+    assert read(text.encode("utf-16")) == read(text.encode("utf-8-sig")) == [(1, {"command": "gr\u00fc\u00df"})]
+
+
+def test_odd_bytes_survive():
+    [(_, fields)] = read(b'{"command": "cat \xff"}')
+    assert fields["command"].encode("utf-8", "surrogateescape") == b"cat \xff"
+
+
+def test_lines_are_read_as_they_come():
+    class Endless(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def readinto(self, room):
+            line = b'{"command": "x"}\n'
+            room[:len(line)] = line
+            return len(line)
+
+    jobs = given.from_file(io.BufferedReader(Endless()))
+    assert [next(jobs)[0] for _ in range(1000)][-1] == 1000

@@ -1,0 +1,145 @@
+"""What lists, status and show say of jobs."""
+
+from collections import namedtuple
+
+from queuectl_lib.faces import listing, report, story
+from queuectl_lib.job import record
+from queuectl_lib.words import clock
+
+NOW = 1800000000000
+
+
+class Screen:
+    width = 80
+    ellipsis = "\u2026"
+
+    def paint(self, text, colour):
+        return text
+
+
+def moment(seconds):
+    return clock.moment(NOW + int(seconds * 1000))
+
+
+def job(**fields):
+    made = record.create({"id": "j", "command": "true", "cwd": "/"}, NOW - 60000, record.Defaults())
+    return made._replace(**fields)
+
+
+def told(one, lost=False, workers=1):
+    return "\n".join(story.tell(one, NOW, lost, workers, "/store", lambda text, colour: text))
+
+
+Worker = namedtuple("Worker", "slot incarnation pid since done heartbeat")
+
+
+def standing(**fields):
+    usual = dict(store="/store", counts={}, workers=[], running={}, lost=[], oldest=None,
+                 recent=report.Recent(0, 0, None, None))
+    return report.Standing(**dict(usual, **fields))
+
+
+def status(**fields):
+    return "\n".join(report.status(standing(**fields), NOW, Screen()))
+
+
+def test_a_row_says_how_a_job_stands():
+    failed = job(state="failed", attempts=2, exit_code=3, next_run_at=moment(4))
+    row = listing.row(failed, NOW)
+    assert (row["state"], row["tries"], row["age"], row["note"]) == ("failed", "2/4", "1m", "exit 3, retry in 4 s")
+
+
+def test_a_lost_worker_shows():
+    assert listing.row(job(state="processing", started_at=moment(-5)), NOW, True)["state"] == "processing (worker lost)"
+
+
+def test_a_delayed_job_says_until_when_it_waits():
+    assert listing.note(job(run_at=moment(7200)), NOW) == "waits, due in 2 h"
+    assert listing.note(job(run_at=moment(-1)), NOW) is None
+
+
+def test_jobs_without_a_value_sort_last_either_way():
+    jobs = [job(id="a", duration=None), job(id="b", duration=2), job(id="c", duration=1)]
+    for backward, order in ((False, "cba"), (True, "bca")):
+        found = sorted(jobs, key=listing.sort_key("duration", backward))
+        assert "".join(one.id for one in found) == order
+
+
+def test_ages_are_short():
+    assert [listing.age(moment(-seconds), NOW) for seconds in (0, 59, 60, 7199, 86400 * 5)] == [
+        "0s", "59s", "1m", "1h", "5d"]
+
+
+def test_a_moment_in_the_future_has_no_negative_age():
+    assert listing.age(moment(100), NOW) == "0s"
+
+
+def test_show_says_why_a_job_does_not_run():
+    assert "waits 4 s for retry 1 of 3" in told(job(state="failed", attempts=1, next_run_at=moment(4)))
+    assert "no worker is running" in told(job(), workers=0)
+    assert "that serves the queue mail" in told(job(queue="mail"), workers=0)
+    assert "a worker is free" in told(job())
+    assert "its worker died" in told(job(state="processing", started_at=moment(0)), lost=True)
+    assert "queuectl dlq retry j" in told(job(state="dead", attempts=4, exit_code=1))
+    assert story.why(job(state="completed"), NOW) is None
+
+
+def test_the_history_is_a_timeline():
+    history = ({"at": moment(-60), "state": "pending"},
+               {"at": moment(-10), "state": "processing", "worker": "1.abc"},
+               {"at": moment(-8), "state": "failed", "exit_code": 3, "delay": 2})
+    text = told(job(state="failed", history=history, next_run_at=moment(1)))
+    assert "+50 s" in text and "by worker 1.abc" in text and "exit 3, again in 2 s" in text
+
+
+def test_nothing_of_a_job_can_act_on_the_terminal():
+    nasty = job(command="a\x1b]0;b\x07", stdout="c\x1b[2J\nd", env={"E": "\x9b1m"}, error="\u202ee")
+    assert not set(told(nasty)) & set("\x1b\x07\x9b\u202e")
+
+
+def test_long_output_is_shown_by_its_end():
+    text = told(job(stdout="".join("line %d\n" % number for number in range(50)), stdout_size=9000,
+                    stdout_file="output/j.1.out"))
+    assert "line 49" in text and "line 39" not in text and "queuectl logs j" in text and "9000 bytes" in text
+
+
+def test_status_points_at_what_needs_a_look():
+    text = status(counts={"default": {"pending": 2, "dead": 1}}, oldest=job())
+    assert "no worker is running and 2 jobs wait" in text.lower()
+    assert "1 job in the dead letter queue: queuectl dlq list" in text
+    assert "oldest has waited 1 min" in text
+
+
+def test_status_of_an_idle_queue_has_nothing_to_say():
+    text = status(counts={"default": {"completed": 5}})
+    assert "No worker" not in text and "dlq" not in text
+
+
+def test_queues_are_listed_when_there_is_more_than_the_usual_one():
+    assert "Queues" not in status(counts={"default": {"pending": 1}})
+    assert "mail" in status(counts={"default": {"pending": 1}, "mail": {"dead": 2}})
+
+
+def test_workers_are_shown_with_what_they_run():
+    worker = Worker(1, "abc", 4711, moment(-7200), 12, NOW)
+    running = {"1.abc": job(state="processing", started_at=moment(-90), command="backup.sh")}
+    lines = report.workers([worker], running, NOW, Screen())
+    assert lines[1].split() == ["1", "4711", "2h", "12", "0s", "j", "1m", "backup.sh"]
+    [document] = report.workers_document([worker], running, NOW)
+    assert (document["pid"], document["job"], document["running_for"]) == (4711, "j", 90)
+
+
+def test_the_rate_is_of_the_last_ten_minutes():
+    jobs = [job(state="completed" if number % 4 else "dead", finished_at=moment(-number * 6), duration=2)
+            for number in range(1, 21)]
+    recent = report.recent_of(jobs, NOW)
+    assert recent == report.Recent(20, 15, 10.0, 2.0)
+    old = [one._replace(finished_at=moment(-5000)) for one in jobs]
+    assert report.recent_of(old, NOW).per_minute is None
+    assert report.recent_of([], NOW) == report.Recent(0, 0, None, None)
+
+
+def test_the_document_of_an_empty_store_has_every_field():
+    document = report.status_document(standing(), NOW)
+    assert document["states"] == dict.fromkeys(record.STATES, 0)
+    assert document["recent"]["success_rate"] is None and document["oldest_waiting"] is None
