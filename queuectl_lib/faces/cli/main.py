@@ -103,7 +103,7 @@ def _load(name):
 
 def _parser(name, command):
     # Under -OO there are no docstrings.
-    about, _, examples = (command.__doc__ or registry.help_of(name)).partition("\nExamples:\n")
+    about, _, examples = (command.__doc__ or name).partition("\nExamples:\n")
     parser = options.Parser(name, about.strip(), examples and "examples:\n" + examples.rstrip())
     command.arguments(parser)
     return parser
@@ -129,7 +129,7 @@ def _overview():
         lines += ["", group]
         lines += _listed(members)
     lines += ["", "Begin with:", "  queuectl enqueue 'echo hello'", "  queuectl worker start --drain",
-              "", "`queuectl COMMAND --help` tells more, with examples; --version prints the version."]
+              "", "`queuectl COMMAND --help` tells more, with examples; --version is there too."]
     return "\n".join(lines) + "\n"
 
 

@@ -30,9 +30,6 @@ COMMANDS = (
 # Run by queuectl itself, in no list and no help.
 INTERNAL = ("roll",)
 
-# What queuectl itself starts; nobody types it, so no help shows it.
-INTERNAL = ("roll",)
-
 
 def names():
     return [name for name, _, _ in COMMANDS]
@@ -40,10 +37,6 @@ def names():
 
 def first_words():
     return sorted({name.split()[0] for name in names()} | {"help"})
-
-
-def help_of(name):
-    return next(line for known, line, _ in COMMANDS if known == name)
 
 
 def family(word):
