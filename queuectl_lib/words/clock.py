@@ -10,11 +10,12 @@ import time
 
 from queuectl_lib.words.errors import BadInput
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?$")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?$", re.ASCII)
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, None: 1}
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?"
-    r"\s*(Z|[+-]\d\d:?\d\d)?$", re.IGNORECASE)
+    r"\s*(Z|[+-]\d\d:?\d\d)?$", re.IGNORECASE | re.ASCII)
+_EPOCH = re.compile(r"\d{1,12}(\.\d+)?$", re.ASCII)
 
 # 9999-12-31: later moments have no four-digit year, and so no text that sorts.
 LATEST = 253402300799999
@@ -49,7 +50,7 @@ def parse_moment(text):
     if isinstance(text, (int, float)):
         return _checked(text * 1000, text)
     text = str(text).strip()
-    if re.match(r"\d{1,12}(\.\d+)?$", text) and len(text) != 4:
+    if _EPOCH.match(text) and len(text) != 4:
         return _checked(float(text) * 1000, text)
     match = _ISO.match(text)
     if match is None:
@@ -63,15 +64,14 @@ def _from_parts(match, text):
         raise BadInput("not a moment: %r (no such day or hour)" % text)
     parts = (year, month, day, hour, minute, second, 0, 0, -1)
     zone = match.group(8)
+    # calendar imports datetime, 2 ms that an enqueue without --run-at need not pay.
+    import calendar
     try:
-        if zone is None:
-            seconds = time.mktime(parts)
-        else:
-            # calendar imports datetime, 2 ms that an enqueue without --run-at need not pay.
-            import calendar
-            seconds = calendar.timegm(parts) - _offset(zone)
-            if time.gmtime(calendar.timegm(parts)).tm_mday != day:
-                raise BadInput("not a moment: %r (no such day)" % text)
+        seconds = calendar.timegm(parts)
+        # The 30th of February would silently be the 2nd of March.
+        if time.gmtime(seconds - second).tm_mday != day:
+            raise BadInput("not a moment: %r (no such day)" % text)
+        seconds = time.mktime(parts) if zone is None else seconds - _offset(zone)
     except (OverflowError, ValueError, OSError):
         raise BadInput("not a moment: %r (out of range)" % text)
     fraction = int(((match.group(7) or "") + "000")[:3])
