@@ -54,7 +54,7 @@ PUBLIC = (
 # Fields a user gives; everything else in a printed or grepped job is ours and is ignored.
 GIVEN = ("id", "command", "queue", "priority", "max_retries", "timeout", "run_at", "cwd", "env")
 _ALIASES = {"run_timeout": "timeout", "available_at": "run_at"}
-_OURS = frozenset(PUBLIC + Job._fields + ("was", "due", "base", "more", "crc")) - frozenset(GIVEN)
+_OURS = frozenset(PUBLIC + Job._fields + ("was", "due", "over", "more", "crc")) - frozenset(GIVEN)
 
 # Linux refuses a single argument longer than this (MAX_ARG_STRLEN, 32 pages).
 _LONGEST_COMMAND = 131071
@@ -88,7 +88,7 @@ def create(fields, now, defaults, id=None):
         history=({"at": text, "state": "pending"},),
         command=command,
         cwd=_given(given, "cwd", _cwd, defaults.cwd),
-        env=merged(defaults.env, environment(env)) if env else defaults.env,
+        env=merged(defaults.env, environment(env)) if env is not None else defaults.env,
         created_at=text)
 
 
@@ -178,6 +178,7 @@ def _moment(value):
 def _cwd(value):
     if not isinstance(value, str) or not value or "\0" in value:
         raise BadInput("cwd: want a directory, not %s" % _shown(value))
+    _bytes("cwd", value)
     return os.path.abspath(value)
 
 
@@ -190,13 +191,14 @@ def environment(value):
             raise BadInput("env: %r is no name of a variable" % name)
         if not isinstance(text, str) or "\0" in text:
             raise BadInput("env: %s: want text, not %s" % (name, _shown(text)))
+        _bytes("env: %r" % name, name + text)
     return value
 
 
 def merged(defaults, given):
-    """Variables given for all jobs, and over them those of one."""
+    """Variables given for all jobs, and over them those of one; None for none at all."""
     if not defaults:
-        return given
+        return given or None
     return dict(defaults, **given)
 
 
