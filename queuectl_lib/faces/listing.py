@@ -10,15 +10,15 @@ COLUMNS = (
     Column("state", "STATE", 10),
     Column("tries", "TRIES", 5),
     Column("priority", "PRIO", 4, True, "0"),
-    Column("queue", "QUEUE", 8, False, "default"),
+    Column("queue", "QUEUE", 8, False, "default", 8),
     Column("age", "AGE", 5, True),
-    Column("note", "NOTE", 18, False, "-"),
+    Column("note", "NOTE", 18, False, "-", 14),
     Column("command", "COMMAND"),
 )
 
 # Of those in the DLQ: everybody knows their state.
 DEAD_COLUMNS = tuple(
-    Column("note", "WHY", 18) if column.key == "note" else column for column in COLUMNS if column.key != "state")
+    Column("note", "WHY", 18, False, None, 14) if column.key == "note" else column for column in COLUMNS if column.key != "state")
 
 COLOURS = {"processing": "cyan", "completed": "green", "failed": "yellow", "dead": "red", "cancelled": "dim"}
 
@@ -51,9 +51,10 @@ def note(job, now, lost=False):
         return None if lost else "for " + _since(job.started_at, now)
     if job.state == "pending":
         due = lifecycle.due(job)
-        return "waits, due in %s" % _span(due - now) if due and due > now else None
+        return "in %s" % _span(due - now) if due and due > now else None
     if job.state == "failed":
-        return "%s, retry %s" % (ended(job), _retry_in(job, now))
+        due = lifecycle.due(job)
+        return "retry in %s" % _span(due - now) if due > now else "retry is due"
     if job.state == "dead":
         return ended(job)
     if job.state == "completed" and job.duration is not None:
@@ -81,25 +82,24 @@ def painter(out):
     return paint
 
 
+def queue_in_command(row):
+    """The row for a terminal, which has no room for a column that mostly says the same."""
+    if row["queue"] == "default":
+        return row
+    return dict(row, command="[%s] %s" % (row["queue"], row["command"]))
+
+
 def details(job, now):
     """The lines that --verbose puts under a row."""
-    parts = ["created %s" % job.created_at]
-    for name, text in (("run at", job.run_at), ("next try", job.next_run_at), ("started", job.started_at),
-                       ("finished", job.finished_at), ("worker", job.worker)):
-        if text:
-            parts.append("%s %s" % (name, text))
+    facts = [("queue", job.queue), ("created", job.created_at), ("run at", job.run_at),
+             ("started", job.started_at), ("finished", job.finished_at), ("next try", job.next_run_at),
+             ("worker", job.worker), ("cwd", job.cwd)]
     if job.timeout is not None:
-        parts.append("timeout " + clock.show_duration(job.timeout))
-    lines = [", ".join(parts), "in %s" % job.cwd]
-    if job.env:
-        lines.append("env " + " ".join("%s=%s" % pair for pair in sorted(job.env.items())))
-    reason = lifecycle.waiting_reason(job, now)
-    if reason:
-        lines.append(reason)
-    last = last_line(job.stderr) or last_line(job.stdout)
-    if last:
-        lines.append("said: " + last)
-    return ["    " + safe(line) for line in lines]
+        facts.append(("timeout", clock.show_duration(job.timeout)))
+    facts += [("env", "%s=%s" % pair) for pair in sorted((job.env or {}).items())]
+    facts.append(("why", lifecycle.waiting_reason(job, now) or (ended(job) if job.state in ("failed", "dead") else None)))
+    facts.append(("said", last_line(job.stderr) or last_line(job.stdout)))
+    return ["    %-9s %s" % (label, safe(text)) for label, text in facts if text]
 
 
 def last_line(text):
@@ -140,11 +140,6 @@ class _Backward:
 
     def __eq__(self, other):
         return self.value == other.value
-
-
-def _retry_in(job, now):
-    due = lifecycle.due(job)
-    return "in %s" % _span(due - now) if due > now else "due"
 
 
 def _since(moment, now):

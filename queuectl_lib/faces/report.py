@@ -16,6 +16,9 @@ Standing = namedtuple("Standing", ("store", "counts", "workers", "running", "los
 # finished, succeeded: of those looked at; per_minute: None when none was lately; average: seconds, or None.
 Recent = namedtuple("Recent", ("finished", "succeeded", "per_minute", "average"))
 
+# In the order of `list`: what runs, what waits, what needs a look, what is over.
+_STATES = ("processing", "pending", "failed", "dead", "completed", "cancelled")
+
 # Throughput is said of the time in which a person remembers what happened.
 _LATELY = 10 * 60 * 1000
 
@@ -35,7 +38,7 @@ def status(standing, now, out):
     """The lines of `status`; out: terminal.Output or its like (width, paint, ellipsis)."""
     totals = _totals(standing.counts)
     lines = [out.paint("Jobs", "bold") + "  %s in %s" % (_count(sum(totals.values()), "job"), safe(standing.store))]
-    for state in ("processing", "pending", "failed", "dead", "completed", "cancelled"):
+    for state in _STATES:
         number = totals[state]
         text = "  %-11s %7d" % (state, number)
         remark = _remark(state, number, standing, now)
@@ -123,20 +126,20 @@ def recent_of(jobs, now):
 def _remark(state, number, standing, now):
     if not number:
         return ""
-    if state == "pending" and standing.oldest is not None:
-        waited = clock.show_duration(_seconds(standing.oldest.created_at, now))
-        return "   oldest has waited %s" % waited
+    remarks = []
     if state == "processing" and standing.lost:
-        return "   %s (worker lost)" % len(standing.lost)
+        remarks.append("%d worker lost" % len(standing.lost))
     if state == "failed":
-        return "   waiting for a retry"
-    return "   see: queuectl dlq list" if state == "dead" else ""
+        remarks.append("waiting for a retry")
+    if standing.oldest is not None and standing.oldest.state == state:
+        remarks.append("oldest has waited %s" % clock.show_duration(_seconds(standing.oldest.created_at, now)))
+    return "   " + ", ".join(remarks) if remarks else ""
 
 
 def _queues(counts, out):
     columns = (Column("queue", "QUEUE", 16),) + tuple(
-        Column(state, state.upper(), len(state), True) for state in STATES)
-    rows = [dict({state: states.get(state, 0) for state in STATES}, queue=queue)
+        Column(state, state.upper(), len(state), True) for state in _STATES)
+    rows = [dict({state: states.get(state, 0) for state in _STATES}, queue=queue)
             for queue, states in sorted(counts.items())]
     return draw(columns, rows, out, 2)
 

@@ -45,12 +45,11 @@ def why(job, now, lost=False, workers=1):
 
 def _why_waiting(job, now, workers):
     reason = lifecycle.waiting_reason(job, now)
-    if reason is None:
-        reason = "ready; its turn comes when a worker is free"
-    if not workers:
-        queue = "" if job.queue == "default" else " that serves the queue %s" % job.queue
-        reason += "; no worker%s is running: start one with: queuectl worker start" % queue
-    return reason
+    if workers:
+        return reason or "it is ready, and its turn comes when a worker is free"
+    serving = "" if job.queue == "default" else " that serves the queue %s" % job.queue
+    nobody = "no worker%s is running: start one with: queuectl worker start" % serving
+    return "%s; %s" % (reason, nobody) if reason else nobody
 
 
 def _facts(job, now):

@@ -6,12 +6,14 @@ from queuectl_lib.words.text import clip, safe
 
 # key: what the rows call it; title: its heading; least: its width in a pipe;
 # right: numbers stand to the right; usual: on a terminal the column is left out
-# when no row says anything else.
-Column = namedtuple("Column", ("key", "title", "least", "right", "usual"))
-Column.__new__.__defaults__ = (0, False, None)
+# when no row says anything else; gives: to what width it may be cut there (None:
+# an id that is cut is of no use).
+Column = namedtuple("Column", ("key", "title", "least", "right", "usual", "gives"))
+Column.__new__.__defaults__ = (0, False, None, None)
 
 _GAP = "  "
-_NARROWEST_LAST = 12
+_ROOM_FOR_LAST = 24
+_NARROWEST_LAST = 10
 _NARROWEST = 4
 
 
@@ -40,7 +42,8 @@ def fitted(columns, rows, width, paint=None, ellipsis="\u2026"):
         return []
     columns = [column for column in columns if _says_something(column, rows)]
     cells = [[_cell(row, column) for column in columns] for row in rows]
-    widths = fit([_widest(column, place, cells) for place, column in enumerate(columns)], width)
+    widths = fit([_widest(column, place, cells) for place, column in enumerate(columns)],
+                 [column.gives for column in columns], width)
     lines = [_line(columns, [column.title for column in columns], widths, ellipsis, None)]
     for row, texts in zip(rows, cells):
         painted = paint and (lambda text, key, row=row: paint(text, key, row))
@@ -48,17 +51,30 @@ def fitted(columns, rows, width, paint=None, ellipsis="\u2026"):
     return lines
 
 
-def fit(widths, width):
-    """Column widths that together fit: the last gives way first, then the widest of the others."""
+def fit(widths, gives, width):
+    """Column widths that together fit.
+
+    The last column gives way first, as long as it stays readable, then those
+    that may be cut, then the last again; only then the widest, whatever it is.
+    """
     widths = list(widths)
-    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
-    given = max(0, min(excess, widths[-1] - _NARROWEST_LAST))
-    widths[-1] -= given
-    excess -= given
+    last = len(widths) - 1
+    excess = sum(widths) + len(_GAP) * last - width
+    excess = _shrink(widths, last, _ROOM_FOR_LAST, excess)
+    for place, floor in enumerate(gives[:-1]):
+        if floor is not None:
+            excess = _shrink(widths, place, floor, excess)
+    excess = _shrink(widths, last, _NARROWEST_LAST, excess)
     while excess > 0 and max(widths) > _NARROWEST:
-        widths[widths.index(max(widths))] -= 1
-        excess -= 1
+        excess = _shrink(widths, widths.index(max(widths)), max(widths) - 1, excess)
     return widths
+
+
+def _shrink(widths, place, floor, excess):
+    """Takes from one width what is too much, not below the floor; returns what is still too much."""
+    taken = max(0, min(excess, widths[place] - floor))
+    widths[place] -= taken
+    return excess - taken
 
 
 def shown_width(text):

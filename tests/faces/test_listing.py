@@ -46,7 +46,7 @@ def status(**fields):
 def test_a_row_says_how_a_job_stands():
     failed = job(state="failed", attempts=2, exit_code=3, next_run_at=moment(4))
     row = listing.row(failed, NOW)
-    assert (row["state"], row["tries"], row["age"], row["note"]) == ("failed", "2/4", "1m", "exit 3, retry in 4 s")
+    assert (row["state"], row["tries"], row["age"], row["note"]) == ("failed", "2/4", "1m", "retry in 4 s")
 
 
 def test_a_lost_worker_shows():
@@ -54,7 +54,7 @@ def test_a_lost_worker_shows():
 
 
 def test_a_delayed_job_says_until_when_it_waits():
-    assert listing.note(job(run_at=moment(7200)), NOW) == "waits, due in 2 h"
+    assert listing.note(job(run_at=moment(7200)), NOW) == "in 2 h"
     assert listing.note(job(run_at=moment(-1)), NOW) is None
 
 

@@ -55,5 +55,13 @@ def test_a_very_narrow_terminal_still_gets_a_table():
     assert all(len(line) <= 22 for line in table.fitted(COLUMNS, rows("x" * 50), 22))
 
 
+def test_an_id_is_the_last_to_be_cut():
+    columns = COLUMNS[:1] + (Column("note", "NOTE", 8, False, None, 6),) + COLUMNS[2:]
+    wide = {"id": "i" * 20, "note": "n" * 20, "command": "c" * 90}
+    line = table.fitted(columns, [wide], 60)[1]
+    assert line.split() == ["i" * 20, "n" * 11 + "\u2026", "c" * 23 + "\u2026"]
+    assert table.fitted(columns, [wide], 42)[1].split() == ["i" * 20, "nnnnn\u2026", "c" * 11 + "\u2026"]
+
+
 def test_no_rows_are_no_table():
     assert table.fitted(COLUMNS, [], 80) == []

@@ -17,6 +17,7 @@ _COLUMNS = (
     Column("default", "DEFAULT", 8),
     Column("meaning", "MEANING"),
 )
+_LEAST_MEANING = 20
 
 
 def arguments(parser):
@@ -31,9 +32,23 @@ def run(args, out):
         return
     rows = [{"key": name, "value": key.show(getattr(settings, name)), "default": key.show(key.default),
              "meaning": key.meaning} for name, key in config.KEYS.items()]
+    if out.width is not None:
+        rows = list(_wrapped(rows, out.width))
 
     def paint(text, column, row):
         return out.paint(text, "bold") if column == "value" and row["value"] != row["default"] else text
 
     for line in report.draw(_COLUMNS, rows, out, paint=paint):
         out.line(line)
+
+
+def _wrapped(rows, width):
+    """The rows with what a terminal has no room for on rows of its own."""
+    import textwrap
+    taken = sum(max(len(title), max(len(row[key]) for row in rows)) + 2
+                for key, title in (("key", "KEY"), ("value", "VALUE"), ("default", "DEFAULT")))
+    for row in rows:
+        first, *others = textwrap.wrap(row["meaning"], max(_LEAST_MEANING, width - taken))
+        yield dict(row, meaning=first)
+        for more in others:
+            yield {"value": "", "default": "", "meaning": more}

@@ -124,7 +124,8 @@ def _plain_lines(jobs, store, columns, now):
 
 
 def _fitted_lines(jobs, store, columns, now, out):
-    rows = [listing.row(job, now, reading.is_lost(store, job)) for job in jobs]
+    rows = [listing.queue_in_command(listing.row(job, now, reading.is_lost(store, job))) for job in jobs]
+    columns = [column for column in columns if column.key != "queue"]
     lines = table.fitted(columns, rows, out.width, listing.painter(out), out.ellipsis)
     return zip([None] + jobs, lines)
 
