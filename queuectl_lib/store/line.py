@@ -86,10 +86,7 @@ def _closed(text):
 
 def is_whole(line):
     """Does the crc of a line (without newline) fit its bytes?"""
-    try:
-        return line[-_TAIL:-10] == b',"crc":"' and zlib.crc32(line[:-_TAIL]) == int(line[-10:-2], 16)
-    except ValueError:
-        return False
+    return line[-_TAIL:] == b',"crc":"%08x"}' % zlib.crc32(line[:-_TAIL])
 
 
 def check(line, path, offset):
@@ -128,7 +125,7 @@ def scan(data, start, path):
     lines.pop()
     for line in lines:
         length = len(line)
-        if line[-_TAIL:-10] != b',"crc":"' or b"%08x" % crc32(line[:-_TAIL]) != line[-10:-2]:
+        if line[-_TAIL:] != b',"crc":"%08x"}' % crc32(line[:-_TAIL]):
             check(b"", path, offset)
         head = match(line)
         head = head.groups() if head else _decode(line.decode("ascii"))
