@@ -15,15 +15,17 @@ from queuectl_lib.work.runner import Runner
 from queuectl_lib.work.wake import Bell
 
 _RETRY_SECONDS = 1.0
+_DRAIN_TRIES = 3
 
 
 def take(store, options, control, settings, voice, supervisor):
     """A Place, or None when there is none, or an order to leave has come.
 
     supervisor: its entry in workers.pid. Raises StoreError when the store is gone;
-    other troubles with it are waited out.
+    other troubles with it are waited out, but not for long by a worker that drains.
     """
     not_clear = set()
+    tries = 0
     while control.order is None:
         place = None
         try:
@@ -38,6 +40,9 @@ def take(store, options, control, settings, voice, supervisor):
             if place is not None:
                 place.abandon()
             store.check_there()
+            tries += 1
+            if tries >= _DRAIN_TRIES and (options.drain or options.drain_all):
+                raise
             voice.say_once(str(error))
             control.nap(_RETRY_SECONDS)
     return None

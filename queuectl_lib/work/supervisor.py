@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 
+from queuectl_lib.words.errors import DiskFull
 from queuectl_lib.work import identity, pidfile, worker
 from queuectl_lib.work.team import Team
 
@@ -50,10 +51,13 @@ def stop(store, now=False, timeout=None):
     if not store.exists:
         return []
     paths = store.paths
-    with store.lock():
-        told = pidfile.request_stop(paths, pidfile.NOW if now else pidfile.DRAIN)
+    try:
+        with store.lock():
+            told = pidfile.request_stop(paths, pidfile.NOW if now else pidfile.DRAIN)
+    except DiskFull:
+        told = _signalled(paths, now)
     for entry in told:
-        _nudge(entry)
+        _nudge(entry, signal.SIGUSR1)
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         told = _still_there(paths, told)
@@ -70,11 +74,25 @@ def _still_there(paths, told):
     return [entry for entry in told + late if pidfile.alive(paths, entry)]
 
 
-def _nudge(entry):
-    """Have a process read its orders now; it would within a second anyway."""
+def _signalled(paths, now):
+    """The same without room to write the order: by signals alone. The entries of who lives."""
+    living = pidfile.living(paths)
+    for entry in living:
+        # A supervisor would count: its workers draining is enough for it to leave.
+        if now or entry.kind == pidfile.WORKER:
+            _nudge(entry, signal.SIGTERM)
+    if now:
+        time.sleep(_STOP_LOOK_SECONDS)
+        for entry in living:
+            _nudge(entry, signal.SIGTERM)
+    return living
+
+
+def _nudge(entry, signum):
+    """Send a signal, if exactly this process still lives."""
     if entry.pid > 1 and identity.alive(pidfile.who(entry)):
         try:
-            os.kill(entry.pid, signal.SIGUSR1)
+            os.kill(entry.pid, signum)
         except OSError:
             # Gone in between, or another user's.
             pass

@@ -24,7 +24,7 @@ from queuectl_lib.work.waiting import Waiter
 _LOOK_SECONDS = 1.0
 _STEADY_SECONDS = 10.0
 _LONGEST_PAUSE = 60.0
-_ON_PURPOSE = (0, worker.STORE_GONE)
+_ON_PURPOSE = (0, worker.STORE_UNUSABLE)
 
 
 class _Post:

@@ -30,8 +30,8 @@ from queuectl_lib.work.waiting import Waiter
 Options = namedtuple("Options", ("queues", "drain", "drain_all", "max_jobs", "limit"))
 Options.__new__.__defaults__ = (None, False, False, None, None)
 
-# Exit code of a worker whose store is not there any more: another one would not help.
-STORE_GONE = 3
+# Exit code of a worker that cannot use its store: another one would not help.
+STORE_UNUSABLE = 3
 
 _RETRY_SECONDS = 1.0
 _LAST_TRIES = 3
@@ -56,11 +56,7 @@ def main(root, options, connection, supervisor, inherited=()):
             Worker(store, taken, options, control, settings, voice).live()
     except StoreError as error:
         voice.say("worker leaves: %s" % error)
-        sys.exit(STORE_GONE)
-
-
-class _Gone(StoreError):
-    """The store was removed under the worker."""
+        sys.exit(STORE_UNUSABLE)
 
 
 class Worker:
@@ -77,13 +73,16 @@ class Worker:
         self._duties = duties.Duties(taken, control, settings, voice)
         self._done = None
         self._seen = None
-        self._in_trouble = False
-        self._last_tries = _LAST_TRIES
+        self._failures = 0
 
     def live(self):
         """Work until told to leave, or until there is nothing to stay for."""
         try:
             self._work()
+        except (StoreError, OSError) as error:
+            if self._place.slot.stands():
+                raise
+            raise StoreError("the store %s was removed" % self._store.root) from error
         finally:
             self._duties.sync()
             self._place.leave()
@@ -107,8 +106,8 @@ class Worker:
         self._seen = self._store_state()
         kept, job = self._claims.exchange(self._done, take, now)
         # From here on nothing may raise: nobody else knows of the claim.
-        if self._in_trouble:
-            self._in_trouble = False
+        if self._failures:
+            self._failures = 0
             self._voice.forget()
         said = []
         if kept:
@@ -167,7 +166,7 @@ class Worker:
         self._duties.sync()
         self._sleep()
         if self._duties.gone:
-            raise self._gone()
+            raise StoreError("the store is gone")
         return True
 
     def _sleep(self):
@@ -214,19 +213,18 @@ class Worker:
 
     def _wait_out(self, error):
         """The store did not take it: say so once and try again in a second. False: leave instead."""
-        if not self._place.slot.stands():
-            raise self._gone()
-        self._in_trouble = True
+        if self._duties.gone or not self._place.slot.stands():
+            raise error
         self._voice.say_once(str(error))
-        if self._control.order is not None and self._done is None:
-            return False
-        if self._control.order == pidfile.NOW:
-            self._last_tries -= 1
-            if not self._last_tries:
-                self._voice.say("%s: it could not be recorded and counts as lost" % self._done[0].id)
+        self._failures += 1
+        if self._done is None:
+            if self._control.order is not None:
                 return False
+            if self._options.drain and self._failures >= _LAST_TRIES:
+                # Started by cron it would wait beside the next one, and the next.
+                raise error
+        elif self._control.order == pidfile.NOW and self._failures >= _LAST_TRIES:
+            self._voice.say("%s: it could not be recorded and counts as lost" % self._done[0].id)
+            return False
         self._control.nap(_RETRY_SECONDS)
         return True
-
-    def _gone(self):
-        return _Gone("the store %s was removed" % self._store.root)
