@@ -114,9 +114,7 @@ def offsets(segment_path, size, job_id):
 def _look_up(fd, size, wanted):
     length = os.fstat(fd).st_size
     with mmap.mmap(fd, length, access=mmap.ACCESS_READ) as data:
-        count, segment_size, crc = _END.unpack(data[length - _END.size:])
-        if segment_size != size or crc != zlib.crc32(data[length - _END.size:length - _CRC.size]):
-            return None
+        count = _count(data, size)
         pages = -(-count // _PER_PAGE)
         start = length - _END.size - _CRC.size - pages * 8
         if not _fits(data, start, pages * 8):
@@ -140,11 +138,12 @@ def hashes(segment_path, size):
     try:
         with open(index_of(segment_path), "rb") as file:
             data = file.read()
-        count, segment_size, _ = _END.unpack(data[-_END.size:])
-    except (OSError, struct.error):
+        return _all_hashes(data, _count(data, size))
+    except (OSError, struct.error, ValueError):
         return None
-    if segment_size != size:
-        return None
+
+
+def _all_hashes(data, count):
     found = array("Q")
     for page in range(-(-count // _PER_PAGE)):
         entries = min(_PER_PAGE, count - page * _PER_PAGE) * _ENTRY.size
@@ -152,6 +151,15 @@ def hashes(segment_path, size):
             return None
         found.extend(number for number, _ in _ENTRY.iter_unpack(data[page * _PAGE:page * _PAGE + entries]))
     return found
+
+
+def _count(data, size):
+    """The number of entries; ValueError or struct.error when this is no index of a segment of this size."""
+    end = data[max(len(data) - _END.size, 0):]
+    count, segment_size, crc = _END.unpack(end)
+    if segment_size != size or crc != zlib.crc32(end[:-_CRC.size]):
+        raise ValueError
+    return count
 
 
 def _fits(data, start, length):

@@ -147,6 +147,9 @@ class Reader:
             head = self._head(data, start)
             if head[0] == job_id:
                 yield head, start, data
+            else:
+                # Two ids may share a hash; a damaged one must not pass for that.
+                line.check(data, self.path, start)
 
     def _line_from(self, start):
         data = b""
