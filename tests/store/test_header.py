@@ -1,0 +1,86 @@
+"""The first line of the journal, and the counts it begins with."""
+
+import pytest
+
+from queuectl_lib.store import header, line
+from queuectl_lib.words.errors import StoreDamaged, StoreError
+from tests.store.stores import job
+
+SEGMENT = header.Segment("00000007", "base", 2, 800, (header.Section("ready", "default", 0, 300),
+                                                      header.Section("due", "mail", 300, 800)), None)
+FULL = header.Header(7, 12, 81920, 512, {"default": {"pending": 3, "dead": 1}}, (SEGMENT, SEGMENT._replace(name="00000009")))
+
+
+@pytest.mark.parametrize("one", [header.EMPTY, FULL])
+def test_a_header_is_read_as_it_was_written(one):
+    assert header.decode(header.encode(one), "jobs.jsonl") == one
+
+
+@pytest.mark.parametrize("segments, room, size", [(0, 0, 4096), (1, 4096, 4096), (1, 8192, 8192), (90, 4096, 12288)])
+def test_a_header_fills_whole_pages_and_ends_in_a_newline(segments, room, size):
+    data = header.encode(FULL._replace(segments=(SEGMENT,) * segments), room)
+    assert len(data) == size
+    assert data.endswith(b"\n") and data.count(b"\n") == 1
+
+
+def test_a_flip_of_any_single_bit_is_noticed():
+    data = header.encode(FULL)
+    for place in list(range(len(data.rstrip()))) + [len(data) - 2]:
+        for bit in range(8):
+            flipped = bytearray(data)
+            flipped[place] ^= 1 << bit
+            with pytest.raises(StoreDamaged, match="jobs.jsonl: its first line is damaged"):
+                header.decode(bytes(flipped), "jobs.jsonl")
+
+
+def test_an_empty_file_is_damaged():
+    with pytest.raises(StoreDamaged):
+        header.decode(b"", "jobs.jsonl")
+
+
+def test_a_newer_format_says_which_program_to_use(monkeypatch):
+    monkeypatch.setattr(header, "FORMAT", 2)
+    data = header.encode(header.EMPTY)
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match="use the newer queuectl"):
+        header.decode(data, "jobs.jsonl")
+
+
+def test_a_segment_that_joined_is_read_with_its_counts():
+    joined = SEGMENT._replace(counts={"default": {"pending": 2}})
+    assert header.segment_of(header.as_dict(joined)) == joined
+    assert header.segment_of(header.as_dict(SEGMENT)) == SEGMENT
+
+
+def counts_after(*lines):
+    counts = {}
+    for head, _, _ in line.scan(b"".join(lines), 0, "jobs.jsonl")[0]:
+        header.count(counts, head)
+    return header.tidied(counts)
+
+
+NEW = line.encode(job("a", queue="mail")._replace(order=0), None)
+STARTED = line.encode(job("a", queue="mail")._replace(order=0, state="processing"), ("pending", "mail"))
+MOVED = line.encode(job("a", queue="slow")._replace(order=0), ("processing", "mail"))
+REMOVED = line.encode_removed(job("a", queue="slow")._replace(order=0), None)
+JOINED = line.encode_segment(header.as_dict(SEGMENT._replace(counts={"mail": {"pending": 5}})), 0)
+
+
+@pytest.mark.parametrize("lines, counts", [
+    ([], {}),
+    ([NEW], {"mail": {"pending": 1}}),
+    ([NEW, STARTED], {"mail": {"processing": 1}}),
+    ([NEW, STARTED, MOVED], {"slow": {"pending": 1}}),
+    ([NEW, STARTED, MOVED, REMOVED], {}),
+    ([JOINED, NEW, line.encode_gone(("00000007", 0, 9))], {"mail": {"pending": 6}}),
+])
+def test_counts_are_kept_by_adding_lines_up(lines, counts):
+    assert counts_after(*lines) == counts
+
+
+def test_what_was_counted_can_be_taken_back():
+    counts = {"mail": {"pending": 1}}
+    head = line.scan(STARTED, 0, "jobs.jsonl")[0][0][0]
+    header.count(counts, head)
+    header.count(counts, head, sign=-1)
+    assert header.tidied(counts) == {"mail": {"pending": 1}}

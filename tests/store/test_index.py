@@ -1,0 +1,149 @@
+"""Looking up an id in a segment; the index is only ever a short cut."""
+
+import os
+
+import pytest
+
+from queuectl_lib.store import index
+from queuectl_lib.words.errors import DuplicateJob, UnknownJob
+from tests.store.stores import job, many, read, write
+
+MANY = 100000
+
+
+def is_stored(here, id):
+    try:
+        return here.find(id).id == id
+    except UnknownJob:
+        return False
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """The index of 100,000 ids: its segment's path and size."""
+    path = str(tmp_path_factory.mktemp("large") / "00000001.jsonl")
+    builder = index.Builder()
+    for number in range(MANY):
+        builder.add(b"job-%d" % number, number * 400)
+    builder.write(path, MANY * 400)
+    return path, MANY * 400
+
+
+def test_each_of_100000_ids_is_found_where_it_is(large):
+    for number in list(range(0, MANY, 97)) + [MANY - 1]:
+        assert index.offsets(large[0], large[1], b"job-%d" % number) == [number * 400]
+
+
+def test_an_absent_id_is_found_nowhere(large):
+    for number in range(1000):
+        assert index.offsets(large[0], large[1], b"no-%d" % number) == []
+
+
+def test_all_hashes_come_in_rising_order(large):
+    found = index.hashes(*large)
+    assert len(found) == MANY
+    assert list(found) == sorted(found)
+    assert index.hash_of(b"job-77777") in found
+
+
+def test_no_two_of_100000_ids_share_a_hash(large):
+    assert len(set(index.hashes(*large))) == MANY
+
+
+def test_an_index_of_another_segment_is_of_no_use(large):
+    assert index.offsets(large[0], large[1] + 1, b"job-1") is None
+    assert index.hashes(large[0], large[1] + 1) is None
+
+
+def test_an_index_that_is_not_there_is_of_no_use(tmp_path):
+    assert index.offsets(str(tmp_path / "00000001.jsonl"), 0, b"a") is None
+    assert index.hashes(str(tmp_path / "00000001.jsonl"), 0) is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 254, 255, 256, 510, 511])
+def test_pages_filled_to_the_brim_are_read_alike(tmp_path, count):
+    path = str(tmp_path / "00000001.jsonl")
+    builder = index.Builder()
+    for number in range(count):
+        builder.add(b"%d" % number, number)
+    builder.write(path, 9999)
+    assert [index.offsets(path, 9999, b"%d" % number) for number in range(count)] == [[number] for number in range(count)]
+    assert index.offsets(path, 9999, b"absent") == []
+    assert len(index.hashes(path, 9999)) == count
+
+
+@pytest.mark.parametrize("size", [0, 10, 19, 20, 4000])
+def test_an_index_that_lost_its_beginning_or_its_end_is_of_no_use(tmp_path, large, size):
+    path = str(tmp_path / "00000001.jsonl")
+    whole = read(index.index_of(large[0]))
+    for data in (whole[:size], whole[-size:] if size else b"", b"\0" * size):
+        write(index.index_of(path), data)
+        assert index.offsets(path, large[1], b"job-1") is None
+        assert index.hashes(path, large[1]) is None
+
+
+def test_no_flipped_bit_in_an_index_makes_a_wrong_answer(here):
+    here.bulk(many(3))
+    (path,) = here.indexes()
+    (entry,) = here.segments()
+    segment, size = here.store.paths.segment(entry.name), entry.size
+    good = {id: index.offsets(segment, size, id) for id in (b"job-000", b"job-002", b"absent")}
+    hashes = list(index.hashes(segment, size))
+    whole = read(path)
+    for place in range(len(whole)):
+        for bit in range(8):
+            here.flip(path, place, bit)
+            for id, places in good.items():
+                assert index.offsets(segment, size, id) in (None, places), (place, bit, id)
+            assert index.hashes(segment, size) in (None, hashes) or list(index.hashes(segment, size)) == hashes, (place, bit)
+            write(path, whole)
+
+
+DAMAGE = {
+    "missing": os.unlink,
+    "empty": lambda path: write(path, b""),
+    "cut": lambda path: os.truncate(path, os.path.getsize(path) // 2),
+    "zeros": lambda path: write(path, b"\0" * os.path.getsize(path)),
+    "of another segment": lambda path: write(path, read(path)[:-20] + b"\0" * 20),
+}
+
+
+@pytest.mark.parametrize("damage", sorted(DAMAGE))
+def test_without_a_good_index_the_answers_are_the_same(here, damage):
+    here.bulk(many(300, command="echo 'not an id: {\"id\":\"absent\",'"))
+    here.add("done")
+    here.store.change(["job-007"], lambda job: job._replace(priority=-1))
+    here.run("job-007")
+    here.roll()
+    for path in here.indexes():
+        DAMAGE[damage](path)
+    assert all(is_stored(here, id) for id in ("job-000", "job-007", "job-255", "job-299", "done"))
+    assert not any(is_stored(here, id) for id in ("absent", "job-300", "job", "JOB-000"))
+    with pytest.raises(DuplicateJob):
+        here.add("job-150")
+    with pytest.raises(DuplicateJob):
+        here.bulk([job("new"), job("job-150")])
+    here.store.remove(["job-299"])
+    assert not is_stored(here, "job-299")
+
+
+@pytest.fixture
+def one_hash_for_all(monkeypatch):
+    monkeypatch.setattr(index, "hash_of", lambda id: 7)
+
+
+def test_ids_of_the_same_hash_are_told_apart_by_their_lines(here, one_hash_for_all):
+    here.bulk(many(260))
+    for number in (0, 254, 255, 259):
+        assert here.find("job-%03d" % number).id == "job-%03d" % number
+    assert not is_stored(here, "absent")
+
+
+def test_ids_of_the_same_hash_are_no_duplicates(here, one_hash_for_all):
+    here.bulk(many(3, "old"))
+    here.bulk(many(3, "new"))
+    here.add("alone")
+    with pytest.raises(DuplicateJob, match="old-001"):
+        here.bulk([job("another"), job("old-001")])
+    with pytest.raises(DuplicateJob, match="twice stands twice"):
+        here.bulk([job("one"), job("twice"), job("two"), job("twice")])

@@ -1,0 +1,141 @@
+"""A job is one line; a line that is not what was written is noticed."""
+
+import json
+import random
+
+import pytest
+
+from queuectl_lib.job import lifecycle
+from queuectl_lib.store import line
+from queuectl_lib.words.errors import BadInput, StoreDamaged
+from tests.store.stores import FAILURE, ODD, POLICY, START, SUCCESS, job
+
+OVER = ("00000007", 120, 560)
+
+
+def new():
+    return job("nightly")._replace(order=4096)
+
+
+def delayed():
+    return job("nightly", run_at=START / 1000 + 60, queue="mail", priority=-3)._replace(order=0)
+
+
+def running():
+    return lifecycle.claim(new(), "1.a", START)
+
+
+def failed():
+    return lifecycle.finish(running(), FAILURE, START, POLICY, random)
+
+
+def odd():
+    """A job whose every text holds what is awkward."""
+    output = lifecycle.Output(ODD, 4, None)
+    claimed = lifecycle.claim(job("nightly", command=ODD, cwd="/" + ODD, env={"A": ODD})._replace(order=1), "1.a", START)
+    return lifecycle.finish(claimed, SUCCESS._replace(error=ODD, stdout=output, stderr=output), START, POLICY, random)
+
+
+def dead():
+    return failed()._replace(state="dead", next_run_at=None)
+
+
+JOBS = [new, delayed, running, failed, odd, dead]
+
+
+def decoded(data):
+    assert data.endswith(b"\n") and data.count(b"\n") == 1
+    return line.decode(data[:-1], "jobs.jsonl", 0)
+
+
+@pytest.mark.parametrize("make", JOBS)
+@pytest.mark.parametrize("was, over, more", [(None, None, False), (("pending", "default"), OVER, False), (None, None, True)])
+def test_a_job_is_read_as_it_was_written(make, was, over, more):
+    assert decoded(line.encode(make(), was, over, more)) == (make(), over)
+
+
+@pytest.mark.parametrize("make", JOBS)
+@pytest.mark.parametrize("was, over, more", [(None, None, False), (("failed", "a.b-c"), OVER, True)])
+def test_what_is_sliced_out_of_the_bytes_is_what_json_says(make, was, over, more):
+    data = line.encode(make(), was, over, more)
+    head = line.HEAD.match(data).groups()
+    fields = json.loads(data)
+    assert [text and text.decode() for text in head] == [
+        fields["id"], fields["state"], was and fields["was"][0], was and fields["was"][1], fields["queue"],
+        str(fields["priority"]), str(fields["order"]), "null" if fields["due"] is None else str(fields["due"]),
+        over and fields["over"][0], over and str(fields["over"][1]), over and str(fields["over"][2]), ',"more":1' if more else None]
+
+
+def test_a_line_is_plain_ascii_json_without_nulls():
+    data = line.encode(odd(), None)
+    data.decode("ascii")
+    assert None not in [value for name, value in json.loads(data).items() if name not in ("was", "due")]
+
+
+@pytest.mark.parametrize("make, due", [
+    (new, 0), (delayed, START + 60000), (running, None), (failed, START + 2000), (dead, None),
+])
+def test_a_line_says_when_its_job_is_due(make, due):
+    assert json.loads(line.encode(make(), None))["due"] == due
+
+
+@pytest.mark.parametrize("make", [new, odd])
+def test_a_flip_of_any_single_bit_is_noticed(make):
+    data = line.encode(make(), ("pending", "default"), OVER)[:-1]
+    assert line.is_whole(data)
+    for place in range(len(data)):
+        for bit in range(8):
+            flipped = bytearray(data)
+            flipped[place] ^= 1 << bit
+            assert not line.is_whole(bytes(flipped)), (place, bit)
+
+
+def test_a_line_cut_anywhere_is_not_whole():
+    data = line.encode(new(), None)[:-1]
+    assert [end for end in range(len(data)) if line.is_whole(data[:end])] == []
+
+
+def test_a_damaged_line_is_named_by_file_and_place():
+    data = line.encode(new(), None)
+    with pytest.raises(StoreDamaged, match=r"base/00000001\.jsonl: the line at byte 4096 "):
+        line.decode(data[1:-1], "base/00000001.jsonl", 4096)
+
+
+def test_the_longest_line_fits_and_one_byte_more_is_bad_input():
+    room = line.LONGEST - len(line.encode(new()._replace(stdout=""), None))
+    assert len(line.encode(new()._replace(stdout="x" * room), None)) == line.LONGEST
+    with pytest.raises(BadInput, match="nightly is too big: 1048577 bytes"):
+        line.encode(new()._replace(stdout="x" * (room + 1)), None)
+
+
+def test_every_entry_of_a_journal_is_told_with_its_place():
+    pieces = [line.encode(new(), None), line.encode_gone(OVER), line.encode_removed(dead(), OVER)]
+    entries, end = line.scan(b"".join(pieces), 4096, "jobs.jsonl")
+    assert [(offset, length) for _, offset, length in entries] == [
+        (4096, len(pieces[0]) - 1), (4096 + len(pieces[0]), len(pieces[1]) - 1),
+        (4096 + len(pieces[0]) + len(pieces[1]), len(pieces[2]) - 1)]
+    assert end == 4096 + sum(map(len, pieces))
+    assert entries[0][0][0] == b"nightly"
+    assert entries[1][0]["gone"] == list(OVER)
+    assert entries[2][0][1] == line.REMOVED and entries[2][0][2] == b"dead"
+
+
+def test_a_batch_counts_only_as_a_whole():
+    alone = line.encode(new(), None)
+    first, second, last = (line.encode(new(), None, more=more) for more in (True, True, False))
+    assert line.scan(alone + first + second, 0, "x")[1] == len(alone)
+    assert len(line.scan(alone + first + second, 0, "x")[0]) == 1
+    assert len(line.scan(alone + first + second + last, 0, "x")[0]) == 4
+
+
+@pytest.mark.parametrize("cut", [1, 2, 20, 200])
+def test_an_unfinished_last_line_is_not_there_yet(cut):
+    data = line.encode(new(), None)
+    entries, end = line.scan(data + data[:-cut], 0, "jobs.jsonl")
+    assert len(entries) == 1 and end == len(data)
+
+
+def test_a_damaged_line_between_good_ones_stops_a_scan():
+    data = line.encode(new(), None)
+    with pytest.raises(StoreDamaged, match="at byte %d " % len(data)):
+        line.scan(data + b"garbage\n" + data, 0, "jobs.jsonl")
