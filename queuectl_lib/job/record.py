@@ -37,11 +37,11 @@ STATES = ("pending", "processing", "completed", "failed", "dead", "cancelled")
 
 Job = namedtuple("Job", (
     "id", "state", "queue", "priority", "order",
-    "attempts", "max_retries", "timeout", "run_at", "next_run_at", "worker",
+    "attempts", "next_run_at", "worker",
     "started_at", "finished_at", "updated_at",
     "exit_code", "signal", "error", "duration",
     "stdout", "stderr", "stdout_size", "stderr_size", "stdout_file", "stderr_file",
-    "history", "command", "cwd", "env", "created_at"))
+    "history", "max_retries", "timeout", "run_at", "command", "cwd", "env", "created_at"))
 Job.__new__.__defaults__ = (None,) * len(Job._fields)
 
 # What a person sees of it, in the order of the contract.

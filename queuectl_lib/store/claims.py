@@ -30,6 +30,7 @@ class Claims:
         self._view = View(store.paths, queues)
         self._end = 0
         self._claimed_at = None
+        self._fixed = {}
         self._unsynced = None
 
     def exchange(self, done=None, take=True, now=None):
@@ -48,7 +49,8 @@ class Claims:
             if done is not None:
                 kept = self._still(done[0])
                 if kept:
-                    lines.append(line.encode(done[1], ("processing", done[0].queue), self._over(done[0])))
+                    lines.append(line.encode(done[1], ("processing", done[0].queue), self._over(done[0]),
+                                             fixed=self._fixed.get(done[0].id)))
             job = self._transact(lines, now, take)
         return kept, job
 
@@ -56,17 +58,21 @@ class Claims:
         item = self._view.best(now) if take else None
         job = None
         if item is not None:
-            before, over = self._job_of(item)
+            data, over, path, offset = self._line_of(item)
+            before, _ = line.decode(data, path, offset)
+            fixed = line.fixed_part(data)
             job = lifecycle.claim(before, self._worker, now)
-            lines.append(line.encode(job, (before.state, before.queue), over))
+            lines.append(line.encode(job, (before.state, before.queue), over, fixed=fixed))
         if lines:
             try:
-                start = self._append(b"".join(lines))
+                start = self._append(lines)
             except Exception:
                 if item is not None:
                     self._view.put_back(item)
                 raise
             if job is not None:
+                # For the finish: what was given of the job need not be encoded again.
+                self._fixed = {job.id: fixed}
                 self._claimed_at = (self._journal.header.generation, start + sum(map(len, lines[:-1])))
         return job
 
@@ -76,7 +82,7 @@ class Claims:
             self._catch_up(locked=True)
             if not self._still(before):
                 return False
-            self._append(line.encode(after, (before.state, before.queue), self._over(before)))
+            self._append([line.encode(after, (before.state, before.queue), self._over(before))])
         self.sync()
         return True
 
@@ -148,10 +154,12 @@ class Claims:
         self._end = self._journal.body
         self._view.reset(self._journal.header.segments)
 
-    def _append(self, data):
-        start = self._journal.append(data)
+    def _append(self, lines):
+        start = offset = self._journal.append(b"".join(lines))
         self._end = self._journal.size
-        self._view.take(line.scan(data, start, self._journal.path)[0])
+        for each in lines:
+            self._view.take([(line.HEAD.match(each).groups(), offset, len(each) - 1)])
+            offset += len(each)
         if self._unsynced is None and self._store.syncs_results:
             self._unsynced = time.monotonic()
         return start
@@ -172,8 +180,8 @@ class Claims:
         _, offset, length, _ = newest
         return line.decode(self._journal.read(offset, offset + length), self._journal.path, offset)
 
-    def _job_of(self, item):
+    def _line_of(self, item):
         data, over, path, offset = self._view.line_of(item)
         if data is None:
-            return self._read(self._view.newest[item[2]])[0], over
-        return line.decode(data, path, offset)[0], over
+            return self._journal.read(offset, offset + item[5]), over, self._journal.path, offset
+        return data, over, path, offset

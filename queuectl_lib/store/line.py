@@ -37,38 +37,58 @@ HEAD = re.compile(
     rb'(?:,"over":\["([^"]+)",(\d+),(\d+)\])?(,"more":1)?')
 
 _TAIL = len(',"crc":"01234567"}')
-_REST = Job._fields[5:]
+# What running a job changes, and what stays as it was given (max_retries is always there).
+_FIXED_FROM = Job._fields.index("max_retries")
+_CHANGING = Job._fields[5:_FIXED_FROM]
+_FIXED = Job._fields[_FIXED_FROM:]
+_FIXED_BEGIN = b',"max_retries":'
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().decode
 
 
-def encode(job, was, over=None, more=False):
+def encode(job, was, over=None, more=False, fixed=None):
     """The job's line with its newline.
 
-    was: (state, queue) before, or None; over: (segment, start, end) or None.
+    was: (state, queue) before, or None; over: (segment, start, end) or None;
+    fixed: the fixed_part of an earlier line, when only running changed the job.
     Raises BadInput when the line would be longer than LONGEST.
     """
-    rest = _encode({name: value for name, value in zip(_REST, job[5:]) if value is not None})
-    line = _closed(_head(job, was, over, more) + "," + rest[1:-1])
+    changing = _inner(_CHANGING, job[5:_FIXED_FROM])
+    if fixed is None:
+        fixed = ("," + _inner(_FIXED, job[_FIXED_FROM:])).encode("ascii")
+    line = _closed((_head(job, was, over, more) + "," + changing).encode("ascii") + fixed)
     if len(line) > LONGEST:
         raise BadInput("job %s is too big: %d bytes, at most %d fit a line; put what it carries into a file"
                        % (job.id, len(line), LONGEST))
     return line
 
 
+def _inner(names, values):
+    return _encode({name: value for name, value in zip(names, values) if value is not None})[1:-1]
+
+
+def fixed_part(line):
+    """What no run changes of a line (without newline), as bytes for encode.
+
+    Inside a JSON string the quote would be escaped, and history, the only
+    object before it, has no such field: the first occurrence is the field.
+    """
+    return line[line.index(_FIXED_BEGIN):-_TAIL]
+
+
 def encode_removed(job, over):
     """The line that takes a job out of the store."""
-    return _closed(_head(job._replace(state="removed"), (job.state, job.queue), over, False))
+    return _closed(_head(job._replace(state="removed"), (job.state, job.queue), over, False).encode("ascii"))
 
 
 def encode_gone(over):
     """The line that says a segment's line is overridden, and by now nowhere else."""
-    return _closed('{"gone":%s' % _encode(over))
+    return _closed(b'{"gone":' + _encode(over).encode("ascii"))
 
 
 def encode_segment(entry, origin):
     """The line by which a segment joins the store; entry: a dict of header.py."""
-    return _closed('{"segment":%s,"origin":%d' % (_encode(entry), origin))
+    return _closed(('{"segment":%s,"origin":%d' % (_encode(entry), origin)).encode("ascii"))
 
 
 def _head(job, was, over, more):
@@ -79,8 +99,7 @@ def _head(job, was, over, more):
         ',"over":["%s",%d,%d]' % over if over else "", ',"more":1' if more else "")
 
 
-def _closed(text):
-    data = text.encode("ascii")
+def _closed(data):
     return data + b',"crc":"%08x"}\n' % zlib.crc32(data)
 
 
