@@ -114,6 +114,9 @@ class View:
         """The moment (ms) at which the next waiting job falls due, or None."""
         while self._due and not self._current(self._due[0][1]):
             heappop(self._due)
+        for cursor in list(self._due_cursors):
+            if not self._current(cursor.item) and not self._advance(cursor):
+                self._due_cursors.remove(cursor)
         moments = [cursor.due for cursor in self._due_cursors]
         if self._due:
             moments.append(self._due[0][0])
