@@ -47,7 +47,7 @@ def in_child(function):
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def kill_myself(*_):
+def kill_myself(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
