@@ -1,0 +1,170 @@
+"""workers.pid: who is in it, who is dropped from it, and what they are told."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from queuectl_lib.store import store
+from queuectl_lib.work import identity, pidfile, slots
+
+
+@pytest.fixture
+def here(tmp_path):
+    return store.open_store(str(tmp_path / "store"), create=True, write=True)
+
+
+def supervisor():
+    me = identity.current()
+    return pidfile.Entry(kind=pidfile.SUPERVISOR, pid=me.pid, boot=me.boot, start=me.start, since="2026-01-01")
+
+
+def worker(here):
+    """(slot, entry) of a worker that lives as long as the slot is not left."""
+    with here.lock():
+        slot = slots.take(here.paths)
+    return slot, pidfile.Entry(kind=pidfile.WORKER, queues=["mail"], **slot.who())
+
+
+def dead_process():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    found = identity.of(process.pid)
+    process.communicate(b"\n")
+    return found
+
+
+def add(here, *entries):
+    for entry in entries:
+        with here.lock():
+            pidfile.add(here.paths, entry)
+
+
+def test_a_store_nobody_ran_in_has_no_entries(here):
+    assert pidfile.read(here.paths) == []
+
+
+def test_what_is_added_is_read(here):
+    slot, entry = worker(here)
+    add(here, supervisor(), entry)
+    assert pidfile.read(here.paths) == [supervisor(), entry]
+    assert (pidfile.read(here.paths)[1].slot, pidfile.read(here.paths)[1].queues) == (slot.number, ["mail"])
+
+
+def test_it_is_lines_a_person_can_grep(here):
+    add(here, supervisor())
+    with open(here.paths.pidfile) as file:
+        [line] = [json.loads(line) for line in file]
+    assert line["kind"] == "supervisor" and line["pid"] == os.getpid() and "slot" not in line
+
+
+def test_adding_twice_leaves_one_line(here):
+    add(here, supervisor(), supervisor())
+    assert len(pidfile.read(here.paths)) == 1
+
+
+def test_removing_takes_only_that_line(here):
+    _, entry = worker(here)
+    add(here, supervisor(), entry)
+    with here.lock():
+        pidfile.remove(here.paths, supervisor())
+    assert pidfile.read(here.paths) == [entry]
+
+
+def test_a_worker_without_its_slot_is_dead(here):
+    slot, entry = worker(here)
+    add(here, entry)
+    assert pidfile.alive(here.paths, entry)
+    slot.leave()
+    assert not pidfile.alive(here.paths, entry)
+
+
+def test_a_worker_whose_slot_has_a_new_owner_is_dead(here):
+    slot, entry = worker(here)
+    slot.leave()
+    _, successor = worker(here)
+    assert not pidfile.alive(here.paths, entry)
+    assert pidfile.alive(here.paths, successor)
+
+
+def test_a_supervisor_whose_pid_is_somebody_elses_is_dead(here):
+    assert pidfile.alive(here.paths, supervisor())
+    assert not pidfile.alive(here.paths, supervisor()._replace(start="1"))
+    assert not pidfile.alive(here.paths, supervisor()._replace(boot="another"))
+
+
+def test_the_lines_of_the_dead_are_dropped_by_who_writes_next(here):
+    gone = dead_process()
+    slot, dead = worker(here)
+    add(here, dead, pidfile.Entry(kind=pidfile.SUPERVISOR, pid=gone.pid, boot=gone.boot, start=gone.start))
+    slot.leave()
+    assert len(pidfile.read(here.paths)) >= 1
+    add(here, supervisor())
+    assert pidfile.read(here.paths) == [supervisor()]
+
+
+def test_lines_that_are_none_are_passed_over(here):
+    add(here, supervisor())
+    with open(here.paths.pidfile, "ab") as file:
+        file.write(b'garbage\n[1]\n{"kind":"worker"}\n{"kind":"cook","pid":3}\n\xff\n{"kind":"worker","pid":')
+    assert pidfile.read(here.paths) == [supervisor()]
+
+
+def test_stop_reaches_everybody_who_lives(here):
+    _, entry = worker(here)
+    add(here, supervisor(), entry)
+    with here.lock():
+        told = pidfile.request_stop(here.paths, pidfile.DRAIN)
+    assert [one.stop for one in told] == ["drain", "drain"]
+    assert pidfile.order(here.paths, entry) == pidfile.DRAIN
+    assert pidfile.order(here.paths, supervisor()) == pidfile.DRAIN
+
+
+def test_asking_twice_to_stop_does_not_mean_now(here):
+    add(here, supervisor())
+    for _ in range(2):
+        with here.lock():
+            pidfile.request_stop(here.paths, pidfile.DRAIN)
+    assert pidfile.order(here.paths, supervisor()) == pidfile.DRAIN
+
+
+def test_now_is_not_taken_back(here):
+    add(here, supervisor())
+    for what in (pidfile.NOW, pidfile.DRAIN):
+        with here.lock():
+            pidfile.request_stop(here.paths, what)
+    assert pidfile.order(here.paths, supervisor()) == pidfile.NOW
+
+
+def test_with_nobody_there_stop_writes_nothing(here):
+    with here.lock():
+        assert pidfile.request_stop(here.paths, pidfile.DRAIN) == []
+    assert not os.path.exists(here.paths.pidfile)
+
+
+def test_stop_reaches_a_worker_whose_line_was_lost(here):
+    _, entry = worker(here)
+    with here.lock():
+        [told] = pidfile.request_stop(here.paths, pidfile.NOW)
+    assert told.incarnation == entry.incarnation
+    assert pidfile.order(here.paths, entry) == pidfile.NOW
+
+
+def test_orders_are_noticed_when_the_file_changes(here):
+    add(here, supervisor())
+    orders = pidfile.Orders(here.paths, supervisor())
+    assert orders.read() is None
+    with here.lock():
+        pidfile.request_stop(here.paths, pidfile.DRAIN)
+    assert orders.read() == pidfile.DRAIN
+
+
+def test_an_order_outlives_the_file(here):
+    add(here, supervisor())
+    orders = pidfile.Orders(here.paths, supervisor())
+    with here.lock():
+        pidfile.request_stop(here.paths, pidfile.DRAIN)
+    assert orders.read() == pidfile.DRAIN
+    os.unlink(here.paths.pidfile)
+    assert orders.read() == pidfile.DRAIN
