@@ -9,16 +9,16 @@ from queuectl_lib.words.errors import StoreError
 class Settings:
     """Reads config.json again when it has changed."""
 
-    def __init__(self, paths, complain):
-        """complain(text): called when the file cannot be understood; the last settings stay in force."""
-        self.current = config.DEFAULTS
+    def __init__(self, paths, first, complain):
+        """first: the settings to begin with; complain(text): called when the file cannot be understood."""
+        self.current = first
         self._paths = paths
         self._complain = complain
         self._seen = ()
         self.now()
 
     def now(self):
-        """The config.Config in force; `current` is what the last look has found."""
+        """The config.Config in force: the last one that could be read. `current`: without looking."""
         seen = self._look()
         if seen != self._seen:
             self._seen = seen

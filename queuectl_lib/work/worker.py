@@ -50,7 +50,8 @@ def main(root, options, connection, supervisor, inherited=()):
     try:
         store = stores.open_store(root, write=True)
         store.check_there()
-        settings = Settings(store.paths, voice.say_once)
+        # The store reads its settings once: now, so that a file broken later fails no transaction.
+        settings = Settings(store.paths, store.config, voice.say_once)
         taken = place.take(store, options, control, settings, voice, supervisor)
         if taken is not None:
             Worker(store, taken, options, control, settings, voice).live()
