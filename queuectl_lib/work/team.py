@@ -62,6 +62,7 @@ class Team:
         with self._store.lock():
             pidfile.add(self._store.paths, self._entry)
         self._orders = pidfile.Orders(self._store.paths, self._entry)
+        self._greet()
         try:
             while self._posts:
                 self._fill()
@@ -70,6 +71,12 @@ class Team:
         finally:
             self._leave()
         return self._exit_code
+
+    def _greet(self):
+        # A drain started by cron says nothing where there is nothing to do.
+        if not (self._options.drain or self._options.drain_all):
+            workers = "1 worker" if len(self._posts) == 1 else "%d workers" % len(self._posts)
+            self._voice.say("%s; Ctrl+C finishes the running jobs and leaves" % workers)
 
     def _fill(self):
         """Start a worker for every empty post whose time has come."""
