@@ -26,8 +26,6 @@ class Listing:
         # Opened at once: a roll may remove them while a list is being read.
         self._segments = [(entry, snapshot.reader(entry)) for entry in snapshot.segments()]
         self._journal = [entry for entry in snapshot.newest.values() if self._matches(entry[0])]
-        self._gone = {tuple(head["gone"][:2]) for head, _, _ in snapshot.entries
-                      if type(head) is dict and "gone" in head}
 
     def jobs(self):
         """Yields Job."""
@@ -119,7 +117,7 @@ class Listing:
         return self._queues is None or section.queue.encode() in self._queues
 
     def _alive(self, reader, head, start):
-        return head[0] not in self._snapshot.newest and (reader.name, start) not in self._gone
+        return head[0] not in self._snapshot.newest and (reader.name, start) not in self._snapshot.gone
 
     def _in_journal(self, wanted):
         return (entry for entry in self._journal if wanted(entry[0]))

@@ -20,6 +20,8 @@ class Snapshot:
         self.data = self._whole(journal.read(journal.body))
         self._entries = None
         self._newest = None
+        self._gone = None
+        self._segments = None
         self._readers = {}
 
     def _whole(self, data):
@@ -62,11 +64,23 @@ class Snapshot:
 
     def segments(self):
         """Every segment, oldest first: the header's, and those that joined since."""
-        joined = [header.segment_of(self._other(each)["segment"]) for each in self._beginning(b'{"segment":')]
-        return self.journal.header.segments + tuple(joined)
+        if self._segments is None:
+            joined = [header.segment_of(self._other(each)["segment"]) for each in self._beginning(b'{"segment":')]
+            self._segments = self.journal.header.segments + tuple(joined)
+        return self._segments
+
+    @property
+    def gone(self):
+        """{(name, start)} of every segment line that the journal says is overridden."""
+        if self._gone is None:
+            self._gone = {tuple(head["gone"][:2]) for head, _, _ in self.entries
+                          if type(head) is dict and "gone" in head}
+        return self._gone
 
     def is_gone(self, name, start):
         """Does the journal say that this segment line is overridden?"""
+        if self._entries is not None:
+            return (name, start) in self.gone
         return any(True for _ in self._beginning(b'{"gone":["%s",%d,' % (name.encode(), start)))
 
     def find(self, job_id):
