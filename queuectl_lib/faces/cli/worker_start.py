@@ -36,6 +36,8 @@ def run(args, out):
         raise BadInput("--count: want at most %d, not %d" % (_MOST_WORKERS, args.count))
     queues = [identifiers.check_queue(name) for name in flat(args.queue)] or None
     store = stores.open_store(args.store, create=True, write=True)
+    # A damaged store is said here once, not by every worker.
+    store.counts()
     out.flush()
     return supervisor.start(store, count=args.count, queues=queues, drain=args.drain, drain_all=args.drain_all,
                             max_jobs=args.max_jobs)
