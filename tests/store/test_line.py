@@ -139,3 +139,14 @@ def test_a_damaged_line_between_good_ones_stops_a_scan():
     data = line.encode(new(), None)
     with pytest.raises(StoreDamaged, match="at byte %d " % len(data)):
         line.scan(data + b"garbage\n" + data, 0, "jobs.jsonl")
+
+
+TRICKY = 'x,"max_retries":9,"timeout":1'
+
+
+@pytest.mark.parametrize("make", JOBS)
+def test_what_no_run_changes_can_be_copied_from_an_earlier_line(make):
+    before = make()._replace(error=TRICKY, stdout=TRICKY, command=TRICKY, env={"A": TRICKY})
+    after = lifecycle.claim(before, "2.b", START + 1)
+    fixed = line.fixed_part(line.encode(before, None, OVER)[:-1])
+    assert line.encode(after, ("failed", "default"), fixed=fixed) == line.encode(after, ("failed", "default"))

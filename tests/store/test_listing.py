@@ -1,0 +1,140 @@
+"""Lists come in the order a person asks about jobs, and cost what is read of them."""
+
+import os
+
+import pytest
+
+from queuectl_lib.job import lifecycle
+from queuectl_lib.store import segment
+from tests.store.stores import FAILURE, Here, job, many
+
+STATES = {"running": "processing", "retried": "failed", "late": "pending", "soon": "pending", "ready-1": "pending", "ready-2": "pending",
+          "ready-3": "pending", "overdue": "pending", "dead-1": "dead", "dead-2": "dead", "done-1": "completed", "done-2": "completed",
+          "cancelled": "cancelled"}
+ORDER = ["running", "ready-1", "overdue", "ready-2", "ready-3", "retried", "soon", "late", "dead-2", "dead-1", "cancelled", "done-2",
+         "done-1"]
+
+
+def one_of_every_kind(here, roll):
+    """The store of ORDER; roll is called between the steps."""
+    for id, outcome in [("done-1", None), ("dead-1", FAILURE), ("done-2", None), ("dead-2", FAILURE)]:
+        here.add(id, max_retries=0)
+        here.run(id, **({"outcome": outcome} if outcome else {}))
+        here.pass_time(1)
+        roll()
+    here.add("cancelled")
+    here.store.change(["cancelled"], lambda old: old._replace(state="cancelled", updated_at=lifecycle.claim(old, "", here.now).updated_at))
+    here.pass_time(1)
+    here.add("running", priority=-9, queue="mail")
+    here.claim(here.worker("2.b"))
+    roll()
+    here.add("retried", priority=-5)
+    here.run("retried", outcome=FAILURE)
+    here.add_in(-5, "overdue")
+    here.add_in(60, "late", priority=-1)
+    roll()
+    here.add("ready-2", queue="mail")
+    here.add("ready-1", priority=-1)
+    roll()
+    here.add_in(30, "soon", queue="mail")
+    here.add("ready-3", command="echo Needle")
+    roll()
+
+
+@pytest.fixture(params=["in the journal", "rolled at every step", "rolled once"])
+def full(request, here):
+    one_of_every_kind(here, here.roll if request.param == "rolled at every step" else lambda: None)
+    if request.param == "rolled once":
+        here.roll()
+    return here
+
+
+def test_running_then_next_to_run_then_waiting_then_dead_then_finished_newest_first(full):
+    assert full.ids() == ORDER
+    assert full.states() == STATES
+
+
+@pytest.mark.parametrize("state", sorted(set(STATES.values())))
+def test_a_list_of_one_state_keeps_the_order(full, state):
+    assert full.ids(state) == [id for id in ORDER if STATES[id] == state]
+
+
+def test_a_list_of_two_states_keeps_the_order(full):
+    assert full.ids("dead", "failed") == ["retried", "dead-2", "dead-1"]
+
+
+def test_a_list_of_some_queues_keeps_the_order(full):
+    assert full.ids(queues={"mail"}) == ["running", "ready-2", "soon"]
+    assert full.ids("pending", queues={"mail", "absent"}) == ["ready-2", "soon"]
+    assert full.ids(queues={"absent"}) == []
+
+
+@pytest.mark.parametrize("text, found", [
+    ("needle", ["ready-3"]), ("READY", ["ready-1", "ready-2", "ready-3"]), ("mail", ["running", "ready-2", "soon"]), ("absent", []),
+])
+def test_a_search_looks_at_id_command_queue_and_error(full, text, found):
+    assert full.ids(search=text) == found
+
+
+def test_counts_are_what_the_list_shows(full):
+    counts = {}
+    for each in full.opened().jobs():
+        counts.setdefault(each.queue, {}).setdefault(each.state, 0)
+        counts[each.queue][each.state] += 1
+    assert full.store.counts() == counts
+
+
+def test_a_job_is_shown_once_however_often_it_moved(here):
+    here.add("a", "b")
+    for _ in range(3):
+        here.run("a")
+        here.roll()
+        here.store.change(["a"], lambda old: lifecycle.retry(old, here.now))
+        assert sorted(here.ids()) == ["a", "b"]
+        here.roll()
+        assert here.ids() == ["a", "b"]
+
+
+def test_an_empty_store_has_an_empty_list(here):
+    assert here.ids() == []
+    assert here.store.counts() == {}
+
+
+def test_overdue_jobs_beyond_the_window_are_still_shown_once(here, monkeypatch):
+    monkeypatch.setattr("queuectl_lib.store.listing.OVERDUE_WINDOW", 3)
+    here.bulk([job("job-%d" % number, run_at=here.now / 1000 + number) for number in range(8)])
+    here.pass_time(60)
+    assert sorted(here.ids()) == ["job-%d" % number for number in range(8)]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A store of 5,000 waiting and 5,000 finished jobs."""
+    one = Here(str(tmp_path_factory.mktemp("large") / "store"))
+    one.bulk(many(5000, "old"))
+    one.store.change(["old-%03d" % number for number in range(5000)], lambda old: old._replace(state="completed"))
+    one.roll()
+    one.bulk(many(5000))
+    return one
+
+
+@pytest.mark.parametrize("states, first", [(None, "job-000"), ({"pending"}, "job-000"), ({"completed"}, "old-4999")])
+def test_reading_ten_jobs_of_many_reads_a_few_chunks(large, monkeypatch, states, first):
+    read = []
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, count, offset: read.append(count) or pread(fd, count, offset))
+    jobs = large.opened().jobs(states)
+    assert [next(jobs).id for _ in range(10)][0] == first
+    assert sum(read) < 5 * segment._CHUNK
+
+
+def test_a_list_being_read_survives_a_roll(here):
+    here.bulk(many(1000))
+    here.add("new")
+    jobs = here.opened().jobs()
+    seen = [next(jobs).id for _ in range(5)]
+    here.run(*("job-%03d" % number for number in range(500)))
+    for _ in range(3):
+        here.roll()
+    seen += [each.id for each in jobs]
+    assert seen == ["job-%03d" % number for number in range(1000)] + ["new"]
