@@ -39,8 +39,6 @@ HEAD = re.compile(
 _TAIL = len(',"crc":"01234567"}')
 # What running a job changes, and what stays as it was given (max_retries is always there).
 _FIXED_FROM = Job._fields.index("max_retries")
-_CHANGING = Job._fields[5:_FIXED_FROM]
-_FIXED = Job._fields[_FIXED_FROM:]
 _FIXED_BEGIN = b',"max_retries":'
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().decode
@@ -53,18 +51,14 @@ def encode(job, was, over=None, more=False, fixed=None):
     fixed: the fixed_part of an earlier line, when only running changed the job.
     Raises BadInput when the line would be longer than LONGEST.
     """
-    changing = _inner(_CHANGING, job[5:_FIXED_FROM])
-    if fixed is None:
-        fixed = ("," + _inner(_FIXED, job[_FIXED_FROM:])).encode("ascii")
-    line = _closed((_head(job, was, over, more) + "," + changing).encode("ascii") + fixed)
+    end = len(job) if fixed is None else _FIXED_FROM
+    fields = {name: value for name, value in zip(Job._fields[5:end], job[5:end]) if value is not None}
+    text = _head(job, was, over, more) + "," + _encode(fields)[1:-1]
+    line = _closed(text.encode("ascii") + (fixed or b""))
     if len(line) > LONGEST:
         raise BadInput("job %s is too big: %d bytes, at most %d fit a line; put what it carries into a file"
                        % (job.id, len(line), LONGEST))
     return line
-
-
-def _inner(names, values):
-    return _encode({name: value for name, value in zip(names, values) if value is not None})[1:-1]
 
 
 def fixed_part(line):
