@@ -44,7 +44,7 @@ def our_rate(here, workers, jobs):
 
 def check_all_done(here, store, jobs):
     """A drain that did not run everything is no figure."""
-    done = here.call("list", "--state", "completed", "--jsonl", store=store).count("\n")
+    done = here.states(store)["completed"]
     if done != jobs:
         raise SystemExit("bench: %d of %d jobs completed" % (done, jobs))
 
@@ -74,8 +74,7 @@ def cpu_per_job(here, workers, jobs):
     pids = ground.pids_in(store)["worker"]
     before = sum(map(ground.cpu_with_children, pids))
     here.fill(store, jobs)
-    ground.wait_until(lambda: here.call("list", "--limit", 1, "--state", "pending", "--state", "processing", "--jsonl",
-                                        store=store) == "")
+    here.wait_until_done(store)
     spent = sum(map(ground.cpu_with_children, pids)) - before
     here.stop(running, store)
     check_all_done(here, store, jobs)

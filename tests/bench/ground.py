@@ -85,6 +85,16 @@ class Ground:
         with open(os.devnull, "wb") as nowhere:
             self.call("enqueue", "--file", self.job_file(count), store=store, output=nowhere)
 
+    def states(self, store):
+        """{state: how many jobs}"""
+        return json.loads(self.call("status", "--json", store=store))["states"]
+
+    def wait_until_done(self, store):
+        def done():
+            states = self.states(store)
+            return states["pending"] + states["processing"] == 0
+        wait_until(done)
+
     def forget(self, store):
         shutil.rmtree(store["QUEUECTL_STORE"], ignore_errors=True)
 
@@ -118,7 +128,7 @@ def wait_until(condition, deadline=300):
     while not condition():
         if time.monotonic() > end:
             raise SystemExit("bench: waited %d s in vain" % deadline)
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def pids_in(store):

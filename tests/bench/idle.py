@@ -68,7 +68,7 @@ def memory(here):
     here.fill(store, 500)
     running = here.start("worker", "start", "--count", 2, store=store)
     ground.wait_for_workers(store, 2)
-    ground.wait_until(lambda: here.call("list", "--limit", 1, "--state", "pending", "--jsonl", store=store) == "")
+    here.wait_until_done(store)
     most = max(map(ground.resident, ground.pids_in(store)["worker"])) / 1e6
     here.stop(running, store)
     here.forget(store)
@@ -87,9 +87,9 @@ def storm(here):
                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) for _ in range(writers)]
     failed = sum(process.wait() != 0 for process in several)
     taken = time.perf_counter() - begin
-    done = lambda: here.call("list", "--state", "completed", "--jsonl", store=store).count("\n")
-    ground.wait_until(lambda: done() >= writers * each)
+    here.wait_until_done(store)
+    once = here.states(store)["completed"] == writers * each and failed == 0
     here.stop(running, store)
     here.forget(store)
     return ground.Row("storm: %d processes enqueue %d jobs each while 8 workers drain" % (writers, each), "",
-                      "%d/s, %d failed" % (writers * each / taken, failed), None, "0 failed", failed == 0)
+                      "%d/s, %d failed" % (writers * each / taken, failed), None, "0 failed", once)
