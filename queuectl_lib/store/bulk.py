@@ -4,19 +4,26 @@ The segment is written, synced and checked for duplicate ids without the lock;
 under it only what others stored meanwhile is looked at, the file gets its
 number, and the line is appended. Before that line nothing of the batch exists,
 after it all does. Memory is 16 bytes a job, for the index.
+
+The journal overrides every segment, this one too. So where it says that a job
+was removed it is rolled first: the batch may bring that id again.
 """
 
 import itertools
 import os
+from array import array
 
 from queuectl_lib.job import identifiers
-from queuectl_lib.store import disk, header, line, locking, segment
+from queuectl_lib.store import disk, header, line, locking, roll, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import next_number, segment_name
 from queuectl_lib.store.paths import index_of
 from queuectl_lib.store.resort import resorted
 from queuectl_lib.store.snapshot import Snapshot
 from queuectl_lib.words.errors import DuplicateJob
+
+# Seconds to wait for a roll that is going on.
+_PATIENCE = 30
 
 
 class Batch:
@@ -35,7 +42,7 @@ class Batch:
         """Write and join; (count, iterable of ids). Passes on what the jobs raise."""
         self.journal.refresh()
         start = self.journal.origin() + self.journal.size
-        path = self._paths.incoming(os.getpid())
+        path = self._paths.incoming(next(identifiers.new_ids()))
         writer = segment.Writer(path, "base")
         try:
             # The roller removes incoming files that nobody holds.
@@ -55,7 +62,8 @@ class Batch:
             raise
         finally:
             writer.close()
-        return entry.jobs, _ids(segment.Reader(self._paths, entry.name, entry.size))
+        reader = segment.Reader(self._paths, entry.name, entry.size)
+        return entry.jobs, _ids(reader) if self._sorted else _ids_by_order(reader, entry.jobs, start)
 
     def _write(self, writer, order):
         made_up = identifiers.new_ids()
@@ -79,7 +87,7 @@ class Batch:
             states["pending"] += 1
             writer.add(section, job.id.encode(), data)
 
-    def _check_ids(self, writer):
+    def _check_ids(self, writer, locked=False):
         """Refuse duplicates within the batch and with what is stored; how far the journal was seen."""
         if not self._given_ids:
             return None
@@ -91,6 +99,10 @@ class Batch:
                 if ids.count(job_id) > 1:
                     raise DuplicateJob("the id %s stands twice in this batch: nothing was enqueued" % job_id.decode())
         snapshot = self._snapshot()
+        if not locked and any(head[1] == line.REMOVED for head, _, _ in snapshot.newest.values()):
+            snapshot.close()
+            roll.roll(self._store, needless=True, patience=_PATIENCE)
+            snapshot = self._snapshot()
         for part in range(256):
             for number, place in writer.index.hashes(part):
                 if snapshot.may_hold(number):
@@ -111,7 +123,8 @@ class Batch:
 
     @staticmethod
     def _refuse_known(snapshot, job_id):
-        if snapshot.find(job_id.decode()) is not None:
+        # One that was removed while the batch was being written would hide the batch's.
+        if job_id in snapshot.newest or snapshot.find(job_id.decode()) is not None:
             raise DuplicateJob("a job with the id %s is already there: nothing was enqueued" % job_id.decode())
 
     def _join(self, writer, order, seen):
@@ -119,7 +132,7 @@ class Batch:
             self.journal.refresh()
             self.journal.check_end()
             if seen is not None and seen != (self.journal.header.generation, self.journal.size):
-                self._check_ids(writer)
+                self._check_ids(writer, locked=True)
             name = segment_name(next_number(self._paths, self.journal.header.number))
             path = self._paths.segment_places(name)[0]
             disk.replace(index_of(writer.path), index_of(path))
@@ -138,4 +151,14 @@ def _id_at(fd, place):
 def _ids(reader):
     for head, _, _ in reader.forward(0, reader.size):
         yield head[0].decode()
+    reader.close()
+
+
+def _ids_by_order(reader, jobs, first):
+    """The ids in order of arrival, from a segment that is sorted otherwise."""
+    places = array("Q", bytes(8 * jobs))
+    for head, start, _ in reader.forward(0, reader.size):
+        places[int(head[6]) - first] = start
+    for place in places:
+        yield _id_at(reader.fd, place).decode()
     reader.close()

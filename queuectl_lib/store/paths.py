@@ -56,9 +56,9 @@ class Paths:
         base, archive = self.segment_places(name)
         return base if os.path.exists(base) else archive
 
-    def incoming(self, process):
-        """A segment still being written by that process; its writer holds a lock on it."""
-        return self.base + "/.incoming-%s.jsonl" % process
+    def incoming(self, name):
+        """A segment still being written; its writer holds a lock on it."""
+        return self.base + "/.incoming-%s.jsonl" % name
 
     def slot_lock(self, slot):
         return self.workers + "/%d.lock" % slot

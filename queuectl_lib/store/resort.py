@@ -27,7 +27,7 @@ def resorted(writer, path):
                 data = os.pread(source, length, place >> _LENGTH_BITS)
                 target.add(section, segment.line.HEAD.match(data).group(1), data)
     finally:
-        os.close(source)
+        writer.close()
     return target
 
 

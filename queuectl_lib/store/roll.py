@@ -43,14 +43,16 @@ def start_roller(paths):
     return os.posix_spawn(command[0], command, os.environ, file_actions=nothing)
 
 
-def roll(store, needless=False):
+def roll(store, needless=False, patience=None):
     """Roll the journal; False when another process is at it, or when there is too little news.
 
-    needless: roll however little it is.
+    needless: roll however little it is; patience: wait so many seconds for the other process.
     """
     fd = disk.open_private(store.paths.roll_lock, os.O_RDWR | os.O_CREAT)
     try:
-        if not locking.try_lock(fd):
+        if patience is not None:
+            locking.lock(fd, patience, store.paths.roll_lock)
+        elif not locking.try_lock(fd):
             return False
         return _Roll(store).run(needless)
     finally:

@@ -27,7 +27,7 @@ class Writer:
         self._sections = []
         self._pieces = []
         self._held = 0
-        self.fd = disk.open_private(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        self.fd = disk.open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
 
     def add(self, section, job_id, data):
         """One line with its newline; section: (kind, queue), job_id: bytes."""
