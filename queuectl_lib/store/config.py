@@ -1,6 +1,7 @@
 """Settings of a store: their keys, defaults, meaning and checks; config.json holds those that were set."""
 
 import json
+import re
 from collections import OrderedDict, namedtuple
 
 from queuectl_lib.job.lifecycle import Policy
@@ -48,7 +49,7 @@ def _positive(value):
 def _size(value):
     text = str(value).strip().upper().replace(" ", "")
     digits = text.rstrip("BKMG")
-    if not digits.isdigit() or text[len(digits):] not in _SIZES:
+    if not re.match(r"[0-9]{1,15}\Z", digits) or text[len(digits):] not in _SIZES:
         raise BadInput("want a size such as 65536, 64KB or 1MB, not %r" % value)
     number = int(digits) * _SIZES[text[len(digits):]]
     if not 8192 <= number <= 1024 ** 4:
