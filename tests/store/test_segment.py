@@ -150,3 +150,11 @@ def test_a_full_disk_is_named(here):
     writer.fd = os.open("/dev/full", os.O_WRONLY) if os.path.exists("/dev/full") else pytest.skip("no /dev/full")
     with pytest.raises(DiskFull, match="00000001.jsonl: no room"):
         writer.finish("00000001")
+
+
+def test_a_segment_begins_anew_where_a_killed_writer_left_a_file(here):
+    path = here.store.paths.segment_places("00000001")[0]
+    write(path, line_of_length("left", 700))
+    reader, entry = written(here, [500, 600])
+    assert [head[0] for head, _, _ in reader.forward(0, entry.size)] == [b"0", b"1"]
+    assert os.path.getsize(path) == 1100

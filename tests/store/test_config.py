@@ -1,0 +1,118 @@
+"""Settings: what each takes, what it refuses, and where they are kept."""
+
+import os
+
+import pytest
+
+from queuectl_lib.job.lifecycle import Policy
+from queuectl_lib.store import config
+from queuectl_lib.words.errors import BadInput, StoreDamaged, StoreUnwritable
+from tests.store.stores import read, write
+
+GOOD = [
+    ("max_retries", "0", 0), ("max_retries", "1000000000", 10 ** 9),
+    ("backoff_base", "2", 2), ("backoff_base", "1", 1), ("backoff_base", "1.5", 1.5), ("backoff_base", "1000", 1000),
+    ("backoff_max", "90", 90), ("backoff_max", "1h", 3600), ("backoff_max", "0", 0),
+    ("backoff_jitter", "500ms", 0.5), ("backoff_jitter", "0", 0),
+    ("timeout", "5m", 300), ("timeout", "none", None),
+    ("kill_grace", "0", 0), ("kill_grace", "10s", 10),
+    ("poll_interval", "100ms", 0.1), ("poll_interval", "1", 1),
+    ("output_limit", "65536", 65536), ("output_limit", "64KB", 65536), ("output_limit", "8k", 8192), ("output_limit", "1 MB", 1024 ** 2),
+    ("output_limit", "1g", 1024 ** 3), ("output_limit", "100000b", 100000),
+    ("durability", "normal", "normal"), ("durability", "full", "full"), ("durability", "fast", "fast"),
+]
+BAD = [
+    ("max_retries", ["-1", "1.5", "many", "", "1000000001", "true", "1e3"]),
+    ("backoff_base", ["0.5", "0", "-2", "nan", "inf", "two", "1001", ""]),
+    ("backoff_max", ["-1", "soon", "", "1y"]),
+    ("backoff_jitter", ["-1", "soon", ""]),
+    ("timeout", ["0", "-5", "soon", ""]),
+    ("kill_grace", ["-1", "soon", ""]),
+    ("poll_interval", ["0", "-1", "soon", ""]),
+    ("output_limit", ["", "0", "8191", "1KB", "KB", "1TB", "1KM", "-1", "1.5MB", "2000GB", "٣MB", "²MB", "9" * 5000]),
+    ("durability", ["", "Full", "none", "always"]),
+]
+
+
+@pytest.mark.parametrize("key, text, value", GOOD)
+def test_a_good_value_is_kept(here, key, text, value):
+    assert config.set(here.store, key, text) == value
+    assert getattr(here.opened().config, key) == value
+    assert config.stored_values(here.store.paths) == {key: value}
+
+
+@pytest.mark.parametrize("key, text", [(key, text) for key, texts in BAD for text in texts])
+def test_a_bad_value_is_refused_and_nothing_changes(here, key, text):
+    with pytest.raises(BadInput, match="^%s: " % key):
+        config.set(here.store, key, text)
+    assert config.load(here.store.paths) == config.DEFAULTS
+    assert not os.path.exists(here.store.paths.config)
+
+
+@pytest.mark.parametrize("key, text, value", GOOD)
+def test_what_is_shown_is_taken_again(here, key, text, value):
+    shown = config.KEYS[key].show(value)
+    # Minutes are shown as min, so that nobody takes them for months.
+    assert config.KEYS[key].parse(shown.replace(" min", "m")) == value
+
+
+def test_the_defaults_are_those_of_the_contract(here):
+    assert here.store.config == (3, 2, 3600, 0, None, 10, 1, 1024 ** 2, "normal")
+    assert here.store.config.policy == Policy(2, 3600, 0)
+
+
+def test_every_key_has_a_default_that_it_takes_and_a_meaning():
+    for name, key in config.KEYS.items():
+        assert key.meaning and key.show(key.default)
+        assert key.default is None or key.parse(key.default) == key.default, name
+
+
+def test_dashes_and_underscores_are_the_same():
+    assert config.key_named("max-retries") == config.key_named("max_retries") == "max_retries"
+
+
+@pytest.mark.parametrize("name, said", [("max_retry", "did you mean max_retries?"), ("xyzzy", "unknown setting 'xyzzy'")])
+def test_an_unknown_key_is_named_with_the_nearest_known_one(here, name, said):
+    for action in (lambda: config.set(here.store, name, "1"), lambda: config.unset(here.store, name)):
+        with pytest.raises(BadInput) as error:
+            action()
+        assert said in str(error.value)
+
+
+def test_unset_gives_a_key_its_default_again_and_leaves_the_others(here):
+    config.set(here.store, "max-retries", "7")
+    config.set(here.store, "timeout", "5m")
+    config.unset(here.store, "max-retries")
+    config.unset(here.store, "kill_grace")
+    assert config.stored_values(here.store.paths) == {"timeout": 300}
+    assert here.opened().config.max_retries == 3
+
+
+def test_a_store_reads_its_settings_once(here):
+    assert here.store.config.max_retries == 3
+    config.set(here.opened(), "max_retries", "7")
+    assert here.store.config.max_retries == 3
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"7", b"null", b'{"max_retries": -1}', b'{"max_retries": []}', b'{"no_such": 1}',
+                                    b'{"durability": {}}', b'{"output_limit": null}', b"\xff\xfe", b'{"timeout": NaN}'])
+def test_a_damaged_file_is_named_and_left_alone(here, damage):
+    write(here.store.paths.config, damage)
+    actions = [lambda: here.store.config, lambda: config.set(here.store, "max_retries", "7"), lambda: here.add("a")]
+    for action in actions:
+        with pytest.raises(StoreDamaged, match=r"config\.json: .*mend it, or remove it"):
+            action()
+    assert read(here.store.paths.config) == damage
+
+
+def test_a_file_that_may_not_be_read_is_named(here, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(StoreUnwritable, match="config.json"):
+        config.load(here.store.paths)
+
+
+def test_the_file_is_private(here):
+    config.set(here.store, "max_retries", "7")
+    assert os.stat(here.store.paths.config).st_mode & 0o777 == 0o600
