@@ -31,9 +31,6 @@ class Spawner:
         self._spawn = self._by_posix_spawn if hasattr(os, "posix_spawn") else _by_subprocess
         self._fds = None
         self._actions = None
-        # subprocess hands on what is blocked here.
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        _keep_open_standard_descriptors()
         _seal_descriptors()
 
     def start(self, command, cwd, environment, fds):
@@ -94,14 +91,6 @@ def _current_directory():
     except OSError:
         # Removed since the worker's start.
         return "/"
-
-
-def _keep_open_standard_descriptors():
-    # A spool that got number 1 or 2 would be overwritten by the other one.
-    fd = os.open(os.devnull, os.O_RDWR)
-    while fd <= 2:
-        fd = os.open(os.devnull, os.O_RDWR)
-    os.close(fd)
 
 
 def _seal_descriptors():

@@ -232,6 +232,24 @@ def test_files_of_a_dead_worker_are_taken_over_empty_even_if_a_child_still_has_t
         assert [one.text for one in spools.collect("j", 1, LIMIT)] == ["", ""]
 
 
+def test_what_a_dead_worker_left_in_its_files_is_not_the_next_jobs(paths):
+    with opened(paths) as spools:
+        os.write(spools.fds[0], b"of a job that was lost")
+    with opened(paths) as spools:
+        assert spools.collect("j", 1, LIMIT)[0].text == ""
+
+
+def test_after_output_without_end_the_next_job_counts_from_zero(spools, holes):
+    disk.write_all(spools.fds[0], b"x" * (10 * LIMIT))
+    spools.trim(LIMIT)
+    assert spools.collect("j", 1, LIMIT)[0].size == 10 * LIMIT
+    os.write(spools.fds[0], b"small")
+    assert not spools.trim(LIMIT)
+    assert spools.collect("k", 1, LIMIT)[0] == ("small", 5, None)
+    disk.write_all(spools.fds[0], b"x" * (LIMIT + 1))
+    assert spools.trim(LIMIT)
+
+
 @pytest.mark.parametrize("held", sorted(HELD))
 def test_files_are_held_as_long_as_anybody_of_the_job_lives(paths, held):
     assert not output.held(paths, 1)

@@ -176,7 +176,7 @@ def test_it_has_no_descriptor_but_the_standard_ones_and_the_lock(tmp_path, monke
 
 
 WORKER = """
-import os, pathlib, signal, sys
+import os, pathlib, sys
 sys.path.insert(0, sys.argv[1])
 if sys.argv[3] == "subprocess":
     del os.posix_spawn
@@ -203,21 +203,32 @@ def test_a_job_whose_worker_was_killed_holds_its_lock_whatever_it_redirects(tmp_
     wait_until(lambda: not output.held(paths, 1), "the job has ended")
 
 
-def test_it_reads_nothing_from_the_workers_standard_input(rig):
-    assert rig.run("cat; echo end").outcome.stdout.text == "end\n"
+@pytest.mark.parametrize("way", ["posix_spawn", "subprocess"])
+def test_it_reads_nothing_from_the_workers_standard_input(tmp_path, way):
+    code = "print(rig.run('cat; echo end').outcome.stdout.text, sys.stdin.read())"
+    done = subprocess.run(worker(code, tmp_path, way), input=b"for the worker", stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"end\n for the worker\n"
+
+
+def test_it_writes_where_its_files_are_now(rig):
+    assert rig.run("echo first").outcome.stdout.text == "first\n"
+    rig.spools.close()
+    taken = os.open("/dev/null", os.O_RDONLY)
+    rig.spools.open()
+    try:
+        outcome = rig.run("echo second; echo err >&2").outcome
+        assert (outcome.stdout.text, outcome.stderr.text) == ("second\n", "err\n")
+    finally:
+        os.close(taken)
 
 
 @pytest.mark.parametrize("way", ["posix_spawn", "subprocess"])
-def test_a_worker_that_ignores_or_blocks_signals_starts_commands_that_do_not(tmp_path, way):
-    code = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2]); rig = Rig(pathlib.Path(sys.argv[2] + '/second'))\n"
-    code += "print(rig.run('grep -E \"Sig(Ign|Blk)\" /proc/self/status').outcome.stdout.text)"
-    os.mkdir(str(tmp_path / "second"))
+def test_a_worker_that_was_started_ignoring_signals_starts_commands_that_do_not(tmp_path, way):
+    code = "print(rig.run('grep SigIgn: /proc/self/status').outcome.stdout.text)"
     ignoring = ("sh", "-c", "trap '' INT QUIT HUP PIPE TERM; exec \"$@\"", "sh")
-    text = subprocess.run(worker(code, tmp_path, way, ignoring), stdout=subprocess.PIPE, check=True).stdout.decode()
-    masks = dict(line.split() for line in text.splitlines() if line)
+    done = subprocess.run(worker(code, tmp_path, way, ignoring), stdout=subprocess.PIPE, check=True)
     # Signals 32 and 33 belong to the C library.
-    assert int(masks["SigIgn:"], 16) & ~(3 << 31) == 0
-    assert int(masks["SigBlk:"], 16) == 0
+    assert int(done.stdout.split()[1], 16) & ~(3 << 31) == 0
 
 
 def test_a_command_over_its_time_is_ended_with_its_whole_tree(rig):
@@ -265,6 +276,15 @@ def test_an_order_ends_the_command_and_is_handed_back(rig):
     ended = rig.run("sh -c 'echo $$ > pid.new; mv pid.new pid; exec sleep 600' & wait", duties=duties)
     assert (ended.order, ended.outcome.error, ended.outcome.exit_code) == ("cancelled", "cancelled", None)
     assert not runs(int(rig.text("pid")))
+
+
+def test_a_command_that_ended_before_the_order_came_has_ended_by_itself(rig):
+    def order(woken):
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        return "cancelled"
+
+    ended = rig.run("exit 3", duties=Duties(every=60, order=order))
+    assert (ended.order, ended.outcome[:3]) == (None, (3, None, None))
 
 
 def test_a_signal_and_a_byte_reach_the_duties_at_once(rig):
@@ -333,7 +353,7 @@ def test_output_without_end_is_bounded_while_the_command_runs_and_while_it_is_en
     sizes = []
     duties = Duties(every=0.02, order=lambda woken: sizes.append(os.stat(rig.paths.slot_out(1)).st_blocks * 512))
     ended = rig.run("trap '' TERM; while :; do echo a line that is written again and again; done",
-                    timeout=1, grace=1, limit=20000, duties=duties)
+                    timeout=0.3, grace=1.5, limit=20000, duties=duties)
     assert ended.outcome.stdout.size > 20 * 20000 > 0
     # What comes between two looks is not bounded, it depends on the machine.
     assert max(sizes) < ended.outcome.stdout.size / 2
@@ -356,11 +376,3 @@ def test_a_process_that_cannot_be_ended_is_named_and_reaped_later(rig, monkeypat
 
 def _refused(*words):
     raise PermissionError(1, "Operation not permitted")
-
-
-def test_a_worker_without_standard_descriptors_runs_commands(tmp_path):
-    code = ("outcome = rig.run('echo out; echo err >&2').outcome\n"
-            "open(sys.argv[2] + '/told', 'w').write(outcome.stdout.text + outcome.stderr.text)\n")
-    closing = ("sh", "-c", "exec \"$@\" <&- >&- 2>&-", "sh")
-    subprocess.run(worker(code, tmp_path, before=closing), check=True)
-    assert (tmp_path / "told").read_text() == "out\nerr\n"

@@ -48,6 +48,10 @@ SHAPES = {
     "a grandchild with its own session and no parent": "(setsid sh -c 'echo $$ > pid; exec sleep 600' &); sleep 600",
     "a child in a group of its own": "bash -c 'set -m; sh -c \"echo \\$\\$ > pid; exec sleep 600\" & wait'",
     "a child with an empty environment": "setsid env -i /bin/sh -c 'echo $$ > pid; exec /bin/sleep 600' & wait",
+    "one with an empty environment that ignores TERM":
+        "setsid env -i /bin/sh -c 'trap \"\" TERM; echo $$ > pid; while :; do /bin/sleep 1; done' & wait",
+    "one with an empty environment, no parent and its own group":
+        "bash -c 'set -m; env -i /bin/sh -c \"echo \\$\\$ > pid; exec /bin/sleep 600\" &'; sleep 600",
     "a stopped child": "sh -c 'echo $$ > pid; kill -STOP $$; sleep 600' & wait",
 }
 
@@ -89,11 +93,22 @@ def test_the_tree_may_clean_up_within_its_grace(begin, tmp_path):
     assert (tmp_path / "told").read_text() == "cleaned\n"
 
 
-def test_a_process_is_told_to_end_once(begin, tmp_path):
-    leader = begin("trap 'echo told >> told' TERM; touch ready; i=0; while [ $i -lt 10 ]; do sleep 0.05; i=$((i+1)); done")
+def test_a_stopped_process_goes_on_to_clean_up(begin, tmp_path):
+    leader = begin("trap 'echo cleaned > told; exit 7' TERM; touch ready; kill -STOP $$; while :; do sleep 0.05; done")
     assert tree.end(leader.pid, CLAIM, 60) == []
-    leader.wait()
-    assert (tmp_path / "told").read_text() == "told\n"
+    assert leader.wait() == 7
+
+
+def test_a_process_is_told_to_end_once(begin, tmp_path, monkeypatch):
+    """Some take a second TERM for: at once."""
+    leader = begin("touch ready; setsid sh -c 'echo $$ > pid; exec sleep 600' & wait")
+    child = pid_in(tmp_path / "pid")
+    wait_until(lambda: proc.process(child).session == child, "the child has its own session")
+    told = []
+    monkeypatch.setattr(tree, "_signal_one", lambda pid, signum: told.append((pid, signum)))
+    tree.Tree(leader.pid, CLAIM).signal(signal.SIGTERM)
+    assert told == [(child, signal.SIGTERM)]
+    assert leader.wait() == -signal.SIGTERM
 
 
 def test_without_grace_it_is_killed_at_once(begin):
