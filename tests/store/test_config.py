@@ -49,11 +49,13 @@ def test_a_bad_value_is_refused_and_nothing_changes(here, key, text):
     assert not os.path.exists(here.store.paths.config)
 
 
-@pytest.mark.parametrize("key, text, value", GOOD)
-def test_what_is_shown_is_taken_again(here, key, text, value):
-    shown = config.KEYS[key].show(value)
-    # Minutes are shown as min, so that nobody takes them for months.
-    assert config.KEYS[key].parse(shown.replace(" min", "m")) == value
+@pytest.mark.parametrize("key, value, shown", [
+    ("max_retries", 7, "7"), ("backoff_base", 1.5, "1.5"), ("backoff_max", 3600, "1 h"), ("timeout", None, "none"),
+    ("timeout", 90, "1 min 30 s"), ("output_limit", 1024 ** 2, "1MB"), ("output_limit", 65536, "64KB"), ("output_limit", 8193, "8193"),
+    ("durability", "fast", "fast"),
+])
+def test_values_are_shown_as_people_write_them(key, value, shown):
+    assert config.KEYS[key].show(value) == shown
 
 
 def test_the_defaults_are_those_of_the_contract(here):
