@@ -1,5 +1,7 @@
 """What `list` shows of a job: one row of a table, and the lines that --verbose adds."""
 
+from functools import lru_cache
+
 from queuectl_lib.faces.table import Column
 from queuectl_lib.job import lifecycle
 from queuectl_lib.words import clock
@@ -110,7 +112,7 @@ def last_line(text):
 
 def age(moment, now):
     """How long ago, as short as can be: 12s, 3m, 2h, 5d."""
-    seconds = max(0, now - clock.parse_moment(moment)) // 1000
+    seconds = max(0, now - _second(moment[:19] + "Z")) // 1000
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
             return "%d%s" % (seconds // size, unit)
@@ -140,6 +142,13 @@ class _Backward:
 
     def __eq__(self, other):
         return self.value == other.value
+
+
+@lru_cache(maxsize=64)
+def _second(moment):
+    # Jobs that came together have their seconds in common, and reading a moment
+    # costs more than the rest of a row.
+    return clock.parse_moment(moment)
 
 
 def _since(moment, now):

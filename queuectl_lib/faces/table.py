@@ -96,7 +96,9 @@ def cut(text, width, ellipsis="\u2026"):
 
 
 def _cell(row, column):
-    return safe(str(row.get(column.key, "")))
+    text = str(row.get(column.key, ""))
+    # Of a million rows nearly every cell is such a text.
+    return text if text.isascii() and text.isprintable() else safe(text)
 
 
 def _says_something(column, rows):

@@ -79,9 +79,11 @@ def prepare():
     """Makes the standard streams such that writing to them cannot fail for a character."""
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         _fill_closed()
-    for stream in (sys.stdout, sys.stderr):
-        if getattr(stream, "errors", None) != "backslashreplace" and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    if hasattr(sys.stdout, "reconfigure"):
+        # Containers often set PYTHONUNBUFFERED, and a list would cost a system call a line.
+        sys.stdout.reconfigure(errors="backslashreplace", write_through=False)
+    if hasattr(sys.stderr, "reconfigure"):
+        sys.stderr.reconfigure(errors="backslashreplace")
 
 
 def _fill_closed():

@@ -18,7 +18,7 @@ def main(argv=None):
     """Runs one command line; returns its exit code."""
     try:
         terminal.prepare()
-        code = _run(sys.argv[1:] if argv is None else list(argv))
+        code = _ended(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
         return code
     except QueuectlError as error:
@@ -32,8 +32,13 @@ def main(argv=None):
         return _INTERRUPTED
     except OSError as error:
         return _failed_by_system(error)
+
+
+def _ended(words):
+    """The exit code of a command line; argparse ends the process itself when it has printed a help text."""
+    try:
+        return _run(words)
     except SystemExit as ending:
-        # argparse has printed a help text.
         return ending.code or 0
 
 
