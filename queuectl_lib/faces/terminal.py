@@ -19,6 +19,7 @@ class Output:
 
     def __init__(self, stream, environ):
         self.stream = stream
+        self._in_line = False
         self.tty = stream.isatty()
         self.width = _columns(stream, environ) if self.tty else None
         self.colour = self.tty and _has_colour(environ)
@@ -32,6 +33,13 @@ class Output:
     def text(self, text):
         """Text with its own line ends."""
         self.stream.write(text)
+        if text:
+            self._in_line = text[-1] != "\n"
+
+    def fresh_line(self):
+        """Ends a line that text() left unended."""
+        if self._in_line:
+            self.text("\n")
 
     def flush(self):
         self.stream.flush()

@@ -46,6 +46,7 @@ def run(args, out):
     else:
         _print_kept(job, streams, store.paths, args.tail, out)
     if args.follow and out.tty:
+        out.fresh_line()
         terminal.note(_how_it_ended(job))
 
 
@@ -84,10 +85,10 @@ def _write(data, out, whole=False):
         out.raw(data)
         return
     text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-    if whole and text and not text.endswith("\n"):
-        text += "\n"
     # Line ends and tabs do no harm.
     out.text("\n".join("\t".join(safe(part) for part in line.split("\t")) for line in text.split("\n")))
+    if whole:
+        out.fresh_line()
     out.flush()
 
 
