@@ -37,9 +37,10 @@ class Output:
             self._in_line = text[-1] != "\n"
 
     def fresh_line(self):
-        """Ends a line that text() left unended."""
+        """Ends a line that text() left unended, before a note on standard error."""
         if self._in_line:
             self.text("\n")
+        self.flush()
 
     def flush(self):
         self.stream.flush()
