@@ -42,7 +42,7 @@ def bytecode(tmp_path_factory):
 
 @pytest.fixture
 def program(form, bytecode, request):
-    path = request.getfixturevalue("one_file") if form == "one file" else support.LAUNCHER
+    path = request.getfixturevalue("one_file") if form == "onefile" else support.LAUNCHER
     return support.Program(support.PYTHON, path, bytecode)
 
 

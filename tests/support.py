@@ -15,7 +15,7 @@ from collections import namedtuple
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LAUNCHER = os.path.join(ROOT, "queuectl.py")
 PYTHON = os.environ.get("QUEUECTL_TEST_PYTHON", sys.executable)
-FORMS = ["tree", "one file"]
+FORMS = ["tree", "onefile"]
 DEADLINE = 60
 MARK = "MARK_OF_THIS_TEST"
 

@@ -42,7 +42,6 @@ def test_the_last_line_of_an_id_is_the_job_as_it_stands(queue):
     assert (found["state"], found["attempts"], found["stdout"]) == ("completed", 1, "backup done\n")
 
 
-@pytest.mark.short
 def test_it_is_so_after_many_rolls(queue):
     """Thousands of jobs go by; the waiting ones move to base/, the finished ones to archive/."""
     queue.run("config", "set", "max_retries", "0")
