@@ -6,7 +6,7 @@ number, and the line is appended. Before that line nothing of the batch exists,
 after it all does. Memory is 16 bytes a job, for the index.
 
 The journal overrides every segment, this one too. So where it says that a job
-was removed it is rolled first: the batch may bring that id again.
+was removed whose id the batch brings again, it is rolled first.
 """
 
 import itertools
@@ -99,16 +99,16 @@ class Batch:
                 if ids.count(job_id) > 1:
                     raise DuplicateJob("the id %s stands twice in this batch: nothing was enqueued" % job_id.decode())
         snapshot = self._snapshot()
-        if not locked and any(head[1] == line.REMOVED for head, _, _ in snapshot.newest.values()):
-            snapshot.close()
-            roll.roll(self._store, needless=True, patience=_PATIENCE)
-            snapshot = self._snapshot()
+        hidden = False
         for part in range(256):
             for number, place in writer.index.hashes(part):
                 if snapshot.may_hold(number):
-                    self._refuse_known(snapshot, _id_at(writer.fd, place))
+                    hidden |= self._is_hidden(snapshot, _id_at(writer.fd, place), locked)
         seen = (self.journal.header.generation, self.journal.size)
         snapshot.close()
+        if hidden:
+            roll.roll(self._store, needless=True, patience=_PATIENCE)
+            return self._check_ids(writer)
         return seen
 
     def _snapshot(self):
@@ -122,10 +122,13 @@ class Batch:
                 self._store.check_there()
 
     @staticmethod
-    def _refuse_known(snapshot, job_id):
-        # One that was removed while the batch was being written would hide the batch's.
-        if job_id in snapshot.newest or snapshot.find(job_id.decode()) is not None:
+    def _is_hidden(snapshot, job_id, locked):
+        """Does the journal say that a job of this id was removed? DuplicateJob when it is there."""
+        hidden = job_id in snapshot.newest
+        # With the lock held it is too late for a roll: it came and went while the batch was written.
+        if hidden and locked or snapshot.find(job_id.decode()) is not None:
             raise DuplicateJob("a job with the id %s is already there: nothing was enqueued" % job_id.decode())
+        return hidden
 
     def _join(self, writer, order, seen):
         with self._store.lock():
