@@ -76,7 +76,7 @@ def test_objects_over_several_lines_may_follow_each_other():
 @pytest.mark.parametrize("data, line", [
     (b'{"a": 1}\n{"b": }\n{"c": 3}\n', 2),
     (b'{"a": 1}\n{"b": 2}\n{"c":\n', 3),
-    (b'{"a": 1}\n{"b":\n{"c": 1}\n', 2),
+    (b'{"a": 1}\n{"b":\n{"c": 1}\n{"d": 1}\n', 2),
     (b'{"a"\n{"b": 1}\n', 1),
     (b'[\n{"a": 1},\n{"b": }\n]', 3),
     (b'[{"a": 1}', 1),
