@@ -11,7 +11,7 @@ the result is dropped.
 import time
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import line
+from queuectl_lib.store import line, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.view import View
 from queuectl_lib.words import clock
@@ -31,7 +31,9 @@ class Claims:
         self._end = 0
         self._claimed_at = None
         self._fixed = {}
+        # Since when there is something unsynced (monotonic), and how far it reaches.
         self._unsynced = None
+        self._unsynced_until = None
 
     def exchange(self, done=None, take=True, now=None):
         """Record a result and claim the best ready job, in one write.
@@ -52,6 +54,8 @@ class Claims:
                     lines.append(line.encode(done[1], ("processing", done[0].queue), self._over(done[0]),
                                              fixed=self._fixed.get(done[0].id)))
             job = self._transact(lines, now, take)
+        if self._store.config.durability == "full":
+            self.sync()
         return kept, job
 
     def _transact(self, lines, now, take):
@@ -118,8 +122,19 @@ class Claims:
         """Bring what this worker wrote to the medium. Raises StoreError, and marks the store suspect."""
         if self._unsynced is None:
             return
+        place = self._place()
         self._store.sync(self._journal)
+        self._store.tell_synced(*place)
         self._unsynced = None
+
+    def _place(self):
+        """How far the journal has been seen: comparable, since generations grow."""
+        return self._journal.header.generation, self._end
+
+    def _synced_by_others(self):
+        # A sync covers what everybody wrote before it: of many workers one does it for all.
+        if self._unsynced is not None and self._store.synced() >= self._unsynced_until:
+            self._unsynced = None
 
     def maybe_roll(self):
         """Start the roller when the journal wants it; its pid, or None."""
@@ -132,15 +147,19 @@ class Claims:
         self._view.close()
 
     def _catch_up(self, locked):
-        while True:
+        for last in (False, True):
             try:
                 self._look(locked)
-                return
-            except FileNotFoundError:
+                break
+            except FileNotFoundError as error:
                 # A segment that a roll removed while we were without the lock;
                 # the journal that names it is replaced by then.
                 self._journal.close()
                 self._store.check_there()
+                if locked or last:
+                    raise segment.missing(error)
+        if locked:
+            self._synced_by_others()
 
     def _look(self, locked):
         if self._journal.refresh():
@@ -160,8 +179,10 @@ class Claims:
         for each in lines:
             self._view.take([(line.HEAD.match(each).groups(), offset, len(each) - 1)])
             offset += len(each)
-        if self._unsynced is None and self._store.syncs_results:
-            self._unsynced = time.monotonic()
+        if self._store.config.durability != "fast":
+            self._unsynced_until = self._place()
+            if self._unsynced is None:
+                self._unsynced = time.monotonic()
         return start
 
     def _still(self, job):

@@ -28,19 +28,22 @@ _SMALL = 1024 * 1024
 
 def overridden(snapshot):
     """{(name, start): end} of every segment line that something newer overrides."""
-    entries = {each.name: each for each in snapshot.segments()}
+    entries = {each.name for each in snapshot.segments()}
     found = {}
+    moved = _written_during_roll(snapshot)
+    # Not only the newest lines: an id that was removed may have been given again.
     for head, _, _ in snapshot.entries:
-        if type(head) is dict and "gone" in head:
-            name, start, end = head["gone"]
-            found[name, start] = end
-    unsure = _written_during_roll(snapshot)
-    for head, _, _ in snapshot.newest.values():
-        name = head[8] and head[8].decode()
-        if name in entries:
-            found[name, int(head[9])] = int(head[10])
-        if head[0] in unsure or name and name not in entries:
-            found.update(_moved(snapshot, head[0], found))
+        if type(head) is dict:
+            name, start, end = head.get("gone", (None, 0, 0))
+        elif head[8] is not None:
+            name, start, end = head[8].decode(), int(head[9]), int(head[10])
+            if name not in entries:
+                moved.add(head[0])
+        else:
+            continue
+        found[name, start] = end
+    for job_id in moved:
+        found.update(_lines_of(snapshot, job_id))
     return {place: end for place, end in found.items() if place[0] in entries}
 
 
@@ -55,13 +58,10 @@ def _written_during_roll(snapshot):
     return {head[0] for head, offset, _ in snapshot.entries if offset < copied and type(head) is not dict}
 
 
-def _moved(snapshot, job_id, found):
-    """Where the line is that a job's newer line overrides without naming it."""
-    for entry in snapshot.segments():
-        for _, start, data in snapshot.reader(entry).find(job_id):
-            if lives(entry, start) and (entry.name, start) not in found:
-                return {(entry.name, start): start + len(data) + 1}
-    return {}
+def _lines_of(snapshot, job_id):
+    """{(name, start): end} of every line that a segment still counts for an id."""
+    return {(entry.name, start): start + len(data) + 1 for entry in snapshot.segments()
+            for _, start, data in snapshot.reader(entry).find(job_id) if lives(entry, start)}
 
 
 def advanced(segments, gone):

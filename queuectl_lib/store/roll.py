@@ -31,23 +31,37 @@ from queuectl_lib.words import program
 _LITTLE = 65536
 _MOST_ROUNDS = 20
 _ABANDONED_AFTER = 60
+# Above what the roller opens before it looks.
+_LOCK_FD = 60
 
 
 def start_roller(paths):
-    """Start a process that rolls this store; its pid. Nobody has to wait for it.
+    """Start a process that rolls this store, unless one is at it; its pid or None.
 
-    Spawned, never forked: a fork would inherit the locks its parent holds.
+    It is born with roll.lock, taken here and inherited, so that thirty-two
+    workers who see a long journal at once start one process and not thirty-two.
+    Spawned, never forked: a fork would inherit all locks its parent holds.
     """
-    command = program.command() + ["--store", paths.root, "roll"]
-    nothing = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
-    return os.posix_spawn(command[0], command, os.environ, file_actions=nothing)
+    fd = disk.open_private(paths.roll_lock, os.O_RDWR | os.O_CREAT)
+    try:
+        if not locking.try_lock(fd):
+            return None
+        command = program.command() + ["--store", paths.root, "roll", "--locked"]
+        files = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
+        files.append((os.POSIX_SPAWN_DUP2, fd, _LOCK_FD))
+        return os.posix_spawn(command[0], command, os.environ, file_actions=files)
+    finally:
+        os.close(fd)
 
 
-def roll(store, needless=False, patience=None):
+def roll(store, needless=False, patience=None, locked=False):
     """Roll the journal; False when another process is at it, or when there is too little news.
 
-    needless: roll however little it is; patience: wait so many seconds for the other process.
+    needless: roll however little it is; patience: wait so many seconds for the
+    other process; locked: roll.lock was inherited (start_roller).
     """
+    if locked:
+        return _Roll(store).run(needless)
     fd = disk.open_private(store.paths.roll_lock, os.O_RDWR | os.O_CREAT)
     try:
         if patience is not None:

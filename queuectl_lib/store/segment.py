@@ -6,6 +6,7 @@ sorts its lines by section first; readers go forward from a section's start, or
 backward from its end, a chunk at a time.
 """
 
+import errno
 import os
 
 from queuectl_lib.store import disk, header, index, line
@@ -86,7 +87,7 @@ class Reader:
             self.path = path
             break
         if self.path is None:
-            raise FileNotFoundError(paths.segment(name))
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), paths.segment(name))
         if os.fstat(self.fd).st_size < size:
             raise StoreDamaged("%s is shorter than the %d bytes it had: restore it from a copy, or run "
                                "'queuectl doctor --repair'" % (self.path, size))
@@ -185,6 +186,11 @@ class Reader:
     def _damaged(self, start):
         raise StoreDamaged("%s: the line at byte %d is damaged: keep a copy of the file and run "
                            "'queuectl doctor --repair'" % (self.path, start))
+
+
+def missing(error):
+    """The StoreDamaged for a segment that the journal names and that is not there."""
+    return StoreDamaged("%s is missing: restore it from a copy, or run 'queuectl doctor --repair'" % error.filename)
 
 
 def section_of(head):

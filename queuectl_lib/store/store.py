@@ -6,19 +6,21 @@ user is told was stored has been synced by then.
 """
 
 import os
+import struct
 from contextlib import contextmanager
 
 from queuectl_lib.job import identifiers
-from queuectl_lib.store import config, disk, header, journal, line, locking, paths
+from queuectl_lib.store import config, disk, header, journal, line, locking, paths, segment
 from queuectl_lib.store.bulk import Batch
 from queuectl_lib.store.claims import Claims
 from queuectl_lib.store.listing import Listing
-from queuectl_lib.store.roll import start_roller
+from queuectl_lib.store.roll import roll, start_roller
 from queuectl_lib.store.snapshot import Snapshot
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DuplicateJob, StoreError, UnknownJob
 
 LOCK_TIMEOUT = 30
+_SYNCED = struct.Struct(">QQ")
 # A batch of more is written as a segment of its own.
 LARGEST_BATCH = 1000
 
@@ -36,9 +38,13 @@ def open_store(directory=None, create=False, write=False):
     exists = os.path.exists(names.jobs)
     if not exists and os.path.exists(names.root) and not os.path.isdir(names.root):
         raise StoreError("%s is not a directory: name the store with --store DIR" % names.root)
+    store = Store(names, exists)
     if write and exists:
         disk.check_private(names.root)
-    return Store(names, exists, write)
+        if os.path.exists(names.suspect):
+            # A sync failed: what was written since then goes into new files first.
+            roll(store, needless=True, patience=LOCK_TIMEOUT)
+    return store
 
 
 def _make(names):
@@ -59,11 +65,10 @@ def _make(names):
 class Store:
     """One .queuectl/ directory. Use open_store."""
 
-    def __init__(self, names, exists, writable):
+    def __init__(self, names, exists):
         self.paths = names
         self.root = names.root
         self.exists = exists
-        self._writable = writable
         self._lock_fd = None
         self._config = None
 
@@ -73,11 +78,6 @@ class Store:
         if self._config is None:
             self._config = config.load(self.paths)
         return self._config
-
-    @property
-    def syncs_results(self):
-        """Are results brought to the medium at all?"""
-        return self.config.durability != "fast"
 
     @contextmanager
     def lock(self):
@@ -223,8 +223,18 @@ class Store:
             os.close(fd)
             raise
 
+    def tell_synced(self, generation, end):
+        """Leave word in the lock file how far the journal has reached the medium."""
+        if self._lock_fd is not None:
+            os.pwrite(self._lock_fd, _SYNCED.pack(generation, end), 0)
+
+    def synced(self):
+        """(generation, offset) up to which somebody has synced; the store lock is held."""
+        data = os.pread(self._lock_fd, _SYNCED.size, 0)
+        return _SYNCED.unpack(data) if len(data) == _SYNCED.size else (0, 0)
+
     def start_roller(self):
-        """Start the process that rolls the journal; its pid."""
+        """Start the process that rolls the journal; its pid, or None when one is at it."""
         return start_roller(self.paths)
 
     def _journal(self):
@@ -240,7 +250,7 @@ class Store:
         live.close()
 
     def _read(self, function, keep=False):
-        while True:
+        for last in (False, False, True):
             live = journal.Journal(self.paths.jobs, writable=False)
             try:
                 snapshot = Snapshot(self.paths, live)
@@ -248,10 +258,12 @@ class Store:
                 if not keep:
                     snapshot.close()
                 return result
-            except FileNotFoundError:
+            except FileNotFoundError as error:
                 # Either there is no store, or a roll removed a segment between
                 # two looks: then the next look finds the new files.
                 if not os.path.exists(self.paths.jobs):
                     return None
+                if last:
+                    raise segment.missing(error)
             finally:
                 live.close()

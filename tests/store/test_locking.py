@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import types
 
 import pytest
@@ -142,10 +143,22 @@ def test_a_lock_does_not_depend_on_where_the_file_was_read(side, files):
     assert side.try_lock(other)
 
 
-def test_who_waits_gets_it_when_it_is_let_go(side, files, monkeypatch):
+def test_who_waits_in_the_kernel_gets_it_when_it_is_let_go(files):
+    one, other = files.open(), files.open()
+    locking.try_lock(one)
+    helper = threading.Timer(0.05, lambda: locking.unlock(one))
+    helper.start()
+    locking.lock(other, 30, files.path)
+    helper.join()
+    assert not locking.try_lock(one)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_who_tries_again_and_again_gets_it_when_it_is_let_go(side, files, monkeypatch):
     one, other = files.open(), files.open()
     side.try_lock(one)
     pauses = []
+    monkeypatch.setattr(side, "_waited", side._try_again_and_again)
     monkeypatch.setattr(side.time, "sleep", lambda seconds: (pauses.append(seconds), len(pauses) == 5 and side.unlock(one)))
     side.lock(other, 30, files.path)
     assert len(pauses) == 5 and max(pauses) < 0.01

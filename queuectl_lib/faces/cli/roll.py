@@ -5,8 +5,8 @@ from queuectl_lib.store import store as stores
 
 
 def arguments(parser):
-    pass
+    parser.add_argument("--locked", action="store_true", help="the starter's lock is inherited")
 
 
 def run(args, out):
-    roll.roll(stores.open_store(args.store, write=True))
+    roll.roll(stores.open_store(args.store, write=True), locked=args.locked)
