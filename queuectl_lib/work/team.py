@@ -22,7 +22,7 @@ from queuectl_lib.work import events, identity, pidfile, slots, worker
 from queuectl_lib.work.waiting import Waiter
 
 _LOOK_SECONDS = 1.0
-_STEADY_SECONDS = 10.0
+_STEADY_SECONDS = 1.0
 _LONGEST_PAUSE = 60.0
 _ON_PURPOSE = (0, worker.STORE_UNUSABLE)
 
@@ -184,7 +184,10 @@ class Team:
             self._wait_before_another(post, "worker with pid %d died (%s)" % (pid, how))
 
     def _wait_before_another(self, post, what):
-        """Plan the next start: at once after a first death, later and later when it keeps dying."""
+        """Plan the next start: at once, but later and later for one that keeps dying as soon as it is there.
+
+        A worker that lived for a second is able to live, whoever killed it then.
+        """
         now = time.monotonic()
         post.deaths = 1 if now - post.since > _STEADY_SECONDS else post.deaths + 1
         pause = 0.0 if post.deaths == 1 else min(2.0 ** (post.deaths - 2), _LONGEST_PAUSE)
