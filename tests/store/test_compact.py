@@ -178,3 +178,19 @@ def last_in_files(here, id):
     files = ["archive/" + name for name in here.files("archive")] + ["base/" + name for name in here.files("base")] + ["jobs.jsonl"]
     found = [each for name in files for each in read(os.path.join(here.root, name)).split(b"\n") if b'"%s"' % id.encode() in each]
     return compact.segment.line.decode(found[-1], "grep", 0)[0]
+
+
+@pytest.mark.parametrize("again", ["alone", "in a batch"])
+def test_a_removed_job_stays_gone_though_its_id_was_given_again(here, again):
+    here.add("a", max_retries=0)
+    here.run("a")
+    here.roll()
+    here.store.remove(["a"])
+    if again == "alone":
+        here.add("a")
+    else:
+        here.bulk([job("a"), job("b")])
+    for _ in range(3):
+        here.roll()
+        assert here.ids().count("a") == 1
+        assert here.find("a").state == "pending"
