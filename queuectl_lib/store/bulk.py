@@ -22,6 +22,7 @@ from queuectl_lib.store.resort import resorted
 from queuectl_lib.store.snapshot import Snapshot
 from queuectl_lib.words.errors import DuplicateJob
 
+_UNSORTED = ("", "")
 # Seconds to wait for a roll that is going on.
 _PATIENCE = 30
 
@@ -78,14 +79,13 @@ class Batch:
             data = line.encode(job, None)
             section = (header.READY, job.queue) if job.run_at is None else (header.DUE, job.queue)
             here = (section, job.priority)
-            if previous is not None and here != previous:
-                self._sorted = False
-            if section[0] == header.DUE:
+            if section[0] == header.DUE or previous is not None and here != previous:
                 self._sorted = False
             previous = here
             states = self._counts.setdefault(job.queue, {"pending": 0})
             states["pending"] += 1
-            writer.add(section, job.id.encode(), data)
+            # Once it has to be sorted anyway, a section a line would only be a long list.
+            writer.add(section if self._sorted else _UNSORTED, job.id.encode(), data)
 
     def _check_ids(self, writer, locked=False):
         """Refuse duplicates within the batch and with what is stored; how far the journal was seen."""
