@@ -169,7 +169,6 @@ class _Case:
             left = holders(self._paths, self.number)
         if now < self._kill_at:
             return None
-        self._tree.signal(signal.SIGKILL)
         for pid in left:
             _kill(pid)
         if now < self._kill_at + _PATIENCE_AFTER_KILL:

@@ -166,5 +166,8 @@ def test_an_order_outlives_the_file(here):
     with here.lock():
         pidfile.request_stop(here.paths, pidfile.DRAIN)
     assert orders.read() == pidfile.DRAIN
+    with here.lock():
+        pidfile.remove(here.paths, supervisor())
+    assert orders.read() == pidfile.DRAIN
     os.unlink(here.paths.pidfile)
     assert orders.read() == pidfile.DRAIN

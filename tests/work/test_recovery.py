@@ -134,6 +134,16 @@ def test_its_processes_are_ended_first(house):
     assert not is_running(process.pid)
 
 
+def test_they_are_asked_before_they_are_killed(house, tmp_path):
+    job, _ = house.lost_job()
+    bye = tmp_path / "bye"
+    process = house.runs(job, ("sh", "-c", "trap 'echo bye > %s; exit' TERM; echo ready; while :; do sleep 0.02; done" % bye))
+    process.stdout.readline()
+    care = house.recovery(house.slot(skip={1}), kill_grace=60)
+    house.tend_until(care, lambda: house.job(job).state == "failed", "the job is failed")
+    assert bye.read_text() == "bye\n"
+
+
 def test_who_ignores_term_is_killed_after_the_grace_and_runs_alone_until_then(house):
     job, _ = house.lost_job()
     process = house.runs(job, ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.02; done"))
@@ -269,6 +279,8 @@ def test_a_store_that_cannot_be_written_is_tried_again(house, monkeypatch):
     with pytest.raises(StoreLocked):
         while True:
             care.tend(time.monotonic())
+    # Meanwhile another worker may do it.
+    house.slot(limit=1).leave()
     care._claims.settle = settle
     house.tend_until(care, lambda: house.job(job).state == "failed", "the job is failed")
 
@@ -296,6 +308,7 @@ def test_an_unfinished_case_is_left_to_the_next_worker(house):
     care = house.recovery(house.slot(skip={1}))
     care.tend(time.monotonic())
     assert house.slot(limit=1) is None
+    assert [worker.slot for worker in slots.living(house.paths)] == [2]
     care.close()
     assert house.slot(limit=1).number == number
 

@@ -10,7 +10,7 @@ import pytest
 
 from queuectl_lib.store import locking, store
 from queuectl_lib.work import slots
-from support import ROOT, wait_until
+from support import ROOT
 
 HOLDS_A_SLOT = """
 import sys
@@ -114,9 +114,17 @@ def test_a_beat_without_news_still_beats(here):
     assert slots.living(here.paths)[0].heartbeat > 1000000
 
 
-def test_readers_never_keep_a_worker_from_its_slot(here):
-    slot = take(here)
-    slot.leave()
+def test_a_reader_does_not_keep_a_worker_from_its_slot(here, monkeypatch):
+    take(here).leave()
+    reader = os.open(here.paths.slot_lock(1), os.O_RDONLY)
+    assert locking.try_shared(reader)
+    monkeypatch.setattr(slots.time, "sleep", lambda seconds: locking.unlock(reader))
+    assert take(here).number == 1
+    os.close(reader)
+
+
+def test_many_readers_at_once_do_not_either(here):
+    take(here).leave()
     stop = threading.Event()
     readers = [threading.Thread(target=lambda: [slots.living(here.paths) for _ in iter(stop.is_set, True)])
                for _ in range(3)]
@@ -189,14 +197,16 @@ def test_where_it_cannot_be_told_a_worker_counts_as_alive(here, monkeypatch):
     assert slots.lives(here.paths, 1, "abc")
 
 
-def test_a_content_read_while_it_is_rewritten_is_read_again(here):
+def test_a_content_read_while_it_is_rewritten_is_read_again(here, monkeypatch):
     slot = take(here)
     path = here.paths.slot_lock(1)
     with open(path, "rb") as file:
         whole = file.read()
     with open(path, "r+b") as file:
         file.truncate(20)
-    timer = threading.Timer(0.001, lambda: open(path, "r+b").write(whole))
-    timer.start()
-    wait_until(lambda: slots.lives(here.paths, 1, slot.incarnation), "the content is whole again")
-    timer.join()
+
+    def finish_writing(seconds):
+        with open(path, "r+b") as file:
+            file.write(whole)
+    monkeypatch.setattr(slots.time, "sleep", finish_writing)
+    assert slots.lives(here.paths, 1, slot.incarnation)

@@ -152,6 +152,12 @@ def test_every_ready_job_is_run_and_recorded(where):
     assert room.done == 3
 
 
+def test_a_result_is_recorded_once(where):
+    room = Room(Desk(a_job("a")))
+    live(room, where)
+    assert len(room.claims.results) == 1
+
+
 def test_more_ready_work_wakes_one_more_worker(where):
     room = Room(Desk(a_job("a"), a_job("b"), a_job("c")))
     live(room, where, drain=True)
