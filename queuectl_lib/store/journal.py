@@ -68,6 +68,9 @@ class Journal:
         self.fd = None
         self._inode = None
 
+    # Who leaves by an error leaves no open file behind.
+    __del__ = close
+
     def read(self, start, end=None):
         """The bytes from start to end (the size at the last refresh)."""
         end = self.size if end is None else end

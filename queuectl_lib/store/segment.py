@@ -75,6 +75,8 @@ class Writer:
 class Reader:
     """A segment opened for reading. Raises FileNotFoundError when a roll removed it meanwhile."""
 
+    fd = None
+
     def __init__(self, paths, name, size):
         self.name = name
         self.size = size
@@ -96,6 +98,9 @@ class Reader:
         if self.fd is not None:
             os.close(self.fd)
         self.fd = None
+
+    # A list may be left unread.
+    __del__ = close
 
     def line_at(self, start, end):
         """The bytes of one line, newline left out."""

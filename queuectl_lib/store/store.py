@@ -92,6 +92,10 @@ class Store:
         finally:
             locking.unlock(self._lock_fd)
 
+    def __del__(self):
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+
     def check_there(self):
         """Raise StoreError when there is no store, or no longer."""
         if not os.path.exists(self.paths.jobs):
