@@ -101,7 +101,8 @@ def test_it_runs_from_anywhere_however_it_is_called(program, tmp_path):
     near, name = os.path.split(program.path)
     for words, cwd in (([PYTHON, program.path], elsewhere), ([PYTHON, name], near),
                        ([PYTHON, "-S", "-E", program.path], elsewhere), ([PYTHON, "-I", program.path], elsewhere),
-                       ([PYTHON, link], elsewhere), ([PYTHON, "../link"], elsewhere), ([program.path], elsewhere)):
+                       ([PYTHON, link], elsewhere), ([PYTHON, "-I", link], elsewhere),
+                       ([PYTHON, "../link"], elsewhere), ([program.path], elsewhere)):
         assert run(*words, "--version", cwd=str(cwd)).out.startswith("queuectl ")
 
 

@@ -9,11 +9,11 @@ from support import send, wait_until
 
 pytestmark = pytest.mark.short
 
-# The first attempt hangs; the next looks whether the first is really gone (a zombie is).
+# The first attempt hangs and does not heed TERM; the next looks whether the first is really gone (a zombie is).
 HANGS_ONCE = ("echo $QUEUECTL_ATTEMPT >> runs; "
               "if [ $QUEUECTL_ATTEMPT -gt 1 ]; then "
               "case \"$(ps -o stat= -p $(cat first))\" in ''|Z*) ;; *) echo overlap >> runs;; esac; exit 0; fi; "
-              "sleep 1000 & echo $! > first; wait")
+              "trap '' TERM; sleep 1000 & echo $! > first; wait")
 HELD = "echo $QUEUECTL_ATTEMPT >> runs; echo x > started; while [ ! -e go ]; do sleep 0.05; done"
 
 
@@ -27,6 +27,7 @@ def kill_all(queue, *kinds):
 
 def quick_retries(queue):
     queue.run("config", "set", "backoff_max", "50ms")
+    queue.run("config", "set", "kill_grace", "300ms")
 
 
 def lost(job):
