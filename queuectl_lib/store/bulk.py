@@ -112,14 +112,16 @@ class Batch:
         return seen
 
     def _snapshot(self):
-        while True:
+        for last in (False, False, True):
             try:
                 snapshot = Snapshot(self._paths, self.journal)
                 snapshot.know_hashes()
                 return snapshot
-            except FileNotFoundError:
+            except FileNotFoundError as error:
                 # A roll removed a segment between two looks.
                 self._store.check_there()
+                if last:
+                    raise segment.missing(error)
 
     @staticmethod
     def _is_hidden(snapshot, job_id, locked):

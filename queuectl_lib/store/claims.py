@@ -122,14 +122,10 @@ class Claims:
         """Bring what this worker wrote to the medium. Raises StoreError, and marks the store suspect."""
         if self._unsynced is None:
             return
-        place = self._place()
+        end = self._journal.length()
         self._store.sync(self._journal)
-        self._store.tell_synced(*place)
+        self._store.tell_synced(self._journal.header.generation, end)
         self._unsynced = None
-
-    def _place(self):
-        """How far the journal has been seen: comparable, since generations grow."""
-        return self._journal.header.generation, self._end
 
     def _synced_by_others(self):
         # A sync covers what everybody wrote before it: of many workers one does it for all.
@@ -180,7 +176,7 @@ class Claims:
             self._view.take([(line.HEAD.match(each).groups(), offset, len(each) - 1)])
             offset += len(each)
         if self._store.config.durability != "fast":
-            self._unsynced_until = self._place()
+            self._unsynced_until = self._journal.header.generation, self._end
             if self._unsynced is None:
                 self._unsynced = time.monotonic()
         return start

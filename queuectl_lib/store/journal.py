@@ -62,6 +62,10 @@ class Journal:
         self.body = first.find(b"\n") + 1
         self.header = header.decode(first[:self.body], self.path)
 
+    def length(self):
+        """How long the file we have open is at this moment."""
+        return os.fstat(self.fd).st_size
+
     def close(self):
         if self.fd is not None:
             os.close(self.fd)

@@ -44,6 +44,21 @@ def lock(fd, timeout, path):
                           % (path, timeout, path))
 
 
+class Held:
+    """`with Held(fd, timeout, path):` holds the lock. contextlib would cost every command a millisecond."""
+
+    def __init__(self, fd, timeout, path):
+        self._fd = fd
+        self._timeout = timeout
+        self._path = path
+
+    def __enter__(self):
+        lock(self._fd, self._timeout, self._path)
+
+    def __exit__(self, *exception):
+        unlock(self._fd)
+
+
 def _wait_in_kernel(fd, timeout):
     """Queue up for the lock; False when time is up.
 

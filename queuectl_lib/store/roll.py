@@ -25,40 +25,18 @@ from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import next_number, number_of, segment_name
 from queuectl_lib.store.paths import index_of, segment_names
 from queuectl_lib.store.snapshot import Snapshot
-from queuectl_lib.words import program
 
 # What may be left to copy under the lock.
 _LITTLE = 65536
 _MOST_ROUNDS = 20
 _ABANDONED_AFTER = 60
-# Above what the roller opens before it looks.
-_LOCK_FD = 60
-
-
-def start_roller(paths):
-    """Start a process that rolls this store, unless one is at it; its pid or None.
-
-    It is born with roll.lock, taken here and inherited, so that thirty-two
-    workers who see a long journal at once start one process and not thirty-two.
-    Spawned, never forked: a fork would inherit all locks its parent holds.
-    """
-    fd = disk.open_private(paths.roll_lock, os.O_RDWR | os.O_CREAT)
-    try:
-        if not locking.try_lock(fd):
-            return None
-        command = program.command() + ["--store", paths.root, "roll", "--locked"]
-        files = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
-        files.append((os.POSIX_SPAWN_DUP2, fd, _LOCK_FD))
-        return os.posix_spawn(command[0], command, os.environ, file_actions=files)
-    finally:
-        os.close(fd)
 
 
 def roll(store, needless=False, patience=None, locked=False):
     """Roll the journal; False when another process is at it, or when there is too little news.
 
     needless: roll however little it is; patience: wait so many seconds for the
-    other process; locked: roll.lock was inherited (start_roller).
+    other process; locked: roll.lock was inherited (roller.py).
     """
     if locked:
         return _Roll(store).run(needless)

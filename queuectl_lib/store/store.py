@@ -3,18 +3,18 @@
 Everything that writes goes through here or through a worker's claims.py: lock,
 see the end of the journal, decide, append, unlock, and only then sync. What a
 user is told was stored has been synced by then.
+
+The verbs that adding one job does not need import their modules when they are
+called: one `enqueue` is to cost little more than a bare Python. A worker calls
+claims() before its first claim, and none of the others: its file may be replaced.
 """
 
 import os
 import struct
-from contextlib import contextmanager
 
 from queuectl_lib.job import identifiers
 from queuectl_lib.store import config, disk, header, journal, line, locking, paths, segment
-from queuectl_lib.store.bulk import Batch
-from queuectl_lib.store.claims import Claims
-from queuectl_lib.store.listing import Listing
-from queuectl_lib.store.roll import roll, start_roller
+from queuectl_lib.store.roller import start_roller
 from queuectl_lib.store.snapshot import Snapshot
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DuplicateJob, StoreError, UnknownJob
@@ -43,6 +43,7 @@ def open_store(directory=None, create=False, write=False):
         disk.check_private(names.root)
         if os.path.exists(names.suspect):
             # A sync failed: what was written since then goes into new files first.
+            from queuectl_lib.store.roll import roll
             roll(store, needless=True, patience=LOCK_TIMEOUT)
     return store
 
@@ -79,18 +80,13 @@ class Store:
             self._config = config.load(self.paths)
         return self._config
 
-    @contextmanager
     def lock(self):
-        """The store lock, for short work only; StoreLocked after half a minute."""
+        """The store lock, for `with` and short work only; StoreLocked after half a minute."""
         if self._lock_fd is None:
             self.check_there()
             # Made anew where a copy of the store came without it.
             self._lock_fd = disk.open_private(self.paths.lock, os.O_RDWR | os.O_CREAT)
-        locking.lock(self._lock_fd, LOCK_TIMEOUT, self.paths.lock)
-        try:
-            yield
-        finally:
-            locking.unlock(self._lock_fd)
+        return locking.Held(self._lock_fd, LOCK_TIMEOUT, self.paths.lock)
 
     def __del__(self):
         if self._lock_fd is not None:
@@ -133,6 +129,7 @@ class Store:
         for job in rest:
             first.append(job)
             if len(first) > LARGEST_BATCH:
+                from queuectl_lib.store.bulk import Batch
                 batch = Batch(self, first, rest)
                 count, ids = batch.commit()
                 self._settle(batch.journal)
@@ -146,7 +143,7 @@ class Store:
         seen = set()
         snapshot = Snapshot(self.paths, live)
         for job_id in ids:
-            if job_id in seen or snapshot.find(job_id) is not None:
+            if job_id in seen or _found(snapshot, job_id) is not None:
                 raise DuplicateJob("a job with the id %s is already there: choose another id, or --if-absent" % job_id)
             seen.add(job_id)
         snapshot.close()
@@ -194,7 +191,7 @@ class Store:
         changed = []
         lines = []
         for number, job_id in enumerate(group, 1):
-            found = snapshot.find(job_id)
+            found = _found(snapshot, job_id)
             if found is None:
                 raise UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
             changed.append(function(found[0]))
@@ -205,6 +202,7 @@ class Store:
 
     def jobs(self, states=None, queues=None, search=None):
         """Yields jobs, lazily, in the order a person asks about them (listing.py)."""
+        from queuectl_lib.store.listing import Listing
         listing = self._read(lambda snapshot: Listing(snapshot, clock.now(), states, queues, search), keep=True)
         return iter(()) if listing is None else listing.jobs()
 
@@ -214,6 +212,7 @@ class Store:
 
     def claims(self, worker, queues=None):
         """The desk of a worker ('SLOT.INCARNATION') that serves these queues (None: all)."""
+        from queuectl_lib.store.claims import Claims
         return Claims(self, worker, queues)
 
     def sync(self, live):
@@ -271,3 +270,11 @@ class Store:
                     raise segment.missing(error)
             finally:
                 live.close()
+
+
+def _found(snapshot, job_id):
+    """snapshot.find under the store lock: no roll comes in between, so what is missing is damage."""
+    try:
+        return snapshot.find(job_id)
+    except FileNotFoundError as error:
+        raise segment.missing(error)

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import disk, header, journal, line, roll
-from queuectl_lib.words.errors import UnknownJob
+from queuectl_lib.store import disk, header, journal, line, locking, roll, roller
+from queuectl_lib.words.errors import StoreError, UnknownJob
 from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read
 
 
@@ -266,19 +266,35 @@ def merge_all(here, monkeypatch):
     here.roll()
 
 
-def test_a_failed_sync_makes_the_next_roll_write_new_files(here, monkeypatch):
+def test_after_a_failed_sync_whoever_writes_next_builds_new_files_first(here, monkeypatch):
     here.add("a")
 
     def fail(fd, path):
-        raise roll.disk.StoreError("could not be synced")
+        raise StoreError("could not be synced")
     with monkeypatch.context() as patch:
         patch.setattr(disk, "sync", fail)
-        with pytest.raises(roll.disk.StoreError):
+        with pytest.raises(StoreError):
             here.add("b")
-    assert os.path.exists(here.store.paths.suspect)
-    here.roll()
-    assert not os.path.exists(here.store.paths.suspect)
+    before = os.stat(here.journal).st_ino
+    assert here.find("b").id == "b"
+    assert os.path.exists(here.store.paths.suspect) is False
+    assert os.stat(here.journal).st_ino != before
     assert here.ids() == ["a", "b"]
+
+
+def test_the_roller_is_a_process_of_its_own(here):
+    here.add(*("job-%02d" % number for number in range(30)), command="x" * 100000)
+    pid = roller.start_roller(here.store.paths)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert here.files("base") == ["00000001.jsonl"]
+    assert len(here.ids()) == 30
+
+
+def test_where_one_rolls_no_other_process_is_started(here):
+    fd = disk.open_private(here.store.paths.roll_lock, os.O_RDWR | os.O_CREAT)
+    assert locking.try_lock(fd)
+    assert roller.start_roller(here.store.paths) is None
+    os.close(fd)
 
 
 def test_finished_jobs_lie_behind_their_earlier_lines_for_grep(here):

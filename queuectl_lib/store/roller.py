@@ -1,0 +1,28 @@
+"""Starting the process that rolls the journal (roll.py), by whoever sees that it is long."""
+
+import os
+
+from queuectl_lib.store import disk, locking
+from queuectl_lib.words import program
+
+# Above what the roller opens before it looks.
+_LOCK_FD = 60
+
+
+def start_roller(paths):
+    """Start a process that rolls this store, unless one is at it; its pid or None.
+
+    It is born with roll.lock, taken here and inherited, so that thirty-two
+    workers who see a long journal at once start one process and not thirty-two.
+    Spawned, never forked: a fork would inherit all locks its parent holds.
+    """
+    fd = disk.open_private(paths.roll_lock, os.O_RDWR | os.O_CREAT)
+    try:
+        if not locking.try_lock(fd):
+            return None
+        command = program.command() + ["--store", paths.root, "roll", "--locked"]
+        files = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
+        files.append((os.POSIX_SPAWN_DUP2, fd, _LOCK_FD))
+        return os.posix_spawn(command[0], command, os.environ, file_actions=files)
+    finally:
+        os.close(fd)
