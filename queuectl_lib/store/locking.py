@@ -45,9 +45,13 @@ def lock(fd, timeout, path):
 
 
 class Held:
-    """`with Held(fd, timeout, path):` holds the lock. contextlib would cost every command a millisecond."""
+    """`with Held(fd, timeout, path, owner):` holds the lock; owner, whose fd it is, lives as long.
 
-    def __init__(self, fd, timeout, path):
+    contextlib would cost every command a millisecond.
+    """
+
+    def __init__(self, fd, timeout, path, owner):
+        self._owner = owner
         self._fd = fd
         self._timeout = timeout
         self._path = path

@@ -86,7 +86,7 @@ class Store:
             self.check_there()
             # Made anew where a copy of the store came without it.
             self._lock_fd = disk.open_private(self.paths.lock, os.O_RDWR | os.O_CREAT)
-        return locking.Held(self._lock_fd, LOCK_TIMEOUT, self.paths.lock)
+        return locking.Held(self._lock_fd, LOCK_TIMEOUT, self.paths.lock, self)
 
     def __del__(self):
         if self._lock_fd is not None:
