@@ -378,3 +378,34 @@ def test_nobody_waits_for_a_job_that_was_retried_and_has_ended(here):
     here.store.change(["a"], lambda job: lifecycle.retry(job, here.now))
     here.finish(worker, here.claim(worker))
     assert not worker.unfinished()
+
+
+def test_one_sync_serves_all_who_wrote_before_it(here):
+    here.add("a", "b")
+    mine, others = here.worker("1.a"), here.worker("2.b")
+    here.claim(mine)
+    here.claim(others)
+    mine.sync()
+    others.exchange(None, False, here.now)
+    assert others.sync_due() is None
+
+
+def test_what_was_written_after_a_sync_needs_one_of_its_own(here):
+    here.add("a", "b")
+    mine, others = here.worker("1.a"), here.worker("2.b")
+    here.claim(mine)
+    mine.sync()
+    here.claim(others)
+    others.exchange(None, False, here.now)
+    assert others.sync_due() is not None
+
+
+def test_with_durability_full_every_change_is_synced_at_once(here, monkeypatch):
+    here.add("a")
+    config.set(here.store, "durability", "full")
+    worker = here.worker()
+    synced = []
+    monkeypatch.setattr(disk, "sync", lambda fd, path: synced.append(path))
+    claimed = here.claim(worker)
+    here.finish(worker, claimed)
+    assert synced == [here.journal] * 2

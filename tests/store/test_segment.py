@@ -158,3 +158,18 @@ def test_a_segment_begins_anew_where_a_killed_writer_left_a_file(here):
     reader, entry = written(here, [500, 600])
     assert [head[0] for head, _, _ in reader.forward(0, entry.size)] == [b"0", b"1"]
     assert os.path.getsize(path) == 1100
+
+
+@pytest.mark.parametrize("look", ["list", "find", "claim", "change", "batch"])
+def test_a_segment_that_somebody_removed_is_named_and_nobody_waits_for_it(here, look):
+    here.bulk([job("a"), job("b")])
+    os.unlink(here.segment_files()[0])
+    actions = {
+        "list": here.ids,
+        "find": lambda: here.find("a"),
+        "claim": lambda: here.claim(here.worker()),
+        "change": lambda: here.store.change(["a"], lambda old: old),
+        "batch": lambda: here.bulk([job("c"), job("d")]),
+    }
+    with pytest.raises(StoreDamaged, match="00000001.jsonl is missing"):
+        actions[look]()

@@ -7,7 +7,8 @@ import pytest
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import disk, store
-from queuectl_lib.words.errors import DiskFull, DuplicateJob, NotDone, StoreError, StoreUnwritable, UnknownJob
+from queuectl_lib.words.errors import (DiskFull, DuplicateJob, NotDone, QueuectlError, StoreError, StoreUnwritable,
+                                       UnknownJob)
 from tests.store.stores import FAILURE, Here, in_child, job, kill_myself, many, read, write
 
 
@@ -294,3 +295,33 @@ def test_line_breaks_and_odd_bytes_do_not_break_lines(here):
     here.roll()
     assert here.find("b").command == odd
     assert here.ids() == ["a", "b"]
+
+
+def open_files():
+    return sorted(os.readlink("/proc/self/fd/" + number) for number in os.listdir("/proc/self/fd")
+                  if os.path.exists("/proc/self/fd/" + number))
+
+
+def quietly(action):
+    try:
+        action()
+    except QueuectlError:
+        pass
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only /proc tells what is open")
+@pytest.mark.parametrize("action", [
+    lambda here: list(here.store.jobs()), lambda here: next(here.store.jobs()), lambda here: here.store.jobs(),
+    lambda here: here.store.find("a"), lambda here: here.store.find("absent"), lambda here: here.store.counts(),
+    lambda here: here.add("a"), lambda here: here.add(None), lambda here: here.bulk([job(), job()]),
+    lambda here: here.bulk([job(), job("a")]), lambda here: here.store.change(["a", "b"], lambda old: old),
+    lambda here: here.store.change(["absent"], lambda old: old), lambda here: here.roll(), lambda here: here.opened().add([job()]),
+])
+def test_no_verb_leaves_a_file_open(here, action):
+    here.bulk(many(5))
+    here.add("a", "b")
+    quietly(lambda: action(here))
+    before = open_files()
+    for _ in range(3):
+        quietly(lambda: action(here))
+    assert len(open_files()) == len(before)
