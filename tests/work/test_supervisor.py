@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -243,15 +244,18 @@ def test_stop_with_nobody_there_is_done_at_once(where, tmp_path):
     assert supervisor.stop(store.open_store(str(tmp_path / "nowhere"))) == []
 
 
-def test_stop_leaves_a_start_that_came_after_it_alone(where, crew, held):
+def test_stop_does_not_wait_for_a_start_that_came_after_it(where, crew, held):
     here = crew(count=1)
-    job_id = held.enqueue()
-    wait_for(where, job_id, "processing")
-    supervisor.stop(where, timeout=0.1)
+    wait_for(where, held.enqueue(), "processing")
+    left = []
+    stopping = threading.Thread(target=lambda: left.append(supervisor.stop(where)))
+    stopping.start()
+    wait_until(lambda: all(one.stop for one in pidfile.read(where.paths)), "the order is written")
     later = crew(count=1)
     here.wait_for_workers(2)
     held.release()
-    assert here.wait() == 0
+    stopping.join(60)
+    assert left == [[]] and here.wait() == 0
     assert len(later.workers()) == 1
     assert supervisor.stop(where) == []
     assert later.wait() == 0

@@ -412,23 +412,23 @@ def test_a_job_that_is_no_longer_its_own_is_ended(where, alone):
     worker = alone()
     job_id = worker.enqueue("sleep 1000")
     job = worker.wait_for(job_id, "processing")
-    wait_until(lambda: running("sleep 1000", job.worker), "its command runs")
+    wait_until(lambda: running(job.worker), "its command runs")
     where.change([job_id], lambda found: found._replace(state="cancelled"))
     send(worker.pid, 10)
-    wait_until(lambda: not running("sleep 1000", job.worker), "its command is ended")
+    wait_until(lambda: not running(job.worker), "its command is ended")
     wait_until(lambda: "taken away" in worker.text(), "it is said")
     assert where.find(job_id).state == "cancelled"
     worker.wait_for(worker.enqueue("true"), "completed")
 
 
-def running(command, claim):
+def running(worker):
     """Pids whose environment says that they run for this worker."""
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit() and is_running(int(name)):
             try:
                 with open("/proc/%s/environ" % name, "rb") as file:
-                    if ("QUEUECTL_CLAIM=%s/" % claim).encode() in file.read():
+                    if ("QUEUECTL_CLAIM=%s/" % worker).encode() in file.read():
                         found.append(int(name))
             except OSError:
                 pass
@@ -485,4 +485,14 @@ def test_a_removed_store_is_left(where, alone):
     worker.entry()
     os.rename(where.root, where.root + "-away")
     assert worker.process.wait(60) == 3
-    assert "was removed" in worker.text() and "Traceback" not in worker.text()
+    assert "worker leaves: " in worker.text() and "Traceback" not in worker.text()
+
+
+def test_a_store_removed_while_a_job_runs_ends_the_job(where, alone):
+    worker = alone()
+    job = worker.wait_for(worker.enqueue("sleep 1000"), "processing")
+    wait_until(lambda: running(job.worker), "its command runs")
+    os.rename(where.root, where.root + "-away")
+    assert worker.process.wait(60) == 3
+    assert not running(job.worker)
+    assert "worker leaves: " in worker.text() and "Traceback" not in worker.text()

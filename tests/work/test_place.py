@@ -1,0 +1,140 @@
+"""Moving in: a slot is used only when nothing of its former owner's job runs any more."""
+
+import fcntl
+import os
+import time
+
+import pytest
+
+from queuectl_lib.job import record
+from queuectl_lib.store import config, store
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import DiskFull, StoreError
+from queuectl_lib.work import pidfile, place, recovery, slots
+from queuectl_lib.work.worker import Options
+
+
+class Hand:
+    """The control, the settings and the voice of a worker that moves in."""
+
+    def __init__(self):
+        self.order = None
+        self.waiter = None
+        self.current = config.DEFAULTS._replace(kill_grace=0)
+        self.naps = 0
+        self.lines = []
+
+    def now(self):
+        return self.current
+
+    def nap(self, seconds):
+        self.naps += 1
+        time.sleep(min(seconds, 0.05))
+        return self.order is None
+
+    def follow(self, orders):
+        self.orders = orders
+
+    def name(self, slot):
+        pass
+
+    def say(self, text):
+        self.lines.append(text)
+
+    say_once = say
+
+
+@pytest.fixture
+def where(tmp_path):
+    return store.open_store(str(tmp_path / "store"), create=True, write=True)
+
+
+def move_in(where, hand, supervisor=pidfile.Entry(), **options):
+    return place.take(where, Options(**options), hand, hand, hand, supervisor)
+
+
+def lose_a_job(where):
+    """A job whose worker is dead, and the number of its slot."""
+    with where.lock():
+        dead = slots.take(where.paths)
+    where.add([record.create({"command": "true"}, clock.now(), record.Defaults(cwd="/"))])
+    job = where.claims(dead.name).exchange()[1]
+    dead.leave()
+    return job, dead.number
+
+
+def test_a_worker_that_moved_in_is_alive_and_in_the_pidfile(where):
+    taken = move_in(where, Hand(), queues=("mail",))
+    [entry] = pidfile.living(where.paths)
+    assert (entry.kind, entry.slot, entry.queues) == ("worker", 1, ["mail"])
+    assert taken.slot.number == 1
+
+
+def test_it_first_recovers_what_the_slots_former_owner_left(where):
+    job, number = lose_a_job(where)
+    taken = move_in(where, Hand())
+    assert taken.slot.number == number
+    assert where.find(job.id).error == "worker lost"
+
+
+def test_a_slot_that_cannot_be_cleared_is_left_for_the_next_one(where, monkeypatch):
+    monkeypatch.setattr(recovery, "_PATIENCE_AFTER_KILL", 0.05)
+    job, number = lose_a_job(where)
+    # This process is not one that recovery in this process would end.
+    fd = os.open(where.paths.slot_job(number), os.O_RDWR | os.O_CREAT)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    taken = move_in(where, Hand())
+    assert (number, taken.slot.number) == (1, 2)
+    assert where.find(job.id).state == "processing"
+    assert slots.holder(where.paths, 1) is None
+    os.close(fd)
+
+
+def test_an_order_its_supervisor_had_before_is_its_own(where):
+    boss = pidfile.Entry(kind=pidfile.SUPERVISOR, pid=os.getpid(), start="1", boot="2")
+    hand = Hand()
+    with where.lock():
+        pidfile._write(where.paths, [boss._replace(stop=pidfile.NOW)])
+    move_in(where, hand, boss)
+    assert hand.orders.read() == pidfile.NOW
+
+
+def test_without_a_free_slot_there_is_no_place(where):
+    first = move_in(where, Hand(), limit=1)
+    assert move_in(where, Hand(), limit=1) is None
+    first.slot.leave()
+
+
+def test_a_disk_that_is_full_is_waited_out(where, monkeypatch):
+    hand = Hand()
+    add, failures = pidfile.add, [DiskFull("no room")] * 5
+
+    def sometimes(paths, entry):
+        if failures:
+            raise failures.pop()
+        add(paths, entry)
+    monkeypatch.setattr(pidfile, "add", sometimes)
+    assert move_in(where, hand).slot.number == 1
+    assert hand.naps == 5
+
+
+def test_but_not_for_long_by_one_that_drains(where, monkeypatch):
+    def never(paths, entry):
+        raise DiskFull("no room")
+    monkeypatch.setattr(pidfile, "add", never)
+    with pytest.raises(DiskFull):
+        move_in(where, Hand(), drain=True)
+    assert slots.living(where.paths) == []
+
+
+def test_a_store_that_is_gone_has_no_place(where):
+    os.rename(where.root, where.root + "-away")
+    with pytest.raises(StoreError):
+        move_in(where, Hand())
+
+
+def test_a_line_taken_out_leaves_the_others(where):
+    one, two = move_in(where, Hand()), move_in(where, Hand())
+    one.leave()
+    assert [entry.slot for entry in pidfile.read(where.paths)] == [2]
+    assert two.slot.stands()
