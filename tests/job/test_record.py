@@ -152,6 +152,7 @@ def test_a_printed_job_shows_every_public_field_in_the_contracts_order():
     shown = record.public(run_once(create()))
     assert tuple(shown) == record.PUBLIC
     assert shown["timeout"] == 60 and shown["signal"] is None
+    assert isinstance(shown["history"], list)
     assert [entry["state"] for entry in shown["history"]] == ["pending", "processing", "failed"]
 
 

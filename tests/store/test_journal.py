@@ -190,3 +190,11 @@ def test_what_a_roll_carried_over_is_not_news(here, rollers, monkeypatch):
     del rollers[:]
     here.add("i")
     assert rollers == []
+
+
+@pytest.mark.parametrize("torn", sorted(TORN))
+def test_places_of_arrival_rise_after_a_repair_too(two, torn):
+    two.append(TORN[torn])
+    orders = [two.add(id)[0].order for id in "cde"]
+    assert orders == sorted(orders)
+    assert two.ids() == list("abcde")
