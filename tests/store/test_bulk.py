@@ -62,6 +62,7 @@ def test_a_batch_comes_after_what_was_there_and_before_what_comes_later(here):
 
 MIXTURES = {
     "one queue": [("default", 0, None)],
+    "one delay": [("default", 0, 9)],
     "priorities": [("default", 3, None), ("default", -2, None), ("default", 0, None)],
     "queues": [("b", 0, None), ("a", 0, None), ("default", 0, None)],
     "delays": [("default", 0, 9), ("default", 0, None), ("default", 0, 5), ("default", -1, 9)],

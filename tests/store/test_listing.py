@@ -67,6 +67,7 @@ def test_a_list_of_some_queues_keeps_the_order(full):
     assert full.ids(queues={"mail"}) == ["running", "ready-2", "soon"]
     assert full.ids("pending", queues={"mail", "absent"}) == ["ready-2", "soon"]
     assert full.ids(queues={"absent"}) == []
+    assert full.ids(queues={"default"}) == [id for id in ORDER if id not in ("running", "ready-2", "soon")]
 
 
 @pytest.mark.parametrize("text, found", [
