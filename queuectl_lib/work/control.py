@@ -5,8 +5,8 @@
     SIGUSR1        read workers.pid, and look whether the running job is still ours
     workers.pid    'drain' or 'now' in this worker's line, read again every second
 
-Ctrl+C and a closing terminal reach every process of the group: they are the
-supervisor's to understand, here they do nothing.
+Ctrl+C and a closing terminal are the supervisor's to understand; where they
+reach a worker all the same, they do nothing.
 """
 
 import signal

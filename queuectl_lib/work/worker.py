@@ -43,6 +43,7 @@ def main(root, options, connection, supervisor, inherited=()):
     connection: orders from the supervisor, whose entry in workers.pid is
     `supervisor`; inherited: its ends of the siblings' pipes, if forked.
     """
+    _leave_the_terminal()
     for other in inherited:
         other.close()
     control = Control(Waiter(), connection)
@@ -58,6 +59,19 @@ def main(root, options, connection, supervisor, inherited=()):
     except StoreError as error:
         voice.say("worker leaves: %s" % error)
         sys.exit(STORE_UNUSABLE)
+
+
+def _leave_the_terminal():
+    """Ctrl+C is the supervisor's alone.
+
+    To ignore it here is not enough: a command is in the worker's group until
+    it leads a session of its own, and Ctrl+C in that half millisecond ended it.
+    """
+    try:
+        os.setsid()
+    except (AttributeError, PermissionError):
+        # There are no sessions on this system; or it leads one already.
+        pass
 
 
 class Worker:

@@ -51,7 +51,8 @@ class Crew:
         return [one.pid for one in slots.living(self.where.paths)]
 
     def wait_for_workers(self, count):
-        return wait_until(lambda: len(self.workers()) == count and self.workers(), "there are %d workers" % count)
+        return wait_until(lambda: len(self.workers()) == count and self.workers(),
+                          "there are %d workers" % count)
 
     def press_ctrl_c(self):
         os.killpg(self.pid, signal.SIGINT)
@@ -159,6 +160,12 @@ def test_ctrl_c_lets_the_running_job_finish(where, crew, held):
     assert where.find(job_id).state == "completed"
     assert where.find(left).state == "pending"
     assert pidfile.read(where.paths) == []
+
+
+def test_ctrl_c_reaches_the_supervisor_alone(where, crew):
+    # A command that is just being started is not yet in its own session, but in its worker's.
+    here = crew(count=2)
+    assert {os.getpgid(pid) for pid in here.wait_for_workers(2)}.isdisjoint({here.pid})
 
 
 def test_ctrl_c_twice_hands_the_running_job_back(where, crew, held):
