@@ -19,7 +19,7 @@ def rows(here):
 
 
 def drained(here, workers, target):
-    jobs, rounds = (8000, 5) if here.full else (4000, 3)
+    jobs, rounds = (8000, 5) if here.full else (3000, 3)
     bare, ours = ground.interleaved(rounds, lambda: bare_rate(here, workers, jobs), lambda: our_rate(here, workers, jobs))
     share = ground.ratio(ours, bare)
     return ground.Row("drain %d no-op jobs, %d workers, against the bare Popen loop" % (jobs, workers),
@@ -50,7 +50,7 @@ def check_all_done(here, store, jobs):
 
 
 def against_xargs(here):
-    jobs, rounds = 2000, 3
+    jobs, rounds = 1000, 3
     words = ["sh", "-c", "seq %d | xargs -P 2 -I{} sh -c true" % jobs]
     xargs, ours = ground.interleaved(
         rounds, lambda: jobs / ground.seconds(subprocess.run, words, check=True), lambda: our_rate(here, 2, jobs))
@@ -59,7 +59,7 @@ def against_xargs(here):
 
 
 def crowded(here):
-    jobs, rounds = (8000, 3) if here.full else (2500, 2)
+    jobs, rounds = (8000, 3) if here.full else (1500, 2)
     few, many = ground.interleaved(rounds, lambda: cpu_per_job(here, 2, jobs), lambda: cpu_per_job(here, 32, jobs))
     times = ground.ratio(many, few)
     return ground.Row("CPU per job, 32 workers against 2", "%.2f ms" % (1e3 * statistics.median(few)),

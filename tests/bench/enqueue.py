@@ -36,7 +36,7 @@ def one_run(here, words, store):
 
 
 def bulk(here):
-    jobs, puts, rounds = (1000000, 50000, 3) if here.full else (200000, 20000, 3)
+    jobs, puts, rounds = (1000000, 50000, 3) if here.full else (60000, 10000, 3)
     theirs, ours = ground.interleaved(rounds, lambda: sqlite_rate(here, puts), lambda: bulk_rate(here, jobs))
     rate = statistics.median(ours)
     return ground.Row("enqueue --file, %d jobs, against one SQLite put a job" % jobs,

@@ -77,7 +77,7 @@ def memory(here):
 
 def storm(here):
     """50 processes enqueue 20 jobs each, one after another, while 8 workers drain."""
-    writers, each = (50, 20) if here.full else (50, 3)
+    writers, each = (50, 20) if here.full else (50, 2)
     store = here.fresh_store()
     running = here.start("worker", "start", "--count", 8, store=store)
     ground.wait_for_workers(store, 8)
