@@ -39,6 +39,10 @@ def _context(start_method):
     method = start_method or os.environ.get(START_METHOD_VARIABLE)
     if method not in START_METHODS:
         method = "fork" if sys.platform.startswith("linux") else "spawn"
+    if method != "fork":
+        # Started by the first worker's start it would unblock Ctrl+C in the middle of that.
+        from multiprocessing import resource_tracker
+        resource_tracker.ensure_running()
     return multiprocessing.get_context(method)
 
 
