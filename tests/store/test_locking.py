@@ -276,3 +276,28 @@ def test_the_stand_in_refuses_what_windows_refuses(files):
     with pytest.raises(OSError):
         msvcrt.locking(one, msvcrt.LK_UNLCK, 2)
     msvcrt.locking(one, msvcrt.LK_UNLCK, 1)
+
+
+def test_it_is_let_go_however_the_work_under_it_ends(side, files):
+    one, other = files.open(), files.open()
+    with pytest.raises(ZeroDivisionError):
+        with side.Held(one, 1, files.path, None):
+            assert not side.try_lock(other)
+            1 / 0
+    assert side.try_lock(other)
+
+
+@pytest.mark.parametrize("let_go", [True, False])
+def test_a_wait_leaves_no_alarm_behind(files, let_go):
+    one, other = files.open(), files.open()
+    before = signal.getsignal(signal.SIGALRM)
+    locking.try_lock(one)
+    helper = threading.Timer(0.05, lambda: let_go and locking.unlock(one))
+    helper.start()
+    try:
+        locking.lock(other, 30 if let_go else 0.01, files.path)
+    except StoreLocked:
+        assert not let_go
+    helper.join()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getsignal(signal.SIGALRM) is before
