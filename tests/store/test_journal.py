@@ -195,6 +195,6 @@ def test_what_a_roll_carried_over_is_not_news(here, rollers, monkeypatch):
 @pytest.mark.parametrize("torn", sorted(TORN))
 def test_places_of_arrival_rise_after_a_repair_too(two, torn):
     two.append(TORN[torn])
-    orders = [two.add(id)[0].order for id in "cde"]
-    assert orders == sorted(orders)
-    assert two.ids() == list("abcde")
+    stored = [two.store.add([job()])[0] for _ in range(3)]
+    assert [each.order for each in stored] == sorted(each.order for each in stored)
+    assert two.ids() == ["a", "b"] + [each.id for each in stored]

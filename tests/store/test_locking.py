@@ -290,7 +290,7 @@ def test_it_is_let_go_however_the_work_under_it_ends(side, files):
 @pytest.mark.parametrize("let_go", [True, False])
 def test_a_wait_leaves_no_alarm_behind(files, let_go):
     one, other = files.open(), files.open()
-    before = signal.getsignal(signal.SIGALRM)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
     locking.try_lock(one)
     helper = threading.Timer(0.05, lambda: let_go and locking.unlock(one))
     helper.start()
@@ -300,4 +300,4 @@ def test_a_wait_leaves_no_alarm_behind(files, let_go):
         assert not let_go
     helper.join()
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
-    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.signal(signal.SIGALRM, signal.SIG_DFL) == signal.SIG_IGN
