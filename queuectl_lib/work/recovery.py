@@ -24,7 +24,7 @@ import time
 from queuectl_lib.job import lifecycle
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import events, output, proc, slots, tree
+from queuectl_lib.work import events, output, slots, tree
 
 _LOOK_SECONDS = 2.0
 _STEP_SECONDS = 0.05
@@ -166,7 +166,8 @@ class _Case:
         if not left:
             if not self.number or not output.held(self._paths, self.number):
                 return ""
-            left = holders(self._paths, self.number)
+            # Children that hid from their tree.
+            left = output.holders(self._paths, self.number)
         if now < self._kill_at:
             return None
         for pid in left:
@@ -179,29 +180,6 @@ class _Case:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-
-def holders(paths, number):
-    """Pids that hold a slot's job files locked: children that hid from their tree.
-
-    Whoever only reads along there (`tail -f`) holds no lock.
-    """
-    wanted = {paths.slot_job(number), paths.slot_out(number), paths.slot_err(number)}
-    return {pid for pid in proc.living() if pid != os.getpid() and _holds(pid, wanted)}
-
-
-def _holds(pid, wanted):
-    directory = "/proc/%d/" % pid
-    try:
-        for name in os.listdir(directory + "fd"):
-            if os.readlink(directory + "fd/" + name) in wanted:
-                with open(directory + "fdinfo/" + name, "rb") as file:
-                    if b"FLOCK" in file.read():
-                        return True
-    except OSError:
-        # It ended while we looked, or is another user's.
-        pass
-    return False
 
 
 def _kill(pid):

@@ -182,7 +182,7 @@ def test_who_only_reads_its_output_is_not_ended(house):
     os.close(fd)
     reader = house.runs(job, ("tail", "-f", house.paths.slot_job(number)), env={"PATH": os.environ["PATH"]})
     wait_until(lambda: house.paths.slot_job(number) in open_files(reader.pid), "tail has it open")
-    assert recovery.holders(house.paths, number) == {hidden.pid}
+    assert output.holders(house.paths, number) == {hidden.pid}
 
 
 def open_files(pid):
