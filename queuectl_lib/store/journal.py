@@ -144,8 +144,3 @@ class Journal:
 
     def sync(self):
         disk.sync(self.fd, self.path)
-
-
-def write_new(path, temporary, first):
-    """Make the journal of a new store: only a header."""
-    disk.write_file(path, header.encode(first), temporary)

@@ -10,7 +10,7 @@
     workers/N.lock .job .out .err      slot N: its life, its running job, its output spools
     wake/NAME             FIFOs that idle workers sleep on
     output/ID.ATTEMPT.out .err         outputs too big for a job's line
-    config.json, worker.log, suspect
+    config.json; suspect (a sync failed: build new files first)
 """
 
 import os
@@ -40,7 +40,6 @@ class Paths:
         self.wake = root + "/wake"
         self.output = root + "/output"
         self.config = root + "/config.json"
-        self.worker_log = root + "/worker.log"
         self.suspect = root + "/suspect"
 
     def directories(self):
