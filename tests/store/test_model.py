@@ -15,7 +15,7 @@ from queuectl_lib.store import compact, disk, line, roll, store
 from queuectl_lib.words.errors import DuplicateJob
 from tests.store.stores import Here, job, read, stop_the_clock
 
-STEPS = 600
+STEPS = 500
 POLICY = lifecycle.Policy(1.5, 10, 0)
 QUEUES = {"1.x": None, "2.x": ["a"], "3.x": None}
 ENDED = ("completed", "dead", "failed")
@@ -24,8 +24,8 @@ ENDED = ("completed", "dead", "failed")
 class Model:
     """A store, its workers, and the dictionary {id: Job} that says what the store must hold."""
 
-    OPERATIONS = (("add", 15), ("add_batch", 5), ("add_what_is_there", 2), ("work", 45), ("retry", 5), ("remove", 3), ("hand_back", 3), ("restart_worker", 2),
-                  ("roll", 8), ("roll_while_others_write", 4), ("crash", 3), ("compare", 5))
+    OPERATIONS = (("add", 15), ("add_batch", 5), ("add_what_is_there", 2), ("work", 45), ("retry", 5), ("remove", 4), ("hand_back", 3), ("restart_worker", 2),
+                  ("roll", 8), ("roll_while_others_write", 4), ("crash", 3), ("compare", 4))
 
     def __init__(self, root, seed):
         self.random = random.Random(seed)
@@ -86,7 +86,7 @@ class Model:
             self.jobs[new.id] = new
 
     def remove(self):
-        for old in self.store.remove(self.some_ids(("completed", "dead"))):
+        for old in self.store.remove(self.some_ids(("completed", "dead"), most=20)):
             del self.jobs[old.id]
             self.free_again.append(old.id)
 
@@ -216,9 +216,9 @@ class Model:
             fields["id"] = self.free_again.pop()
         return job(now=self.here.now, **fields)
 
-    def some_ids(self, states):
+    def some_ids(self, states, most=3):
         ids = [each.id for each in self.jobs.values() if each.state in states]
-        return self.random.sample(ids, min(len(ids), self.random.randint(1, 3)))
+        return self.random.sample(ids, min(len(ids), self.random.randint(1, most)))
 
     def torn(self):
         data = read(self.here.journal)

@@ -118,7 +118,7 @@ MEANWHILE = {
     "a dead job is retried": lambda here: here.store.change(["dead"], lambda old: lifecycle.retry(old, here.now)),
     "a dead job is removed": lambda here: here.store.remove(["dead"]),
     "an archived job is removed": lambda here: here.store.remove(["archived"]),
-    "much is written": lambda here: here.add(*("much-%03d" % number for number in range(300))),
+    "much is written": lambda here: here.add(*("much-%03d" % number for number in range(100))),
 }
 MOMENTS = ["_sort_out", "_write_segments", "_carry", "_copy_tail", "_tidy"]
 
