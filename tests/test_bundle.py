@@ -157,3 +157,26 @@ def test_bare_make_prints_its_targets():
     out = run("make", cwd=ROOT).out
     for target in ("demo", "test", "dist", "install", "bench", "clean"):
         assert "make " + target in out
+
+
+def test_a_file_replaced_under_running_workers_harms_none(one_file, tmp_path):
+    mine = tmp_path / "queuectl.py"
+    shutil.copy(str(one_file), str(mine))
+    with open(str(tmp_path / "said"), "w") as said:
+        start = subprocess.Popen([sys.executable, "-S", str(mine), "worker", "start"], cwd=str(tmp_path),
+                                 stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
+    try:
+        support.wait_until(lambda: (tmp_path / ".queuectl" / "workers" / "1.lock").exists(), "a worker")
+        # What a half-written copy leaves: nothing can be imported from it any more.
+        (tmp_path / "new").write_bytes(b"not a zip")
+        os.replace(str(tmp_path / "new"), str(mine))
+        run(sys.executable, "-S", one_file, "enqueue", "--id", "a", "sleep 0.3", cwd=str(tmp_path))
+        run(sys.executable, "-S", one_file, "enqueue", "--id", "b", "--max-retries", "0", "exit 3", cwd=str(tmp_path))
+        support.wait_until(lambda: "dead b" in (tmp_path / "said").read_text(), "both jobs to run")
+        run(sys.executable, "-S", one_file, "enqueue", "--id", "c", "sleep 0.5", cwd=str(tmp_path))
+        support.wait_until(lambda: "started c" in (tmp_path / "said").read_text(), "a job to be running")
+    finally:
+        start.send_signal(2)
+        code = start.wait()
+    text = (tmp_path / "said").read_text()
+    assert code == 0 and "finishing 1 running job" in text and "Traceback" not in text, text

@@ -6,7 +6,7 @@ import time
 
 from queuectl_lib.words.errors import BadInput
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z"
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 _RANDOM_BITS = 35
 
@@ -22,7 +22,7 @@ def check_queue(value):
 
 
 def _check(what, value):
-    if not isinstance(value, str) or not _NAME.match(value):
+    if not isinstance(value, str) or not re.match(_NAME, value):
         shown = repr(value) if len(repr(value)) < 60 else repr(value)[:56] + " ..."
         raise BadInput("%s: want letters, digits, '.', '_' and '-', at most 128, beginning with "
                        "a letter or digit, not %s" % (what, shown))

@@ -5,17 +5,16 @@ see the end of the journal, decide, append, unlock, and only then sync. What a
 user is told was stored has been synced by then.
 
 The verbs that adding one job does not need import their modules when they are
-called: one `enqueue` is to cost little more than a bare Python. A worker calls
-claims() before its first claim, and none of the others: its file may be replaced.
+called: one `enqueue` is to cost little more than a bare Python. Workers and their
+supervisor have them loaded before they begin: the one file may be replaced under them.
 """
 
 import os
 import struct
 
 from queuectl_lib.job import identifiers
-from queuectl_lib.store import config, disk, header, journal, line, locking, paths, segment
+from queuectl_lib.store import config, disk, header, journal, line, locking, paths
 from queuectl_lib.store.roller import start_roller
-from queuectl_lib.store.snapshot import Snapshot
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DuplicateJob, StoreError, UnknownJob
 
@@ -46,6 +45,12 @@ def open_store(directory=None, create=False, write=False):
             from queuectl_lib.store.roll import roll
             roll(store, needless=True, patience=LOCK_TIMEOUT)
     return store
+
+
+def load_all():
+    """Import now what the verbs would import when they are called."""
+    from queuectl_lib.store import bulk, claims, listing, roll, snapshot
+    return bulk, claims, listing, roll, snapshot
 
 
 def _make(names):
@@ -141,7 +146,7 @@ class Store:
         if not ids:
             return
         seen = set()
-        snapshot = Snapshot(self.paths, live)
+        snapshot = self._snapshot(live)
         for job_id in ids:
             if job_id in seen or _found(snapshot, job_id) is not None:
                 raise DuplicateJob("a job with the id %s is already there: choose another id, or --if-absent" % job_id)
@@ -185,7 +190,7 @@ class Store:
         return changed
 
     def _rewrite_group(self, live, group, function, encode):
-        snapshot = Snapshot(self.paths, live)
+        snapshot = self._snapshot(live)
         if len(group) > 20:
             snapshot.know_all()
         changed = []
@@ -208,7 +213,7 @@ class Store:
 
     def counts(self):
         """{queue: {state: n}}; costs the same whatever n is."""
-        return self._read(Snapshot.counts) or {}
+        return self._read(lambda snapshot: snapshot.counts()) or {}
 
     def claims(self, worker, queues=None):
         """The desk of a worker ('SLOT.INCARNATION') that serves these queues (None: all)."""
@@ -245,6 +250,10 @@ class Store:
         live.refresh()
         return live
 
+    def _snapshot(self, live):
+        from queuectl_lib.store.snapshot import Snapshot
+        return Snapshot(self.paths, live)
+
     def _settle(self, live):
         if self.config.durability != "fast":
             self.sync(live)
@@ -256,7 +265,7 @@ class Store:
         for last in (False, False, True):
             live = journal.Journal(self.paths.jobs, writable=False)
             try:
-                snapshot = Snapshot(self.paths, live)
+                snapshot = self._snapshot(live)
                 result = function(snapshot)
                 if not keep:
                     snapshot.close()
@@ -267,7 +276,7 @@ class Store:
                 if not os.path.exists(self.paths.jobs):
                     return None
                 if last:
-                    raise segment.missing(error)
+                    raise _missing(error)
             finally:
                 live.close()
 
@@ -277,4 +286,9 @@ def _found(snapshot, job_id):
     try:
         return snapshot.find(job_id)
     except FileNotFoundError as error:
-        raise segment.missing(error)
+        raise _missing(error)
+
+
+def _missing(error):
+    from queuectl_lib.store import segment
+    return segment.missing(error)

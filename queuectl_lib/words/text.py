@@ -3,13 +3,14 @@
 import re
 
 # Control characters, C1, direction marks and overrides, line separators, surrogates.
-_UNSAFE = re.compile(
+# Compiled by re when first used: a command that shows nothing need not wait for it.
+_UNSAFE = (
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 def safe(text):
     """The text with every character that could act on a terminal written out."""
-    return _UNSAFE.sub(_visible, text)
+    return re.sub(_UNSAFE, _visible, text)
 
 
 def _visible(match):

@@ -16,6 +16,7 @@ group (systemd, a closing terminal) sends it to them as well.
 import signal
 import time
 
+from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import events, identity, pidfile, slots, worker
@@ -53,6 +54,7 @@ class Team:
 
     def run(self):
         """Until every post is given up; the exit code."""
+        stores.load_all()
         self._waiter = Waiter()
         self._waiter.heed(*_stop_signals(), signal.SIGUSR1)
         me = identity.current()

@@ -49,6 +49,7 @@ def main(root, options, connection, supervisor, inherited=()):
     control = Control(Waiter(), connection)
     voice = events.Voice()
     try:
+        stores.load_all()
         store = stores.open_store(root, write=True)
         store.check_there()
         # The store reads its settings once: now, so that a file broken later fails no transaction.
