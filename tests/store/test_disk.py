@@ -11,6 +11,11 @@ from queuectl_lib.words.errors import DiskFull, StoreError, StoreUnwritable
 from tests.store.stores import in_child, read, write
 
 
+@pytest.fixture(autouse=True)
+def no_power_cut():
+    """Here syncs are what is tested."""
+
+
 @pytest.fixture
 def path(tmp_path):
     return str(tmp_path / "file")

@@ -151,7 +151,7 @@ def test_what_others_do_during_a_roll_is_kept(busy, monkeypatch, meanwhile, mome
             MEANWHILE[meanwhile](busy)
             seen.append((everything(busy), busy.store.counts()))
     monkeypatch.setattr(roll._Roll, moment, with_others)
-    for _ in range(3):
+    for _ in range(2):
         busy.roll()
         assert (everything(busy), busy.store.counts()) == seen[0]
     waiting = [each.id for each in busy.opened().jobs({"pending", "failed"})]
