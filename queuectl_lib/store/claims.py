@@ -15,6 +15,7 @@ from queuectl_lib.store import line, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.view import View
 from queuectl_lib.words import clock
+from queuectl_lib.words.errors import StoreError
 
 # Results reach the medium at the latest this long after they were written.
 SYNC_WITHIN = 0.1
@@ -55,8 +56,16 @@ class Claims:
                                              fixed=self._fixed.get(done[0].id)))
             job = self._transact(lines, now, take)
         if self._store.config.durability == "full":
-            self.sync()
+            self._sync_at_once()
         return kept, job
+
+    def _sync_at_once(self):
+        try:
+            self.sync()
+        except StoreError:
+            # The claim stands in the journal: the worker has to know of it. Its
+            # next sync, which is due, fails and says so.
+            self._unsynced -= SYNC_WITHIN
 
     def _transact(self, lines, now, take):
         item = self._view.best(now) if take else None

@@ -409,3 +409,19 @@ def test_with_durability_full_every_change_is_synced_at_once(here, monkeypatch):
     claimed = here.claim(worker)
     here.finish(worker, claimed)
     assert synced == [here.journal] * 2
+
+
+def test_a_claim_whose_sync_failed_is_known_to_its_worker(here, monkeypatch):
+    here.add("a", "b")
+    config.set(here.store, "durability", "full")
+    worker = here.worker()
+
+    def broken(fd, path):
+        raise StoreError("no medium")
+
+    monkeypatch.setattr(disk, "sync", broken)
+    claimed = here.claim(worker)
+    assert claimed.id == "a" and worker.holds(claimed)
+    assert worker.sync_due() == 0
+    with pytest.raises(StoreError):
+        worker.sync()
