@@ -107,18 +107,16 @@ def _try_again_and_again(fd, timeout):
 
 
 def _try_flock(fd):
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _HELD:
-            return False
-        raise
-    return True
+    return _flocked(fd, fcntl.LOCK_EX)
 
 
 def _try_flock_shared(fd):
+    return _flocked(fd, fcntl.LOCK_SH)
+
+
+def _flocked(fd, kind):
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _HELD:
             return False

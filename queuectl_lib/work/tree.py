@@ -97,7 +97,7 @@ class Tree:
 
     def _members(self):
         if not proc.AVAILABLE:
-            return {self.leader: None} if self._leader_stands() and _group_runs(self.leader) else {}
+            return {self.leader: None} if self._leader_stands() and _signal_group(self.leader, 0) else {}
         table = proc.living()
         roots = _marked(self.claim, table)
         roots.update(pid for pid in self._holders() if pid in table)
@@ -131,19 +131,11 @@ def _grown(roots, table):
     return {pid for pid in found if pid > 1 and pid != os.getpid()}
 
 
-def _group_runs(leader):
-    try:
-        os.killpg(leader, 0)
-    except OSError:
-        # EPERM is what macOS answers for a group of zombies.
-        return False
-    return True
-
-
 def _signal_group(leader, signum):
     try:
         os.killpg(leader, signum)
     except OSError:
+        # Nobody there; EPERM is what macOS answers for a group of zombies.
         return False
     return True
 
