@@ -25,7 +25,6 @@ from queuectl_lib.job.retry import delay
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import NotDone
 
-LONGEST_HISTORY = 20
 FINISHED = ("completed", "cancelled")
 
 Policy = namedtuple("Policy", ("backoff_base", "backoff_max", "backoff_jitter"))
@@ -48,27 +47,22 @@ def claim(job, worker, now):
         started_at=text, updated_at=text, finished_at=None, next_run_at=None,
         exit_code=None, signal=None, error=None, duration=None,
         stdout=None, stderr=None, stdout_size=None, stderr_size=None, stdout_file=None, stderr_file=None,
-        history=_told(job, {"at": text, "state": "processing", "worker": worker}))
+        history=job.history.told(text, "processing", worker=worker))
 
 
 def finish(job, outcome, now, policy, random):
     """The job after an attempt: completed, failed (to be tried again) or dead."""
     if outcome.exit_code == 0 and outcome.error is None:
-        return _ended(job, "completed", outcome, now, {})
+        return _ended(job, "completed", outcome, now)
     if job.attempts > job.max_retries:
-        return _ended(job, "dead", outcome, now, {})
+        return _ended(job, "dead", outcome, now)
     wait = round(delay(job.attempts, policy, random), 3)
-    ended = _ended(job, "failed", outcome, now, {"delay": wait})
+    ended = _ended(job, "failed", outcome, now, wait)
     return ended._replace(next_run_at=clock.moment(min(now + int(wait * 1000), clock.LATEST)))
 
 
-def _ended(job, state, outcome, now, more):
+def _ended(job, state, outcome, now, wait=None):
     text = clock.moment(now)
-    entry = {"at": text, "state": state}
-    for name in ("exit_code", "signal", "error"):
-        if getattr(outcome, name) is not None:
-            entry[name] = getattr(outcome, name)
-    entry.update(more)
     out_text, out_size, out_file = _kept(outcome.stdout)
     err_text, err_size, err_file = _kept(outcome.stderr)
     return job._replace(
@@ -76,7 +70,8 @@ def _ended(job, state, outcome, now, more):
         exit_code=outcome.exit_code, signal=outcome.signal, error=outcome.error, duration=outcome.duration,
         stdout=out_text, stdout_size=out_size, stdout_file=out_file,
         stderr=err_text, stderr_size=err_size, stderr_file=err_file,
-        history=_told(job, entry))
+        history=job.history.told(text, state, exit_code=outcome.exit_code, signal=outcome.signal,
+                                 error=outcome.error, delay=wait))
 
 
 def _kept(output):
@@ -92,7 +87,7 @@ def hand_back(job, now):
     text = clock.moment(now)
     return job._replace(
         state="pending", attempts=job.attempts - 1, updated_at=text, started_at=None,
-        history=_told(job, {"at": text, "state": "pending", "note": "handed back"}))
+        history=job.history.told(text, "pending", note="handed back"))
 
 
 def retry(job, now):
@@ -108,7 +103,7 @@ def retry(job, now):
     text = clock.moment(now)
     return job._replace(
         state="pending", attempts=0, updated_at=text, run_at=None, next_run_at=None,
-        history=_told(job, {"at": text, "state": "pending", "note": "retried"}))
+        history=job.history.told(text, "pending", note="retried"))
 
 
 def due(job):
@@ -130,10 +125,3 @@ def waiting_reason(job, now):
         return "waits %s for retry %d of %d" % (seconds, job.attempts, job.max_retries)
     return "waits %s, until its run-at" % seconds
 
-
-def _told(job, entry):
-    # The first entry (when it came) is worth more than the second oldest.
-    history = job.history or ()
-    if len(history) >= LONGEST_HISTORY:
-        history = history[:1] + history[2 - LONGEST_HISTORY:]
-    return history + (entry,)

@@ -19,7 +19,7 @@ one line (store/line.py) under the same names.
     exit_code signal error duration        how the last attempt ended
     stdout stderr                          its output: whole, or the tail
     stdout_size stderr_size stdout_file stderr_file   only when that is a tail
-    history        queuectl   one short entry per change of state
+    history        queuectl   one short entry per change of state (history.py)
     command cwd env                        what to run, where, with what added
 
 Moments are text as on disk, None is "not there".
@@ -29,6 +29,7 @@ import os
 from collections import namedtuple
 
 from queuectl_lib.job import identifiers
+from queuectl_lib.job.history import History
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput
 from queuectl_lib.words.text import did_you_mean
@@ -53,6 +54,7 @@ PUBLIC = (
 
 # Fields a user gives; everything else in a printed or grepped job is ours and is ignored.
 GIVEN = ("id", "command", "queue", "priority", "max_retries", "timeout", "run_at", "cwd", "env")
+_NOTHING_TOLD = History()
 _ALIASES = {"run_timeout": "timeout", "available_at": "run_at"}
 _OURS = frozenset(PUBLIC + Job._fields + ("was", "due", "over", "more", "crc")) - frozenset(GIVEN)
 
@@ -85,7 +87,7 @@ def create(fields, now, defaults, id=None):
         timeout=timeout(given["timeout"]) if "timeout" in given else defaults.timeout,
         run_at=_given(given, "run_at", _moment, defaults.run_at),
         updated_at=text,
-        history=({"at": text, "state": "pending"},),
+        history=_NOTHING_TOLD.told(text, "pending"),
         command=command,
         cwd=_given(given, "cwd", _cwd, defaults.cwd),
         env=merged(defaults.env, environment(env)) if env is not None else defaults.env,

@@ -9,6 +9,7 @@ the result is dropped.
 """
 
 import time
+from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import line, segment
@@ -20,6 +21,11 @@ from queuectl_lib.words.errors import StoreError
 # Results reach the medium at the latest this long after they were written.
 SYNC_WITHIN = 0.1
 
+# What is known of the last claim: where its line stands, what that overrides, and
+# what need not be encoded again when its result is recorded.
+_Claim = namedtuple("_Claim", ("id", "generation", "place", "over", "fixed"))
+_NO_CLAIM = _Claim(None, None, None, None, None)
+
 
 class Claims:
     """The desk of one worker ('SLOT.INCARNATION') that serves these queues (None: all)."""
@@ -30,8 +36,11 @@ class Claims:
         self._journal = Journal(store.paths.jobs, writable=True)
         self._view = View(store.paths, queues)
         self._end = 0
-        self._claimed_at = None
-        self._fixed = {}
+        self._last = _NO_CLAIM
+        self._lock = None
+        # The running jobs, and the (generation, offset) up to which that was looked up.
+        self._running = []
+        self._running_at = None
         # Since when there is something unsynced (monotonic), and how far it reaches.
         self._unsynced = None
         self._unsynced_until = None
@@ -45,19 +54,27 @@ class Claims:
         nothing changed; call again with the same arguments.
         """
         now = clock.now() if now is None else now
-        with self._store.lock():
+        if self._lock is None:
+            self._lock = self._store.lock()
+        with self._lock:
             self._catch_up(locked=True)
             lines = []
             kept = None
             if done is not None:
                 kept = self._still(done[0])
                 if kept:
-                    lines.append(line.encode(done[1], ("processing", done[0].queue), self._over(done[0]),
-                                             fixed=self._fixed.get(done[0].id)))
+                    lines.append(self._result(*done))
             job = self._transact(lines, now, take)
         if self._store.config.durability == "full":
             self._sync_at_once()
         return kept, job
+
+    def _result(self, before, after):
+        """The line that records what became of a claimed job."""
+        if self._last.id == before.id:
+            return line.encode(after, (before.state, before.queue), self._last.over, fixed=self._last.fixed)
+        over = self._read(self._view.newest[before.id.encode()])[1]
+        return line.encode(after, (before.state, before.queue), over)
 
     def _sync_at_once(self):
         try:
@@ -68,26 +85,34 @@ class Claims:
             self._unsynced -= SYNC_WITHIN
 
     def _transact(self, lines, now, take):
+        """Write the lines, and with them the claim of the best ready job: that job, or None."""
         item = self._view.best(now) if take else None
-        job = None
-        if item is not None:
-            data, over, path, offset = self._line_of(item)
-            before, _ = line.decode(data, path, offset)
-            fixed = line.fixed_part(data)
-            job = lifecycle.claim(before, self._worker, now)
-            lines.append(line.encode(job, (before.state, before.queue), over, fixed=fixed))
-        if lines:
-            try:
-                start = self._append(lines)
-            except Exception:
-                if item is not None:
-                    self._view.put_back(item)
-                raise
-            if job is not None:
-                # For the finish: what was given of the job need not be encoded again.
-                self._fixed = {job.id: fixed}
-                self._claimed_at = (self._journal.header.generation, start + sum(map(len, lines[:-1])))
+        if item is None:
+            if lines:
+                self._append(lines)
+            return None
+        before, over, data = self._taken(item)
+        job = lifecycle.claim(before, self._worker, now)
+        fixed = line.fixed_part(data)
+        lines.append(line.encode(job, (before.state, before.queue), over, fixed=fixed))
+        try:
+            place = self._append(lines)
+        except Exception:
+            self._view.put_back(item)
+            raise
+        self._last = _Claim(job.id, self._journal.header.generation, place, over, fixed)
         return job
+
+    def _taken(self, item):
+        """(job, what its next line overrides, its line) of an item."""
+        reader, offset, length = self._view.place_of(item)
+        if reader is None:
+            data = self._journal.read(offset, offset + length)
+            job, over = line.decode(data, self._journal.path, offset)
+            return job, over, data
+        data = reader.line_at(offset, offset + length)
+        job, _ = line.decode(data, reader.path, offset)
+        return job, (reader.name, offset, offset + length + 1), data
 
     def settle(self, before, after):
         """Record `after` if the newest line is still the claim `before`, and sync; False if it is not."""
@@ -95,7 +120,7 @@ class Claims:
             self._catch_up(locked=True)
             if not self._still(before):
                 return False
-            self._append([line.encode(after, (before.state, before.queue), self._over(before))])
+            self._append([self._result(before, after)])
         self.sync()
         return True
 
@@ -107,7 +132,17 @@ class Claims:
     def running(self):
         """Every job that is processing now, by whomever."""
         self._catch_up(locked=False)
-        return [self._read(self._view.newest[job_id])[0] for job_id in list(self._view.running)]
+        at = (self._journal.header.generation, self._end)
+        # An idle worker asks every few seconds, and then nothing has changed.
+        if at != self._running_at:
+            self._running = self._look_for_running()
+            self._running_at = at
+        return list(self._running)
+
+    def _look_for_running(self):
+        data = self._journal.read(self._journal.body, self._end)
+        return [self._read((offset, length))[0] for job_id, offset, length in line.running(data, self._journal.body)
+                if self._view.newest.get(job_id) == (offset, length)]
 
     def next_due(self, now):
         """The moment (ms) of the next waiting job, or None."""
@@ -119,7 +154,11 @@ class Claims:
 
     def unfinished(self):
         """Is anything ready, running, or waiting for its moment?"""
-        return self._view.unfinished()
+        return self._view.waiting() or any(self._view.serves(job.queue.encode()) for job in self.running())
+
+    def seen(self):
+        """(inode, size) of the journal as it was last seen: while a stat tells the same, nothing is new."""
+        return self._journal.inode, self._journal.size
 
     def sync_due(self):
         """Seconds until the group sync is due; None when nothing is unsynced."""
@@ -131,15 +170,12 @@ class Claims:
         """Bring what this worker wrote to the medium. Raises StoreError, and marks the store suspect."""
         if self._unsynced is None:
             return
-        end = self._journal.length()
-        self._store.sync(self._journal)
-        self._store.tell_synced(self._journal.header.generation, end)
-        self._unsynced = None
-
-    def _synced_by_others(self):
         # A sync covers what everybody wrote before it: of many workers one does it for all.
-        if self._unsynced is not None and self._store.synced() >= self._unsynced_until:
-            self._unsynced = None
+        if self._store.synced() < self._unsynced_until:
+            end = self._journal.length()
+            self._store.sync(self._journal)
+            self._store.tell_synced(self._journal.header.generation, end)
+        self._unsynced = None
 
     def maybe_roll(self):
         """Start the roller when the journal wants it; its pid, or None."""
@@ -163,8 +199,6 @@ class Claims:
                 self._store.check_there()
                 if locked or last:
                     raise segment.missing(error)
-        if locked:
-            self._synced_by_others()
 
     def _look(self, locked):
         if self._journal.refresh():
@@ -179,35 +213,33 @@ class Claims:
         self._view.reset(self._journal.header.segments)
 
     def _append(self, lines):
-        start = offset = self._journal.append(b"".join(lines))
-        self._end = self._journal.size
+        """Write lines, the last of them a claim or the only one; the offset of the last."""
+        start = self._journal.append(b"".join(lines))
         for each in lines:
-            self._view.take([(line.HEAD.match(each).groups(), offset, len(each) - 1)])
-            offset += len(each)
+            self._view.take(line.glance(each, start, self._journal.path))
+            place = start
+            start += len(each)
+        self._end = self._journal.size
         if self._store.config.durability != "fast":
             self._unsynced_until = self._journal.header.generation, self._end
             if self._unsynced is None:
                 self._unsynced = time.monotonic()
-        return start
+        return place
 
     def _still(self, job):
         newest = self._view.newest.get(job.id.encode())
-        if newest is None or newest[0] != b"processing":
+        if newest is None:
             return False
-        if self._claimed_at == (self._journal.header.generation, newest[1]) and job.worker == self._worker:
+        # The generation as well: in another journal another line may stand at this offset.
+        if (job.id, self._journal.header.generation, newest[0]) == self._last[:3]:
             return True
-        found = self._read(newest)[0]
-        return (found.worker, found.attempts, found.started_at) == (job.worker, job.attempts, job.started_at)
-
-    def _over(self, job):
-        return self._view.newest[job.id.encode()][3]
+        data = self._journal.read(newest[0], newest[0] + newest[1])
+        if line.HEAD.match(data).group(2) == line.REMOVED:
+            return False
+        found, _ = line.decode(data, self._journal.path, newest[0])
+        return (found.state, found.worker, found.attempts, found.started_at) == (
+            "processing", job.worker, job.attempts, job.started_at)
 
     def _read(self, newest):
-        _, offset, length, _ = newest
+        offset, length = newest
         return line.decode(self._journal.read(offset, offset + length), self._journal.path, offset)
-
-    def _line_of(self, item):
-        data, over, path, offset = self._view.line_of(item)
-        if data is None:
-            return self._journal.read(offset, offset + item[5]), over, self._journal.path, offset
-        return data, over, path, offset

@@ -25,8 +25,8 @@ _GLANCE = 65536
 class Journal:
     """jobs.jsonl as one process has it open.
 
-    body: offset of the first line behind the header; size: the file's length
-    at the last refresh.
+    body: offset of the first line behind the header; size, inode: the file's
+    at the last refresh or append.
     """
 
     def __init__(self, path, writable):
@@ -35,7 +35,8 @@ class Journal:
         self.body = 0
         self.size = 0
         self.fd = None
-        self._inode = None
+        self.inode = None
+        self._first_end = 0
         self._flags = os.O_RDWR | os.O_APPEND if writable else os.O_RDONLY
 
     def refresh(self):
@@ -44,7 +45,7 @@ class Journal:
         Raises FileNotFoundError when there is none.
         """
         status = os.stat(self.path)
-        if status.st_ino == self._inode:
+        if status.st_ino == self.inode:
             self.size = status.st_size
             return False
         self._open()
@@ -54,8 +55,8 @@ class Journal:
         self.close()
         self.fd = disk.open_private(self.path, self._flags)
         status = os.fstat(self.fd)
-        self._inode = status.st_ino
-        self.size = status.st_size
+        self.inode = status.st_ino
+        self.size = self._first_end = status.st_size
         first = os.pread(self.fd, header.PAGE, 0)
         while b"\n" not in first and len(first) < self.size:
             first += os.pread(self.fd, len(first), len(first))
@@ -70,7 +71,7 @@ class Journal:
         if self.fd is not None:
             os.close(self.fd)
         self.fd = None
-        self._inode = None
+        self.inode = None
 
     # Who leaves by an error leaves no open file behind.
     __del__ = close
@@ -87,8 +88,12 @@ class Journal:
         return data
 
     def news(self, start, locked):
-        """(entries, end) of line.scan from an offset on; with the lock held the end is repaired."""
+        """(entries, end) of line.glance from an offset on; with the lock held the end is repaired."""
         data = self.read(start)
+        # What stood there before we came may be old: it is checked line by line.
+        entries = line.glance(data, start, self.path) if start > self._first_end else None
+        if entries is not None:
+            return entries, self.size
         entries, end = line.scan(data, start, self.path)
         if locked and end < start + len(data):
             return self._repaired(data, start, end)

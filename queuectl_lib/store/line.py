@@ -25,8 +25,10 @@ import re
 import zlib
 
 from queuectl_lib.job import lifecycle
+from queuectl_lib.job.history import History
 from queuectl_lib.job.record import Job
 from queuectl_lib.words.errors import BadInput, StoreDamaged
+from queuectl_lib.words.text import json_text
 
 LONGEST = 1024 * 1024
 REMOVED = b"removed"
@@ -36,10 +38,25 @@ HEAD = re.compile(
     rb'"priority":(-?\d+),"order":(\d+),"due":(\d+|null)'
     rb'(?:,"over":\["([^"]+)",(\d+),(\d+)\])?(,"more":1)?')
 
+_BEGIN = b'{"id":"'
+_ID_AT = len(_BEGIN)
+_NOT_WAITING = b',"due":null'
+_MORE = b',"more":1'
+_RUNNING = b'","state":"processing","was":'
 _TAIL = len(',"crc":"01234567"}')
-# What running a job changes, and what stays as it was given (max_retries is always there).
-_FIXED_FROM = Job._fields.index("max_retries")
-_FIXED_BEGIN = b',"max_retries":'
+# A line is made of these parts, in the order of the fields of a Job: its head; what a
+# run changes; the history; what stays as it was given, which begins with max_retries.
+# Inside a JSON string the quotes would be escaped, and the only objects are the history's
+# entries and, behind all of these, env: so the first occurrence of a mark is the field.
+_HISTORY = b',"history":['
+_FIXED = b',"max_retries":'
+_RUN_FIELDS = Job._fields[Job._fields.index("attempts"):Job._fields.index("history")]
+_FIXED_FIELDS = Job._fields[Job._fields.index("max_retries"):]
+_RUN_AT = Job._fields.index("attempts")
+_HISTORY_AT = Job._fields.index("history")
+_RUN_NAMES = tuple(',"%s":' % name for name in _RUN_FIELDS)
+_FIXED_NAMES = tuple(',"%s":' % name for name in _FIXED_FIELDS)
+
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().decode
 
@@ -51,23 +68,32 @@ def encode(job, was, over=None, more=False, fixed=None):
     fixed: the fixed_part of an earlier line, when only running changed the job.
     Raises BadInput when the line would be longer than LONGEST.
     """
-    end = len(job) if fixed is None else _FIXED_FROM
-    fields = {name: value for name, value in zip(Job._fields[5:end], job[5:end]) if value is not None}
-    text = _head(job, was, over, more) + "," + _encode(fields)[1:-1]
-    line = _closed(text.encode("ascii") + (fixed or b""))
+    pieces = [_head(job, was, over, more)]
+    for name, value in zip(_RUN_NAMES, job[_RUN_AT:]):
+        if value is not None:
+            pieces.append(name + json_text(value))
+    pieces.append(',"history":[%s]' % job.history.text)
+    if fixed is None:
+        fixed = fixed_of(job)
+    line = _closed("".join(pieces).encode("ascii") + fixed)
     if len(line) > LONGEST:
         raise BadInput("job %s is too big: %d bytes, at most %d fit a line; put what it carries into a file"
                        % (job.id, len(line), LONGEST))
     return line
 
 
-def fixed_part(line):
-    """What no run changes of a line (without newline), as bytes for encode.
+def fixed_of(job):
+    """What no run changes of a job's line, as bytes."""
+    pieces = []
+    for name, value in zip(_FIXED_NAMES, job[_HISTORY_AT + 1:]):
+        if value is not None:
+            pieces.append(name + (_encode(value) if type(value) is dict else json_text(value)))
+    return "".join(pieces).encode("ascii")
 
-    Inside a JSON string the quote would be escaped, and history, the only
-    object before it, has no such field: the first occurrence is the field.
-    """
-    return line[line.index(_FIXED_BEGIN):-_TAIL]
+
+def fixed_part(line):
+    """The same, sliced out of a line (without newline)."""
+    return line[line.index(_FIXED):-_TAIL]
 
 
 def encode_removed(job, over):
@@ -105,19 +131,68 @@ def is_whole(line):
 def check(line, path, offset):
     """Raise StoreDamaged, naming file and offset, unless the line is whole."""
     if not is_whole(line):
-        raise StoreDamaged("%s: the line at byte %d is damaged: keep a copy of the file and run "
-                           "'queuectl doctor --repair'" % (path, offset))
+        raise damaged(path, offset)
+
+
+def damaged(path, offset):
+    """The StoreDamaged for a line that is not what was written there."""
+    return StoreDamaged("%s: the line at byte %d is damaged: keep a copy of the file and run "
+                        "'queuectl doctor --repair'" % (path, offset))
 
 
 def decode(line, path, offset):
     """(Job, over) of a job's line without newline; StoreDamaged when it is not one."""
     check(line, path, offset)
-    fields = _decode(line.decode("ascii"))
-    history = fields.get("history")
-    if history is not None:
-        fields["history"] = tuple(history)
-    over = fields.get("over")
-    return Job._make(map(fields.get, Job._fields)), tuple(over) if over else None
+    head = HEAD.match(line)
+    history = line.index(_HISTORY, head.end())
+    fixed = line.index(_FIXED, history)
+    # The history stays text: who runs a job need not read it.
+    fields = _decode((b"{" + line[head.end() + 1:history] + line[fixed:-_TAIL] + b"}").decode("ascii"))
+    job_id, state, _, _, queue, priority, order, _, name, start, end, _ = head.groups()
+    job = Job(job_id.decode(), state.decode(), queue.decode(), int(priority), int(order),
+              *map(fields.get, _RUN_FIELDS), History(line[history + len(_HISTORY):fixed - 1].decode("ascii")),
+              *map(fields.get, _FIXED_FIELDS))
+    return job, name and (name.decode(), int(start), int(end))
+
+
+def id_of(line):
+    """The id (bytes) of a job's line; of no job's, no id."""
+    return line[_ID_AT:line.find(b'"', _ID_AT)]
+
+
+def running(data, start):
+    """Yields (id, offset, length) of the lines in a piece of journal that say a job is running.
+
+    start: the piece's offset in the file.
+    """
+    at = data.find(_RUNNING)
+    while at >= 0:
+        begin = data.rfind(b"\n", 0, at) + 1
+        end = data.index(b"\n", at)
+        yield id_of(data[begin:end]), start + begin, end - begin
+        at = data.find(_RUNNING, end)
+
+
+def glance(data, start, path):
+    """What whole lines that others have just appended say, as scan() tells it, for a fraction of its price.
+
+    Of a job that waits for no moment (running, ended, held, removed) the head is its id
+    alone: of many workers each sees all those lines of the others. Their crc is
+    left to whoever takes a job out of such a line, and to the next roll.
+    None when the lines want a scan: they end in the middle, or in a batch.
+    """
+    if data[-1:] != b"\n" or _MORE in data:
+        return None
+    found = []
+    offset = start
+    for line in data[:-1].split(b"\n"):
+        length = len(line)
+        if _NOT_WAITING in line and line.startswith(_BEGIN):
+            found.append((line[_ID_AT:line.index(b'"', _ID_AT)], offset, length))
+        else:
+            found += scan(line + b"\n", offset, path)[0]
+        offset += length + 1
+    return found
 
 
 def scan(data, start, path):
@@ -139,7 +214,7 @@ def scan(data, start, path):
     for line in lines:
         length = len(line)
         if line[-_TAIL:] != b',"crc":"%08x"}' % crc32(line[:-_TAIL]):
-            check(b"", path, offset)
+            raise damaged(path, offset)
         head = match(line)
         head = head.groups() if head else _decode(line.decode("ascii"))
         batch.append((head, offset, length))

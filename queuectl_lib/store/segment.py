@@ -108,6 +108,11 @@ class Reader:
 
     def forward(self, start, end):
         """Yields (head, start, line) of every line from start to end; head: line.HEAD's groups."""
+        for place, each in self.lines(start, end):
+            yield self.head(each, place), place, each
+
+    def lines(self, start, end):
+        """Yields (start, line) of the same lines, unread."""
         rest = b""
         while start + len(rest) < end:
             at = start + len(rest)
@@ -117,7 +122,7 @@ class Reader:
             lines = (rest + data).split(b"\n")
             rest = lines.pop()
             for each in lines:
-                yield self._head(each, start), start, each
+                yield start, each
                 start += len(each) + 1
 
     def backward(self, start, end):
@@ -140,7 +145,7 @@ class Reader:
                 places.append((place, each))
                 place += len(each) + 1
             for place, each in reversed(places):
-                yield self._head(each, place), place, each
+                yield self.head(each, place), place, each
             end = at
 
     def find(self, job_id):
@@ -150,7 +155,7 @@ class Reader:
             places = self._search(b'{"id":"%s",' % job_id)
         for start in places:
             data = self._line_from(start)
-            head = self._head(data, start)
+            head = self.head(data, start)
             if head[0] == job_id:
                 yield head, start, data
             else:
@@ -182,15 +187,15 @@ class Reader:
             rest = data[-kept:]
             start += len(data) - kept
 
-    def _head(self, data, start):
+    def head(self, data, start):
+        """line.HEAD's groups of a line of this segment."""
         match = line.HEAD.match(data)
         if match is None:
             self._damaged(start)
         return match.groups()
 
     def _damaged(self, start):
-        raise StoreDamaged("%s: the line at byte %d is damaged: keep a copy of the file and run "
-                           "'queuectl doctor --repair'" % (self.path, start))
+        raise line.damaged(self.path, start)
 
 
 def missing(error):

@@ -19,7 +19,8 @@ from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DuplicateJob, StoreError, UnknownJob
 
 LOCK_TIMEOUT = 30
-_SYNCED = struct.Struct(">QQ")
+# Generation, offset, and both once more: it is read without the lock, so perhaps half written.
+_SYNCED = struct.Struct(">QQQQ")
 # A batch of more is written as a segment of its own.
 LARGEST_BATCH = 1000
 
@@ -234,12 +235,13 @@ class Store:
     def tell_synced(self, generation, end):
         """Leave word in the lock file how far the journal has reached the medium."""
         if self._lock_fd is not None:
-            os.pwrite(self._lock_fd, _SYNCED.pack(generation, end), 0)
+            os.pwrite(self._lock_fd, _SYNCED.pack(generation, end, generation, end), 0)
 
     def synced(self):
-        """(generation, offset) up to which somebody has synced; the store lock is held."""
+        """(generation, offset) up to which somebody has synced, as far as is known."""
         data = os.pread(self._lock_fd, _SYNCED.size, 0)
-        return _SYNCED.unpack(data) if len(data) == _SYNCED.size else (0, 0)
+        whole = len(data) == _SYNCED.size and data[:16] == data[16:]
+        return _SYNCED.unpack(data)[:2] if whole else (0, 0)
 
     def start_roller(self):
         """Start the process that rolls the journal; its pid, or None when one is at it."""

@@ -1,4 +1,4 @@
-"""What one worker knows of the store: what is ready next, what falls due next, what runs.
+"""What one worker knows of the store: what is ready next, what falls due next.
 
 Built from the journal's lines and, lazily, from the base segments' sections:
 never from the whole backlog. Nothing is ever taken out of the heaps when a job
@@ -12,7 +12,7 @@ source 0 is the journal and n the n-th section cursor.
 
 from heapq import heappop, heappush
 
-from queuectl_lib.store import header, segment
+from queuectl_lib.store import header, line, segment
 
 # Of jobs overdue in segments, so many are put in order at a time.
 OVERDUE_WINDOW = 1000
@@ -25,16 +25,15 @@ class View:
     def __init__(self, paths, queues):
         self._paths = paths
         self._queues = None if queues is None else frozenset(queue.encode() for queue in queues)
+        # {id: (offset, length)} of every id that the journal knows.
         self.newest = {}
-        self.running = {}
         self.reset(())
 
     def reset(self, segments):
         """Forget everything: the journal is a new one, with these base segments."""
         self.close()
         self.newest.clear()
-        self.running.clear()
-        self._gone = set()
+        self._gone = {}
         self._ready = []
         self._due = []
         self._overdue = 0
@@ -51,46 +50,50 @@ class View:
     def _add_segment(self, entry):
         served = [section for section in entry.sections
                   if section.kind in (header.READY, header.DUE) and section.start < section.end
-                  and self._serves(section.queue.encode())]
+                  and self.serves(section.queue.encode())]
         if not served:
             return
         reader = segment.Reader(self._paths, entry.name, entry.size)
         self._readers.append(reader)
         for section in served:
-            cursor = _Cursor(reader, section, len(self._cursors))
+            gone = self._gone.setdefault(entry.name, set())
+            cursor = _Cursor(reader, section, len(self._cursors), gone)
             self._cursors.append(cursor)
             if section.kind == header.READY:
                 self._refill(cursor)
             elif self._advance(cursor):
                 self._due_cursors.append(cursor)
 
-    def _serves(self, queue):
+    def serves(self, queue):
+        """Is a queue (bytes) one of these?"""
         return self._queues is None or queue in self._queues
 
     def take(self, entries):
-        """Take in journal entries (line.scan) in their order."""
+        """Take in journal entries (line.scan, line.glance) in their order."""
         newest = self.newest
         for head, offset, length in entries:
-            if type(head) is dict:
+            kind = type(head)
+            if kind is bytes:
+                newest[head] = (offset, length)
+            elif kind is dict:
                 self._take_other(head)
-                continue
-            job_id, state = head[0], head[1]
-            newest[job_id] = (state, offset, length, head[8] and (head[8].decode(), int(head[9]), int(head[10])))
-            if state == b"processing":
-                self.running[job_id] = head[4]
-                continue
-            self.running.pop(job_id, None)
-            if head[7] != b"null" and self._serves(head[4]):
-                item = (int(head[5]), int(head[6]), job_id, _JOURNAL, offset, length)
-                if head[7] == b"0":
-                    heappush(self._ready, item)
-                else:
-                    heappush(self._due, (int(head[7]), item))
+            else:
+                newest[head[0]] = (offset, length)
+                if head[7] != b"null" and self.serves(head[4]):
+                    self._await(head, offset, length)
+
+    def _await(self, head, offset, length):
+        item = (int(head[5]), int(head[6]), head[0], _JOURNAL, offset, length)
+        due = int(head[7])
+        if due:
+            heappush(self._due, (due, item))
+        else:
+            heappush(self._ready, item)
 
     def _take_other(self, fields):
         if "gone" in fields:
             name, start, _ = fields["gone"]
-            self._gone.add((name, start))
+            self._gone.setdefault(name, set()).add(start)
         else:
             self._add_segment(header.segment_of(fields["segment"]))
 
@@ -122,23 +125,14 @@ class View:
             moments.append(self._due[0][0])
         return min(moments) if moments else None
 
-    def unfinished(self):
-        """Is anything ready, waiting for its moment, or running, in these queues?"""
-        if self._clean_top() or self.next_due() is not None:
-            return True
-        return any(self._serves(queue) for queue in self.running.values())
+    def waiting(self):
+        """Is anything ready, or waiting for its moment, in these queues?"""
+        return self._clean_top() or self.next_due() is not None
 
-    def line_of(self, item):
-        """(line, over, path, offset) of an item: its bytes and what a new line would override.
-
-        The line of an item from the journal is None: the caller has the journal.
-        """
-        _, _, job_id, source, offset, length = item
-        if source == _JOURNAL:
-            return None, self.newest[job_id][3], None, offset
-        reader = self._cursors[source].reader
-        over = (reader.name, offset, offset + length + 1)
-        return reader.line_at(offset, offset + length), over, reader.path, offset
+    def place_of(self, item):
+        """(reader of its segment or None for the journal, offset, length) of an item."""
+        _, _, _, source, offset, length = item
+        return self._cursors[source] and self._cursors[source].reader, offset, length
 
     def _mature(self, now):
         while self._due and self._due[0][0] <= now:
@@ -175,8 +169,8 @@ class View:
         _, _, job_id, source, offset, _ = item
         newest = self.newest.get(job_id)
         if source == _JOURNAL:
-            return newest is not None and newest[1] == offset
-        return newest is None and (self._cursors[source].reader.name, offset) not in self._gone
+            return newest is not None and newest[0] == offset
+        return newest is None and offset not in self._cursors[source].gone
 
     def _refill(self, cursor):
         if self._advance(cursor):
@@ -184,9 +178,12 @@ class View:
 
     def _advance(self, cursor):
         """Move a cursor to its next line that is alive; False at its end."""
-        for head, start, data in cursor.lines:
-            if head[0] in self.newest or (cursor.reader.name, start) in self._gone:
+        newest = self.newest
+        for start, data in cursor.lines:
+            # What many workers take from one section, each of them passes over here.
+            if line.id_of(data) in newest or start in cursor.gone:
                 continue
+            head = cursor.reader.head(data, start)
             cursor.item = (int(head[5]), int(head[6]), head[0], cursor.number, start, len(data))
             cursor.due = int(head[7])
             return True
@@ -196,10 +193,12 @@ class View:
 class _Cursor:
     """A place in one section of a base segment."""
 
-    def __init__(self, reader, section, number):
+    def __init__(self, reader, section, number, gone):
         self.reader = reader
         self.kind = section.kind
         self.number = number
-        self.lines = reader.forward(section.start, section.end)
+        # Where lines of this segment begin that are overridden, and nowhere else by now.
+        self.gone = gone
+        self.lines = reader.lines(section.start, section.end)
         self.item = None
         self.due = 0

@@ -1,6 +1,12 @@
-"""Text that is safe to show: nothing a job contains can move a terminal's cursor."""
+"""Text that is safe to show: nothing a job contains can move a terminal's cursor. And JSON of plain values."""
 
 import re
+
+try:
+    # json itself, which brings the decoder too, is more than an enqueue needs.
+    from _json import encode_basestring_ascii
+except ImportError:
+    from json.encoder import encode_basestring_ascii
 
 # Control characters, C1, direction marks and overrides, line separators, surrogates.
 # Compiled by re when first used: a command that shows nothing need not wait for it.
@@ -8,8 +14,18 @@ _UNSAFE = (
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
+_PLAIN = {str: encode_basestring_ascii, int: int.__repr__, float: float.__repr__}
+
+
+def json_text(value):
+    """The JSON of a str, an int or a finite float, as json.dumps writes it."""
+    return _PLAIN[type(value)](value)
+
+
 def safe(text):
     """The text with every character that could act on a terminal written out."""
+    if text.isascii() and text.isprintable():
+        return text
     return re.sub(_UNSAFE, _visible, text)
 
 

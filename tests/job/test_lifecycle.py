@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from queuectl_lib.job import lifecycle, record
+from queuectl_lib.job import history, lifecycle, record
 from queuectl_lib.job.lifecycle import Outcome, Output, Policy
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import NotDone
@@ -191,8 +191,8 @@ def test_the_history_is_bounded_and_keeps_its_first_entry_and_the_latest():
     job = pending(max_retries=100)
     for _ in range(50):
         job = finished(FAILURE, lifecycle.claim(job, "1.a", NOW))
-        assert len(job.history) <= lifecycle.LONGEST_HISTORY
-    assert len(job.history) == lifecycle.LONGEST_HISTORY
+        assert len(job.history) <= history.LONGEST
+    assert len(job.history) == history.LONGEST
     assert job.history[0] == {"at": clock.moment(NOW), "state": "pending"}
     assert [entry["state"] for entry in job.history[1:]] == ["failed"] + ["processing", "failed"] * 9
 

@@ -380,32 +380,55 @@ def test_nobody_waits_for_a_job_that_was_retried_and_has_ended(here):
     assert not worker.unfinished()
 
 
-def test_one_sync_serves_all_who_wrote_before_it(here):
+def counted_syncs(monkeypatch):
+    """The paths that are synced from now on."""
+    synced = []
+    real = disk.sync
+    monkeypatch.setattr(disk, "sync", lambda fd, path: (synced.append(path), real(fd, path)))
+    return synced
+
+
+def test_one_sync_serves_all_who_wrote_before_it(here, monkeypatch):
     here.add("a", "b")
     mine, others = here.worker("1.a"), here.worker("2.b")
     here.claim(mine)
     here.claim(others)
+    synced = counted_syncs(monkeypatch)
     mine.sync()
-    others.exchange(None, False, here.now)
-    assert others.sync_due() is None
+    others.sync()
+    assert others.sync_due() is None and synced == [here.journal]
 
 
-def test_what_was_written_after_a_sync_needs_one_of_its_own(here):
+def test_what_was_written_after_a_sync_needs_one_of_its_own(here, monkeypatch):
     here.add("a", "b")
     mine, others = here.worker("1.a"), here.worker("2.b")
+    synced = counted_syncs(monkeypatch)
     here.claim(mine)
     mine.sync()
     here.claim(others)
-    others.exchange(None, False, here.now)
-    assert others.sync_due() is not None
+    others.sync()
+    assert synced == [here.journal] * 2
+
+
+def test_a_half_written_mark_of_a_sync_counts_for_nothing(here, monkeypatch):
+    here.add("a", "b")
+    mine, others = here.worker("1.a"), here.worker("2.b")
+    here.claim(mine)
+    here.claim(others)
+    synced = counted_syncs(monkeypatch)
+    mine.sync()
+    with open(here.store.paths.lock, "r+b") as file:
+        file.seek(15)
+        file.write(b"\xff")
+    others.sync()
+    assert synced == [here.journal] * 2
 
 
 def test_with_durability_full_every_change_is_synced_at_once(here, monkeypatch):
     here.add("a")
     config.set(here.store, "durability", "full")
     worker = here.worker()
-    synced = []
-    monkeypatch.setattr(disk, "sync", lambda fd, path: synced.append(path))
+    synced = counted_syncs(monkeypatch)
     claimed = here.claim(worker)
     here.finish(worker, claimed)
     assert synced == [here.journal] * 2
