@@ -76,7 +76,7 @@ class Paths:
 
     def output_file(self, job_id, attempt, stream):
         """The file of a big output; stream: 'out' or 'err'."""
-        return self.output + "/" + output_name(job_id, attempt, stream)
+        return self.inside(output_name(job_id, attempt, stream))
 
     def inside(self, relative):
         """The path of a file that a job's line names ('output/ID.1.out')."""
@@ -99,8 +99,8 @@ def segment_names(directory):
 
 
 def output_name(job_id, attempt, stream):
-    """The name of a big output's file inside output/."""
-    return "%s.%d.%s" % (job_id, attempt, stream)
+    """What a job's line calls the file of a big output; stream: 'out' or 'err'."""
+    return "output/%s.%d.%s" % (job_id, attempt, stream)
 
 
 def outputs_of(job):

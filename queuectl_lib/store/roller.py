@@ -23,6 +23,7 @@ def start_roller(paths):
         command = program.command() + ["--store", paths.root, "roll", "--locked"]
         files = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
         files.append((os.POSIX_SPAWN_DUP2, fd, _LOCK_FD))
-        return os.posix_spawn(command[0], command, os.environ, file_actions=files)
+        # A worker holds its signals back; the roller has none to wait for.
+        return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsigmask=())
     finally:
         os.close(fd)

@@ -2,8 +2,10 @@
 
     control pipe   'drain' or 'now' from the supervisor; its end: the supervisor is dead, drain
     SIGTERM        drain: whoever stops the whole group means the supervisor's first step
-    SIGUSR1        read workers.pid, and look whether the running job is still ours
-    workers.pid    'drain' or 'now' in this worker's line, read again every second
+    SIGUSR1        read workers.pid and the pipe, and look whether the running job is still ours
+    workers.pid    'drain' or 'now' in this worker's line
+
+While a command runs the pipe wakes nobody; both are read again every second.
 
 Ctrl+C and a closing terminal are the supervisor's to understand; where they
 reach a worker all the same, they do nothing.
@@ -45,7 +47,9 @@ class Control:
         return nudged
 
     def read(self):
-        """Read the orders in workers.pid."""
+        """Read what stands in workers.pid and in the pipe."""
+        if self._connection is not None and self._connection.poll():
+            self._receive()
         if self._orders is not None:
             self.tell(self._orders.read())
 

@@ -30,6 +30,7 @@ class Duties:
         self._slot = place.slot
         self._claims = place.claims
         self._recovery = place.recovery
+        self._orphans = place.orphans
         self._control = control
         self._settings = settings
         self._voice = voice
@@ -49,6 +50,9 @@ class Duties:
     def attend(self, woken):
         """Take in what woke the worker, and do what is due; why the running command is to end, or None."""
         look = self._control.hear(woken)
+        if woken.child and self.job is None:
+            # What an earlier command left behind has ended.
+            self._orphans.none()
         now = time.monotonic()
         if now >= self._next_tick - _SOON:
             self._next_tick = now + _TICK_SECONDS

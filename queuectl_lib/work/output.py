@@ -5,16 +5,17 @@
       .fds                        (out, err, job): descriptors for the job to inherit
       .note_leader(pid, claim)    write into N.job who leads the job
       .trim(limit)                bound the disk space of output without end; True: look again soon
-      .collect(job_id, attempt, limit) -> (Output, Output)     after the job
+      .collect(job_id, attempt, limit, alone) -> (Output, Output)     after the job
       .holders()                  pids of the job's processes that have one of the three, where /proc tells
     held(paths, slot)             whether a process of the slot's last job may still run
     holders(paths, slot)          who they are, where /proc tells; empty elsewhere
     leader_of(paths, slot, claim) pid of the leader of exactly this attempt, if it lives, else None
 
 Each file is locked on a description of its own that the job inherits: a job
-that redirects its output still holds the others. After the job all three are
-closed and opened anew; one whose lock is refused has a left-over child, and is
-left to it (see spool.py, also on how to read along).
+that redirects its output still holds the others. Unless it is known that the job
+left nothing behind (alone), all three are closed and opened anew after it; one
+whose lock is refused has a left-over child, and is left to it (see spool.py,
+also on how to read along).
 
 No file a job: making one cost more than a third of running `sh -c true`.
 
@@ -26,7 +27,7 @@ was over before needs no note (the marker in its environment finds it too).
 import json
 import os
 
-from queuectl_lib.store import locking, paths as names
+from queuectl_lib.store import locking
 from queuectl_lib.work import identity, proc
 from queuectl_lib.work.spool import Spool, open_locked, replaced
 
@@ -42,8 +43,8 @@ class Spools:
         self._slot = slot
         self._job_path = paths.slot_job(slot)
         self._job = -1
-        self._out = Spool(paths.slot_out(slot))
-        self._err = Spool(paths.slot_err(slot))
+        self._out = Spool(paths, paths.slot_out(slot), "out")
+        self._err = Spool(paths, paths.slot_err(slot), "err")
 
     @property
     def fds(self):
@@ -82,20 +83,20 @@ class Spools:
         grown = self._out.trim(limit)
         return self._err.trim(limit) or grown
 
-    def collect(self, job_id, attempt, limit):
-        """(stdout, stderr) of the job that has ended, as Outputs; all is ready for the next one."""
-        os.close(self._job)
-        self._open_job()
-        return (self._collected(self._out, job_id, attempt, "out", limit),
-                self._collected(self._err, job_id, attempt, "err", limit))
+    def collect(self, job_id, attempt, limit, alone=False):
+        """(stdout, stderr) of the job that has ended, as Outputs; all is ready for the next one.
+
+        alone: no process of the job is left.
+        """
+        if not alone:
+            os.close(self._job)
+            self._open_job()
+        return (self._out.collect(job_id, attempt, limit, alone),
+                self._err.collect(job_id, attempt, limit, alone))
 
     def holders(self):
         """The pids that hold this slot's files: the running job's, however well they hide."""
         return holders(self._paths, self._slot)
-
-    def _collected(self, spool, job_id, attempt, stream, limit):
-        target = self._paths.output_file(job_id, attempt, stream)
-        return spool.collect(target, "output/" + names.output_name(job_id, attempt, stream), limit)
 
     def _open_job(self):
         self._job, alone = open_locked(self._job_path, _JOB_FLAGS)

@@ -18,10 +18,10 @@ _RETRY_SECONDS = 1.0
 _DRAIN_TRIES = 3
 
 
-def take(store, options, control, settings, voice, supervisor):
+def take(store, options, control, settings, voice, supervisor, orphans):
     """A Place, or None when there is none, or an order to leave has come.
 
-    supervisor: its entry in workers.pid. Raises StoreError when the store is gone;
+    supervisor: its entry in workers.pid; orphans: an Orphans. Raises StoreError when the store is gone;
     other troubles with it are waited out, but not for long by a worker that drains.
     """
     not_clear = set()
@@ -32,7 +32,7 @@ def take(store, options, control, settings, voice, supervisor):
             place = _take(store, options, control, supervisor, not_clear)
             if place is None:
                 return None
-            if place.prepare(control, settings, voice):
+            if place.prepare(control, settings, voice, orphans):
                 return place
             not_clear.add(place.slot.number)
             place.abandon()
@@ -76,7 +76,7 @@ class Place:
         self.slot = slot
         self.claims = store.claims(slot.name, queues)
 
-    def prepare(self, control, settings, voice):
+    def prepare(self, control, settings, voice, orphans):
         """Recover what former owners left and open the rest; False when the slot cannot be cleared now."""
         voice.name(self.slot.number)
         self.recovery = Recovery(self._store, self.claims, self.slot, settings, voice)
@@ -85,7 +85,8 @@ class Place:
         spools = Spools(self._store.paths, self.slot.number)
         spools.open()
         self.bell = Bell(self._store.paths, self._queues)
-        self.runner = Runner(control.waiter, spools, self._store.root, self.slot.name)
+        self.runner = Runner(control.waiter, spools, self._store.root, self.slot.name, orphans)
+        self.orphans = orphans
         return True
 
     def abandon(self):

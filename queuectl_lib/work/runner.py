@@ -1,6 +1,6 @@
 """Running one command to its end: from a job's fields to an Outcome. Knows no queue.
 
-    Runner(waiter, spools, store_root, worker)
+    Runner(waiter, spools, store_root, worker, orphans)
       .run(job, grace, limit, duties) -> Ended(outcome, order)
 
 job: anything with id, attempts, command, cwd, env, timeout (a job.record.Job).
@@ -11,7 +11,8 @@ duties: what the worker has to do while it waits here:
     attend(woken)  called with a waiting.Woken; returns None, or the order to end the
                    command, one word or sentence ('cancelled', 'stopped'). It must read
                    what woke it and remember orders: it is also called while a command is
-                   being ended, and once more after its end, when its answer is not used.
+                   being ended, and after its end with a signal that came along, when its
+                   answer is not used.
 
 Ended.order is that order, with outcome.error the same text; None when the
 command ended by itself, ran out of time, or could not be started. An Outcome
@@ -24,6 +25,7 @@ from collections import namedtuple
 
 from queuectl_lib.job.lifecycle import Outcome
 from queuectl_lib.work import tree
+from queuectl_lib.work.orphans import NoOrphans
 from queuectl_lib.work.spawn import SHELL, Spawner
 from queuectl_lib.work.waiting import NOTHING
 from queuectl_lib.words import clock
@@ -50,8 +52,9 @@ class NoDuties:
 class Runner:
     """Runs commands, one after the other, for one worker."""
 
-    def __init__(self, waiter, spools, store_root, worker):
+    def __init__(self, waiter, spools, store_root, worker, orphans=NoOrphans()):
         self._waiter = waiter
+        self._orphans = orphans
         self._spools = spools
         self._worker = worker
         self._spawner = Spawner({"QUEUECTL_STORE": store_root})
@@ -61,7 +64,10 @@ class Runner:
         """Start the job's command, wait for its end, collect what it wrote."""
         begin = time.monotonic()
         claim = tree.claim_marker(self._worker, job.id, job.attempts)
-        self._unreaped = [pid for pid in self._unreaped if _reaped(pid) is None]
+        if self._unreaped:
+            self._unreaped = [pid for pid in self._unreaped if _reaped(pid) is None]
+        if self._spawner.unblocks:
+            self._waiter.hold()
         try:
             pid = self._start(job, claim)
         except (OSError, ValueError) as error:
@@ -69,7 +75,7 @@ class Runner:
         attempt = _Attempt(pid, claim, begin, job.timeout, grace, limit)
         status, order, error = self._wait(attempt, duties)
         duration = round(time.monotonic() - begin, 3)
-        stdout, stderr = self._spools.collect(job.id, job.attempts, limit)
+        stdout, stderr = self._spools.collect(job.id, job.attempts, limit, self._orphans.none())
         if error is not None:
             return Ended(Outcome(None, None, error, duration, stdout, stderr), order)
         if os.WIFSIGNALED(status):
@@ -95,11 +101,12 @@ class Runner:
                 late = "timed out after " + clock.show_duration(attempt.timeout)
                 return self._end(attempt, duties, None, late)
             rest = attempt.look(self._spools, now)
-            woken = self._waiter.wait(rest if pause is None or rest < pause else pause)
+            woken = self._waiter.wait_for_child(rest if pause is None or rest < pause else pause)
             status = _reaped(attempt.pid)
             if status is not None:
                 # A signal is handed over once; the duties must not miss it.
-                _attended(duties, woken)
+                if woken.signals or woken.fds:
+                    duties.attend(woken)
                 return status, None, None
 
     def _end(self, attempt, duties, order, error):
@@ -163,7 +170,11 @@ def _attended(duties, woken):
 
 def _reaped(pid):
     """The wait status of a child that has ended, else None."""
-    found, status = os.waitpid(pid, os.WNOHANG)
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        # One that could not be ended, and was reaped as an orphan since.
+        return 0
     return status if found else None
 
 

@@ -28,7 +28,10 @@ class Spawner:
         self._home = _current_directory()
         self._ignored = [signum for signum in signal.valid_signals()
                          if signal.getsignal(signum) == signal.SIG_IGN]
-        self._spawn = self._by_posix_spawn if hasattr(os, "posix_spawn") else _by_subprocess
+        # Whether a command starts with no signal blocked, though the worker has them so.
+        self.unblocks = _can_spawn_sessions()
+        self._spawn = self._by_posix_spawn if self.unblocks else _by_subprocess
+        self._null = os.open(os.devnull, os.O_RDONLY)
         self._fds = None
         self._actions = None
         _seal_descriptors()
@@ -48,19 +51,25 @@ class Spawner:
     def _by_posix_spawn(self, argv, environment, fds):
         if fds != self._fds:
             self._fds = fds
-            self._actions = _actions(fds)
-        try:
-            return os.posix_spawn(SHELL, argv, environment, file_actions=self._actions,
-                                  setsid=True, setsigmask=(), setsigdef=self._ignored)
-        except NotImplementedError:
-            # This system's cannot make sessions.
-            self._spawn = _by_subprocess
-            return _by_subprocess(argv, environment, fds)
+            self._actions = _actions(self._null, fds)
+        return os.posix_spawn(SHELL, argv, environment, file_actions=self._actions,
+                              setsid=True, setsigmask=(), setsigdef=self._ignored)
 
 
-def _actions(fds):
+def _can_spawn_sessions():
+    try:
+        os.posix_spawn("/", ("/",), {}, setsid=True)
+    except (AttributeError, NotImplementedError):
+        return False
+    except OSError:
+        # A directory is no program: this system tried.
+        pass
+    return True
+
+
+def _actions(null, fds):
     out, err, job = fds
-    return ((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+    return ((os.POSIX_SPAWN_DUP2, null, 0),
             (os.POSIX_SPAWN_DUP2, out, 1),
             (os.POSIX_SPAWN_DUP2, err, 2),
             (os.POSIX_SPAWN_DUP2, job, LOCK_FD))

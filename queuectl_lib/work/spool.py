@@ -18,6 +18,7 @@ import os
 
 from queuectl_lib.job.lifecycle import Output
 from queuectl_lib.store import disk, locking
+from queuectl_lib.store.paths import output_name
 from queuectl_lib.words.errors import StoreError
 
 # Output up to this size sits in the job's line, whole; of more, this much of its end.
@@ -31,13 +32,17 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND
 _CHUNK = 1 << 16
 _PAGE = mmap.ALLOCATIONGRANULARITY
 _LONGEST_HEAD_IN_MEMORY = 1 << 20
+_EMPTY = Output("", 0, None)
 
 
 class Spool:
     """An output stream of one slot, used by one job after the other."""
 
-    def __init__(self, path):
+    def __init__(self, paths, path, stream):
+        """path: its file; stream: 'out' or 'err', for the names of big outputs."""
         self.path = path
+        self._paths = paths
+        self._stream = stream
         self.fd = -1
         self._begin()
 
@@ -54,20 +59,25 @@ class Spool:
         os.close(self.fd)
         self.fd = -1
 
-    def collect(self, target, name, limit):
+    def collect(self, job_id, attempt, limit, alone):
         """The Output of the job that has ended; the spool is empty for the next one then.
 
-        Big output goes into the file `target`, which a job's line calls `name`.
+        alone: the job's processes are known to be gone. Big output goes into a file of its own.
         """
-        # Opened again, because the lock of this description is the job's too.
-        os.close(self.fd)
-        self.fd, alone = open_locked(self.path, _FLAGS)
-        data = os.pread(self.fd, min(INLINE, limit) + 1, 0)
+        if not alone:
+            # Opened again, because the lock of this description is the job's too.
+            os.close(self.fd)
+            self.fd, alone = open_locked(self.path, _FLAGS)
+        inline = min(INLINE, limit)
+        data = os.pread(self.fd, inline + 1, 0)
+        if not data and alone and not self._lost and not self._seen:
+            return _EMPTY
         moved = False
-        if len(data) <= min(INLINE, limit) and not self._lost:
+        if len(data) <= inline and not self._lost:
             output = Output(data.decode("utf-8", "surrogateescape"), len(data), None)
         else:
-            output, moved = self._keep(target, name, limit, alone)
+            name = output_name(job_id, attempt, self._stream)
+            output, moved = self._keep(self._paths.inside(name), name, limit, alone)
         if moved or not alone:
             # A left-over child writes on into the old file, which is gone when it ends.
             self.fd = replaced(self.fd, self.path, _FLAGS)

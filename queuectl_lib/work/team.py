@@ -13,6 +13,7 @@ Rejected: SIGTERM to the workers for "now", since whoever stops a whole process
 group (systemd, a closing terminal) sends it to them as well.
 """
 
+import os
 import signal
 import time
 
@@ -148,6 +149,18 @@ class Team:
                 except OSError:
                     # It has just died; it is seen off next.
                     pass
+        self._nudge()
+
+    def _nudge(self):
+        """Have workers that wait for a command look at their pipe now, not within a second.
+
+        Only those with a line in workers.pid: before it has one, the signal would end a worker.
+        """
+        pids = {post.process.pid for post in self._posts if post.process is not None}
+        for entry in pidfile.read(self._store.paths):
+            if entry.kind == pidfile.WORKER and entry.pid in pids:
+                # Not reaped yet, so the number is still its own.
+                os.kill(entry.pid, signal.SIGUSR1)
 
     def _announcement(self, order):
         running = self._running()

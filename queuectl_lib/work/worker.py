@@ -23,6 +23,7 @@ from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import duties, events, pidfile, place
 from queuectl_lib.work.control import Control
+from queuectl_lib.work.orphans import Orphans
 from queuectl_lib.work.settings import Settings
 from queuectl_lib.work.waiting import Waiter
 
@@ -34,6 +35,7 @@ Options.__new__.__defaults__ = (None, False, False, None, None)
 STORE_UNUSABLE = 3
 
 _RETRY_SECONDS = 1.0
+_PASS_ON_MS = 20
 _LAST_TRIES = 3
 
 
@@ -54,7 +56,7 @@ def main(root, options, connection, supervisor, inherited=()):
         store.check_there()
         # The store reads its settings once: now, so that a file broken later fails no transaction.
         settings = Settings(store.paths, store.config, voice.say_once)
-        taken = place.take(store, options, control, settings, voice, supervisor)
+        taken = place.take(store, options, control, settings, voice, supervisor, Orphans())
         if taken is not None:
             Worker(store, taken, options, control, settings, voice).live()
     except StoreError as error:
@@ -88,7 +90,7 @@ class Worker:
         self._voice = voice
         self._duties = duties.Duties(taken, control, settings, voice)
         self._done = None
-        self._seen = None
+        self._passed_on = 0
         self._failures = 0
 
     def live(self):
@@ -119,7 +121,6 @@ class Worker:
     def _exchange(self, now):
         """Record the last result and claim the next job; None when there is none to run."""
         take = self._control.order is None and not self._used_up()
-        self._seen = self._store_state()
         kept, job = self._claims.exchange(self._done, take, now)
         # From here on nothing may raise: nobody else knows of the claim.
         if self._failures:
@@ -133,11 +134,16 @@ class Worker:
         self._done = None
         if job is not None:
             said.append(events.started(job))
-            if self._claims.more_ready():
-                self._place.bell.pass_on()
+            self._pass_on(now)
         if said:
             self._voice.say(*said)
         return job
+
+    def _pass_on(self, now):
+        """Wake one more worker when there is work for it; in a stream of short jobs not for each."""
+        if not 0 <= now - self._passed_on < _PASS_ON_MS and self._claims.more_ready():
+            self._passed_on = now
+            self._place.bell.pass_on()
 
     def _run(self, job):
         """Run a claimed job's command; leaves in _done what is to be recorded of it."""
@@ -188,12 +194,13 @@ class Worker:
     def _sleep(self):
         """Until there may be something to run, or an order has come."""
         due = self._claims.next_due(clock.now())
+        seen = self._claims.seen()
         bell = self._place.bell.fd
         if bell is not None:
             self._control.waiter.watch(bell)
         while not self._doze(self._until_look(due)):
             # The transaction of a real look costs an idle worker more than all the rest.
-            if self._store_state() != self._seen or (due is not None and clock.now() >= due):
+            if self._store_state() != seen or (due is not None and clock.now() >= due):
                 break
         if bell is not None:
             self._control.waiter.forget(bell)
@@ -225,7 +232,7 @@ class Worker:
             status = os.stat(self._store.paths.jobs)
         except OSError:
             return None
-        return status.st_ino, status.st_size, status.st_mtime_ns
+        return status.st_ino, status.st_size
 
     def _wait_out(self, error):
         """The store did not take it: say so once and try again in a second. False: leave instead."""

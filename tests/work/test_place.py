@@ -11,6 +11,7 @@ from queuectl_lib.store import config, store
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DiskFull, StoreError
 from queuectl_lib.work import pidfile, place, recovery, slots
+from queuectl_lib.work.orphans import NoOrphans
 from queuectl_lib.work.worker import Options
 
 
@@ -50,7 +51,7 @@ def where(tmp_path):
 
 
 def move_in(where, hand, supervisor=pidfile.Entry(), **options):
-    return place.take(where, Options(**options), hand, hand, hand, supervisor)
+    return place.take(where, Options(**options), hand, hand, hand, supervisor, NoOrphans())
 
 
 def lose_a_job(where):
