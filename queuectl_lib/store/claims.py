@@ -73,7 +73,7 @@ class Claims:
         """The line that records what became of a claimed job."""
         if self._last.id == before.id:
             return line.encode(after, (before.state, before.queue), self._last.over, fixed=self._last.fixed)
-        over = self._read(self._view.newest[before.id.encode()])[1]
+        over = self._job_at(self._view.newest[before.id.encode()])[1]
         return line.encode(after, (before.state, before.queue), over)
 
     def _sync_at_once(self):
@@ -141,8 +141,8 @@ class Claims:
 
     def _look_for_running(self):
         data = self._journal.read(self._journal.body, self._end)
-        return [self._read((offset, length))[0] for job_id, offset, length in line.running(data, self._journal.body)
-                if self._view.newest.get(job_id) == (offset, length)]
+        return [self._job_at(offset)[0] for job_id, offset in line.running(data, self._journal.body)
+                if self._view.newest.get(job_id) == offset]
 
     def next_due(self, now):
         """The moment (ms) of the next waiting job, or None."""
@@ -177,12 +177,6 @@ class Claims:
             self._store.tell_synced(self._journal.header.generation, end)
         self._unsynced = None
 
-    def maybe_roll(self):
-        """Start the roller when the journal wants it; its pid, or None."""
-        if not self._journal.wants_roll():
-            return None
-        return self._store.start_roller()
-
     def close(self):
         self._journal.close()
         self._view.close()
@@ -204,6 +198,11 @@ class Claims:
         if self._journal.refresh():
             self._start_over()
         if self._journal.size > self._end:
+            settled = self._journal.settled(self._end)
+            if settled is not None:
+                self._view.take_settled(*settled)
+                self._end = self._journal.size
+                return
             entries, end = self._journal.news(self._end, locked)
             self._view.take(entries)
             self._end = end
@@ -214,11 +213,14 @@ class Claims:
 
     def _append(self, lines):
         """Write lines, the last of them a claim or the only one; the offset of the last."""
-        start = self._journal.append(b"".join(lines))
-        for each in lines:
-            self._view.take(line.glance(each, start, self._journal.path))
-            place = start
-            start += len(each)
+        data = b"".join(lines)
+        start = self._journal.append(data)
+        settled = line.settled(data, start)
+        if settled is None:
+            self._view.take(line.scan(data, start, self._journal.path)[0])
+        else:
+            self._view.take_settled(*settled)
+        place = start + len(data) - len(lines[-1])
         self._end = self._journal.size
         if self._store.config.durability != "fast":
             self._unsynced_until = self._journal.header.generation, self._end
@@ -231,15 +233,15 @@ class Claims:
         if newest is None:
             return False
         # The generation as well: in another journal another line may stand at this offset.
-        if (job.id, self._journal.header.generation, newest[0]) == self._last[:3]:
+        if (job.id, self._journal.header.generation, newest) == self._last[:3]:
             return True
-        data = self._journal.read(newest[0], newest[0] + newest[1])
-        if line.HEAD.match(data).group(2) == line.REMOVED:
+        data = self._journal.line_at(newest)
+        line.check(data, self._journal.path, newest)
+        if line.is_removal(data):
             return False
-        found, _ = line.decode(data, self._journal.path, newest[0])
+        found, _ = line.decode(data, self._journal.path, newest)
         return (found.state, found.worker, found.attempts, found.started_at) == (
             "processing", job.worker, job.attempts, job.started_at)
 
-    def _read(self, newest):
-        offset, length = newest
-        return line.decode(self._journal.read(offset, offset + length), self._journal.path, offset)
+    def _job_at(self, offset):
+        return line.decode(self._journal.line_at(offset), self._journal.path, offset)

@@ -20,6 +20,8 @@ from queuectl_lib.store import disk, header, line
 # When this many bytes of news stand in it, it wants to be rolled (some 4,000 lines).
 BOUND = 2 * 1024 * 1024
 _GLANCE = 65536
+# Few lines are longer.
+_LINE = 8192
 
 
 class Journal:
@@ -88,16 +90,24 @@ class Journal:
         return data
 
     def news(self, start, locked):
-        """(entries, end) of line.glance from an offset on; with the lock held the end is repaired."""
+        """(entries, end) of line.scan from an offset on; with the lock held the end is repaired."""
         data = self.read(start)
-        # What stood there before we came may be old: it is checked line by line.
-        entries = line.glance(data, start, self.path) if start > self._first_end else None
-        if entries is not None:
-            return entries, self.size
         entries, end = line.scan(data, start, self.path)
         if locked and end < start + len(data):
             return self._repaired(data, start, end)
         return entries, end
+
+    def settled(self, start):
+        """line.settled of everything from an offset on, or None."""
+        # What stood there before we came may be old: its lines are to be checked one by one.
+        return line.settled(self.read(start), start) if start >= self._first_end else None
+
+    def line_at(self, start):
+        """The line that begins at an offset, newline left out."""
+        data = self.read(start, min(start + _LINE, self.size))
+        while b"\n" not in data:
+            data += self.read(start + len(data), min(start + 2 * len(data), self.size))
+        return data[:data.index(b"\n")]
 
     def _repaired(self, data, start, end):
         tail = data[end - start:]

@@ -25,7 +25,7 @@ class View:
     def __init__(self, paths, queues):
         self._paths = paths
         self._queues = None if queues is None else frozenset(queue.encode() for queue in queues)
-        # {id: (offset, length)} of every id that the journal knows.
+        # {id: offset} of every id's newest line in the journal.
         self.newest = {}
         self.reset(())
 
@@ -69,18 +69,18 @@ class View:
         return self._queues is None or queue in self._queues
 
     def take(self, entries):
-        """Take in journal entries (line.scan, line.glance) in their order."""
-        newest = self.newest
+        """Take in journal entries (line.scan) in their order."""
         for head, offset, length in entries:
-            kind = type(head)
-            if kind is bytes:
-                newest[head] = (offset, length)
-            elif kind is dict:
+            if type(head) is dict:
                 self._take_other(head)
             else:
-                newest[head[0]] = (offset, length)
+                self.newest[head[0]] = offset
                 if head[7] != b"null" and self.serves(head[4]):
                     self._await(head, offset, length)
+
+    def take_settled(self, ids, offsets):
+        """Take in lines of jobs that wait for no moment (line.settled)."""
+        self.newest.update(zip(ids, offsets))
 
     def _await(self, head, offset, length):
         item = (int(head[5]), int(head[6]), head[0], _JOURNAL, offset, length)
@@ -169,7 +169,7 @@ class View:
         _, _, job_id, source, offset, _ = item
         newest = self.newest.get(job_id)
         if source == _JOURNAL:
-            return newest is not None and newest[0] == offset
+            return newest == offset
         return newest is None and offset not in self._cursors[source].gone
 
     def _refill(self, cursor):

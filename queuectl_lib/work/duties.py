@@ -1,11 +1,10 @@
 """What a worker attends to besides its job, at every wake-up and also while a command runs.
 
 Orders, once a second the heartbeat and a look whether its claim and its store
-still stand, the group sync of results, the jobs of dead workers, the roller.
+still stand, the group sync of results, the jobs of dead workers.
 Nothing here raises and nothing here waits: a command is running.
 """
 
-import os
 import time
 
 from queuectl_lib.words.errors import StoreError
@@ -36,7 +35,6 @@ class Duties:
         self._voice = voice
         self._next_tick = 0.0
         self._sync_again = 0.0
-        self._roller = None
 
     def due(self):
         """Seconds until attend() has something to do."""
@@ -83,16 +81,3 @@ class Duties:
         self._settings.now()
         self._control.read()
         self.gone = not self._slot.stands()
-        self._roll()
-
-    def _roll(self):
-        """Have the journal rolled when it is time; reap who did it."""
-        try:
-            if self._roller is None:
-                self._roller = self._claims.maybe_roll()
-            elif os.waitpid(self._roller, os.WNOHANG)[0]:
-                self._roller = None
-        except ChildProcessError:
-            self._roller = None
-        except (StoreError, OSError) as error:
-            self._voice.say_once(str(error))

@@ -21,6 +21,7 @@ from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import events, identity, pidfile, slots, worker
+from queuectl_lib.work.rolling import Rolling
 from queuectl_lib.work.waiting import Waiter
 
 _LOOK_SECONDS = 1.0
@@ -65,11 +66,12 @@ class Team:
         with self._store.lock():
             pidfile.add(self._store.paths, self._entry)
         self._orders = pidfile.Orders(self._store.paths, self._entry)
+        self._rolling = Rolling(self._store, self._context.get_start_method() == "fork")
         self._greet()
         try:
             while self._posts:
                 self._fill()
-                self._look(self._waiter.wait(self._until_next()))
+                self._look(self._waiter.wait(min(self._until_next(), self._rolling.look())))
             self._tell_what_is_left()
         finally:
             self._leave()

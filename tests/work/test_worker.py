@@ -59,9 +59,6 @@ class Desk:
     def sync(self):
         pass
 
-    def maybe_roll(self):
-        return None
-
 
 class Room:
     """The rest of a worker's place, and its control and settings, with nothing behind it."""

@@ -1,0 +1,72 @@
+"""Having the journal rolled while workers run: the supervisor sees that it is long and starts who does it.
+
+A process of its own rolls (store/roll.py), and nobody waits for it, not even
+the supervisor's end. Where workers are forked it is forked as well: the
+supervisor has all the code loaded, while a new Python would spend as much on
+its start as on a roll. It is alone in its process and holds no lock at that
+moment, so the child inherits none, and opens the store anew: an inherited
+lock file would be locked for both at once.
+"""
+
+import os
+import signal
+
+from queuectl_lib.store import roll, store as stores
+from queuectl_lib.store.journal import Journal
+from queuectl_lib.words.errors import QueuectlError
+
+# Of many jobs a second the journal holds this time's lines more than it should.
+_BUSY_SECONDS = 0.2
+_IDLE_SECONDS = 1.0
+
+
+class Rolling:
+    """One supervisor's care for the journal's length."""
+
+    def __init__(self, store, fork):
+        """fork: whether this process may be forked."""
+        self._store = store
+        self._fork = fork
+        self._journal = Journal(store.paths.jobs, writable=False)
+        self._roller = None
+
+    def look(self):
+        """Start a roll when it is time, reap the last one; seconds until the next look. Never raises."""
+        before = self._journal.size
+        try:
+            self._journal.refresh()
+            if self._roller is not None and os.waitpid(self._roller, os.WNOHANG)[0]:
+                self._roller = None
+            if self._roller is None and self._journal.wants_roll():
+                self._roller = self._started()
+        except (QueuectlError, OSError):
+            # No store any more, or none to be written: the workers say so.
+            return _IDLE_SECONDS
+        return _IDLE_SECONDS if self._journal.size == before else _BUSY_SECONDS
+
+    def _started(self):
+        if not self._fork:
+            return self._store.start_roller()
+        # A signal for the supervisor must not be written into its pipe by the child.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        pid = os.fork()
+        if pid == 0:
+            _roll_and_exit(self._store.root)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return pid
+
+
+def _roll_and_exit(root):
+    """The forked child: silent, in a session of its own, deaf to the supervisor's signals."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(nowhere, number)
+        roll.roll(stores.open_store(root, write=True))
+        code = 0
+    finally:
+        # Nothing of the supervisor's may run here: no exit handler, no output it had not yet written.
+        os._exit(code)
