@@ -6,7 +6,7 @@ Every run of a job adds to its story and hardly anybody reads it: so adding is
 putting text behind text, and only who looks at an entry pays for reading them.
 """
 
-from queuectl_lib.words.text import json_text
+from queuectl_lib.words.text import JSON_OF
 
 LONGEST = 20
 # Inside a JSON string the quotes would be escaped: so this counts entries, and nothing else.
@@ -27,7 +27,7 @@ class History:
         entry = '%s"%s","state":"%s"' % (_BEGIN, at, state)
         for name, value in more.items():
             if value is not None:
-                entry += ',"%s":%s' % (name, json_text(value))
+                entry += ',"%s":%s' % (name, JSON_OF[type(value)](value))
         text = self.text
         if not text:
             return History(entry + "}")

@@ -105,14 +105,14 @@ class Claims:
 
     def _taken(self, item):
         """(job, what its next line overrides, its line) of an item."""
-        reader, offset, length = self._view.place_of(item)
+        *_, offset, data = item
+        reader = self._view.segment_of(item)
         if reader is None:
-            data = self._journal.read(offset, offset + length)
+            data = self._journal.line_at(offset)
             job, over = line.decode(data, self._journal.path, offset)
             return job, over, data
-        data = reader.line_at(offset, offset + length)
         job, _ = line.decode(data, reader.path, offset)
-        return job, (reader.name, offset, offset + length + 1), data
+        return job, (reader.name, offset, offset + len(data) + 1), data
 
     def settle(self, before, after):
         """Record `after` if the newest line is still the claim `before`, and sync; False if it is not."""

@@ -29,7 +29,7 @@ from queuectl_lib.job import lifecycle
 from queuectl_lib.job.history import History
 from queuectl_lib.job.record import Job
 from queuectl_lib.words.errors import BadInput, StoreDamaged
-from queuectl_lib.words.text import json_text
+from queuectl_lib.words.text import JSON_OF
 
 LONGEST = 1024 * 1024
 REMOVED = b"removed"
@@ -72,7 +72,7 @@ def encode(job, was, over=None, more=False, fixed=None):
     pieces = [_head(job, was, over, more)]
     for name, value in zip(_RUN_NAMES, job[_RUN_AT:]):
         if value is not None:
-            pieces.append(name + json_text(value))
+            pieces.append(name + JSON_OF[type(value)](value))
     pieces.append(',"history":[%s]' % job.history.text)
     if fixed is None:
         fixed = fixed_of(job)
@@ -88,7 +88,7 @@ def fixed_of(job):
     pieces = []
     for name, value in zip(_FIXED_NAMES, job[_HISTORY_AT + 1:]):
         if value is not None:
-            pieces.append(name + (_encode(value) if type(value) is dict else json_text(value)))
+            pieces.append(name + (_encode(value) if type(value) is dict else JSON_OF[type(value)](value)))
     return "".join(pieces).encode("ascii")
 
 

@@ -16,6 +16,7 @@ hold "the" lock of two files.
 
 import errno
 import time
+from functools import partial
 
 from queuectl_lib.words.errors import StoreLocked
 
@@ -57,7 +58,8 @@ class Held:
         self._path = path
 
     def __enter__(self):
-        lock(self._fd, self._timeout, self._path)
+        if not try_lock(self._fd):
+            lock(self._fd, self._timeout, self._path)
 
     def __exit__(self, *exception):
         unlock(self._fd)
@@ -106,17 +108,9 @@ def _try_again_and_again(fd, timeout):
     return True
 
 
-def _try_flock(fd):
-    return _flocked(fd, fcntl.LOCK_EX)
-
-
-def _try_flock_shared(fd):
-    return _flocked(fd, fcntl.LOCK_SH)
-
-
-def _flocked(fd, kind):
+def _flocked(kind, fd):
     try:
-        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind)
     except OSError as error:
         if error.errno in _HELD:
             return False
@@ -147,8 +141,8 @@ def _release_msvcrt(fd):
 
 
 if fcntl is not None:
-    try_lock = _try_flock
-    try_shared = _try_flock_shared
+    try_lock = partial(_flocked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try_shared = partial(_flocked, fcntl.LOCK_SH | fcntl.LOCK_NB)
     unlock = _release_flock
     _waited = _wait_in_kernel
 else:

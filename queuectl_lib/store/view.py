@@ -6,8 +6,9 @@ changes; an item is checked when it comes to the top, and thrown away when the
 job's newest line is another one by then. One view serves one set of queues, so
 one heap is enough.
 
-An item of the ready heap: (priority, order, id, source, offset, length), where
-source 0 is the journal and n the n-th section cursor.
+An item of the ready heap: (priority, order, id, source, offset, line), where
+source 0 is the journal, whose line is read when it is wanted (None), and n the
+n-th section cursor.
 """
 
 from heapq import heappop, heappush
@@ -70,20 +71,20 @@ class View:
 
     def take(self, entries):
         """Take in journal entries (line.scan) in their order."""
-        for head, offset, length in entries:
+        for head, offset, _ in entries:
             if type(head) is dict:
                 self._take_other(head)
             else:
                 self.newest[head[0]] = offset
                 if head[7] != b"null" and self.serves(head[4]):
-                    self._await(head, offset, length)
+                    self._await(head, offset)
 
     def take_settled(self, ids, offsets):
         """Take in lines of jobs that wait for no moment (line.settled)."""
         self.newest.update(zip(ids, offsets))
 
-    def _await(self, head, offset, length):
-        item = (int(head[5]), int(head[6]), head[0], _JOURNAL, offset, length)
+    def _await(self, head, offset):
+        item = (int(head[5]), int(head[6]), head[0], _JOURNAL, offset, None)
         due = int(head[7])
         if due:
             heappush(self._due, (due, item))
@@ -129,15 +130,15 @@ class View:
         """Is anything ready, or waiting for its moment, in these queues?"""
         return self._clean_top() or self.next_due() is not None
 
-    def place_of(self, item):
-        """(reader of its segment or None for the journal, offset, length) of an item."""
-        _, _, _, source, offset, length = item
-        return self._cursors[source] and self._cursors[source].reader, offset, length
+    def segment_of(self, item):
+        """The reader of the segment that an item's line is from; None for the journal."""
+        cursor = self._cursors[item[3]]
+        return cursor and cursor.reader
 
     def _mature(self, now):
         while self._due and self._due[0][0] <= now:
             heappush(self._ready, heappop(self._due)[1])
-        for cursor in list(self._due_cursors):
+        for cursor in tuple(self._due_cursors):
             while cursor.due <= now and self._overdue < OVERDUE_WINDOW:
                 heappush(self._ready, cursor.item)
                 self._overdue += 1
@@ -184,7 +185,7 @@ class View:
             if line.id_of(data) in newest or start in cursor.gone:
                 continue
             head = cursor.reader.head(data, start)
-            cursor.item = (int(head[5]), int(head[6]), head[0], cursor.number, start, len(data))
+            cursor.item = (int(head[5]), int(head[6]), head[0], cursor.number, start, data)
             cursor.due = int(head[7])
             return True
         return False

@@ -14,12 +14,8 @@ _UNSAFE = (
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
-_PLAIN = {str: encode_basestring_ascii, int: int.__repr__, float: float.__repr__}
-
-
-def json_text(value):
-    """The JSON of a str, an int or a finite float, as json.dumps writes it."""
-    return _PLAIN[type(value)](value)
+# By type, the JSON of a plain value (a finite float), as json.dumps writes it.
+JSON_OF = {str: encode_basestring_ascii, int: int.__repr__, float: float.__repr__}
 
 
 def safe(text):

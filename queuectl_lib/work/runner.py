@@ -91,11 +91,13 @@ class Runner:
 
     def _wait(self, attempt, duties):
         """(wait status, order, error) once the command has ended or was ended."""
+        pause = duties.due()
         woken = NOTHING
         while True:
-            order, pause = _attended(duties, woken)
-            if order is not None:
-                return self._end(attempt, duties, order, order)
+            if woken.signals or (pause is not None and pause <= 0):
+                order, pause = _attended(duties, woken)
+                if order is not None:
+                    return self._end(attempt, duties, order, order)
             now = time.monotonic()
             if now >= attempt.deadline:
                 late = "timed out after " + clock.show_duration(attempt.timeout)
@@ -108,6 +110,7 @@ class Runner:
                 if woken.signals or woken.fds:
                     duties.attend(woken)
                 return status, None, None
+            pause = duties.due()
 
     def _end(self, attempt, duties, order, error):
         """The same for a command that has to be ended, with all it started."""
@@ -158,10 +161,7 @@ class _Attempt:
 
 
 def _attended(duties, woken):
-    """(order or None, seconds until the next duty or None)."""
-    pause = duties.due()
-    if not woken.signals and not woken.fds and (pause is None or pause > 0):
-        return None, pause
+    """(order or None, seconds until the next duty or None) after what woke the worker was attended to."""
     order = duties.attend(woken)
     pause = duties.due()
     # A duty that cannot be done now must not make the worker spin.

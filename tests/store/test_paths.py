@@ -32,7 +32,7 @@ def test_everything_lies_inside_the_store(here):
 
 def test_a_jobs_output_file_is_found_under_the_name_in_its_line():
     names = paths.Paths("/srv/q")
-    one = job("nightly")._replace(stdout_file="output/" + paths.output_name("nightly", 2, "out"), stderr_file=None)
+    one = job("nightly")._replace(stdout_file=paths.output_name("nightly", 2, "out"), stderr_file=None)
     assert [names.inside(name) for name in paths.outputs_of(one)] == [names.output_file("nightly", 2, "out")]
 
 
