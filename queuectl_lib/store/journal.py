@@ -116,8 +116,7 @@ class Journal:
         last = tail[cut:-1]
         if tail[-1:] == b"\n" and (cut or start == self.body):
             line.check(last, self.path, start + cut)
-            head = line.HEAD.match(last)
-            if head is None or head.group(12) is None:
+            if not line.goes_on(last):
                 return
         self.news(self.body, locked=True)
 

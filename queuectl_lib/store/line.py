@@ -24,14 +24,14 @@ import json
 import re
 import zlib
 
-from queuectl_lib.job import lifecycle
+from queuectl_lib.job import record
 from queuectl_lib.job.record import Job
 from queuectl_lib.words.errors import BadInput, StoreDamaged
 
 LONGEST = 1024 * 1024
 REMOVED = b"removed"
 
-HEAD = re.compile(
+_HEAD = (
     rb'\{"id":"([^"]+)","state":"([a-z]+)","was":(?:\["([a-z]+)","([^"]+)"\]|null),"queue":"([^"]+)",'
     rb'"priority":(-?\d+),"order":(\d+),"due":(\d+|null)'
     rb'(?:,"over":\["([^"]+)",(\d+),(\d+)\])?(,"more":1)?')
@@ -42,6 +42,15 @@ _FIXED_FROM = Job._fields.index("max_retries")
 _FIXED_BEGIN = b',"max_retries":'
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decode = json.JSONDecoder().decode
+
+
+def __getattr__(name):
+    """HEAD, the pattern of a head: compiled when first asked for, since an enqueue reads none."""
+    global HEAD
+    if name != "HEAD":
+        raise AttributeError(name)
+    HEAD = re.compile(_HEAD)
+    return HEAD
 
 
 def encode(job, was, over=None, more=False, fixed=None):
@@ -86,7 +95,7 @@ def encode_segment(entry, origin):
 
 
 def _head(job, was, over, more):
-    due = lifecycle.due(job)
+    due = record.due(job)
     return '{"id":"%s","state":"%s","was":%s,"queue":"%s","priority":%d,"order":%d,"due":%s%s%s' % (
         job.id, job.state, '["%s","%s"]' % was if was else "null", job.queue, job.priority, job.order,
         "null" if due is None else due,
@@ -100,6 +109,14 @@ def _closed(data):
 def is_whole(line):
     """Does the crc of a line (without newline) fit its bytes?"""
     return line[-_TAIL:] == b',"crc":"%08x"}' % zlib.crc32(line[:-_TAIL])
+
+
+def goes_on(line):
+    """Does the batch of a whole line go on with the next one?
+
+    Inside a JSON string the quotes would be escaped, and no other field is a number of this name.
+    """
+    return b',"more":1' in line
 
 
 def check(line, path, offset):
@@ -132,7 +149,7 @@ def scan(data, start, path):
     found = []
     batch = []
     offset = end = start
-    match = HEAD.match
+    match = re.compile(_HEAD).match
     crc32 = zlib.crc32
     lines = data.split(b"\n")
     lines.pop()

@@ -10,16 +10,14 @@ supervisor have them loaded before they begin: the one file may be replaced unde
 """
 
 import os
-import struct
 
 from queuectl_lib.job import identifiers
-from queuectl_lib.store import config, disk, header, journal, line, locking, paths
-from queuectl_lib.store.roller import start_roller
+from queuectl_lib.store import disk, header, journal, line, locking, paths
+from queuectl_lib.store.defaults import DEFAULTS
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DuplicateJob, StoreError, UnknownJob
 
 LOCK_TIMEOUT = 30
-_SYNCED = struct.Struct(">QQ")
 # A batch of more is written as a segment of its own.
 LARGEST_BATCH = 1000
 
@@ -49,8 +47,8 @@ def open_store(directory=None, create=False, write=False):
 
 def load_all():
     """Import now what the verbs would import when they are called."""
-    from queuectl_lib.store import bulk, claims, listing, roll, snapshot
-    return bulk, claims, listing, roll, snapshot
+    from queuectl_lib.store import bulk, claims, config, listing, roll, roller, snapshot
+    return bulk, claims, config, listing, roll, roller, snapshot
 
 
 def _make(names):
@@ -80,10 +78,16 @@ class Store:
 
     @property
     def config(self):
-        """The settings (config.Config), read once a command."""
+        """The settings (defaults.Config), read once a command."""
         if self._config is None:
-            self._config = config.load(self.paths)
+            self._config = self._read_config()
         return self._config
+
+    def _read_config(self):
+        if not os.path.exists(self.paths.config):
+            return DEFAULTS
+        from queuectl_lib.store import config
+        return config.load(self.paths)
 
     def lock(self):
         """The store lock, for `with` and short work only; StoreLocked after half a minute."""
@@ -234,15 +238,16 @@ class Store:
     def tell_synced(self, generation, end):
         """Leave word in the lock file how far the journal has reached the medium."""
         if self._lock_fd is not None:
-            os.pwrite(self._lock_fd, _SYNCED.pack(generation, end), 0)
+            os.pwrite(self._lock_fd, generation.to_bytes(8, "big") + end.to_bytes(8, "big"), 0)
 
     def synced(self):
         """(generation, offset) up to which somebody has synced; the store lock is held."""
-        data = os.pread(self._lock_fd, _SYNCED.size, 0)
-        return _SYNCED.unpack(data) if len(data) == _SYNCED.size else (0, 0)
+        data = os.pread(self._lock_fd, 16, 0)
+        return int.from_bytes(data[:8], "big"), int.from_bytes(data[8:], "big")
 
     def start_roller(self):
         """Start the process that rolls the journal; its pid, or None when one is at it."""
+        from queuectl_lib.store.roller import start_roller
         return start_roller(self.paths)
 
     def _journal(self):
