@@ -31,11 +31,14 @@ class Journal:
 
     def __init__(self, path, writable):
         self.path = path
-        self.header = None
         self.body = 0
         self.size = 0
         self.fd = None
         self._inode = None
+        self._first = b""
+        self._header = None
+        self._origin = 0
+        self._carried = 0
         self._flags = os.O_RDWR | os.O_APPEND if writable else os.O_RDONLY
 
     def refresh(self):
@@ -60,7 +63,16 @@ class Journal:
         while b"\n" not in first and len(first) < self.size:
             first += os.pread(self.fd, len(first), len(first))
         self.body = first.find(b"\n") + 1
-        self.header = header.decode(first[:self.body], self.path)
+        self._first = first[:self.body]
+        self._header = None
+        _, _, self._origin, self._carried = header.glance(self._first, self.path)
+
+    @property
+    def header(self):
+        """The header.Header that the journal begins with."""
+        if self._header is None:
+            self._header = header.decode(self._first, self.path)
+        return self._header
 
     def length(self):
         """How long the file we have open is at this moment."""
@@ -131,15 +143,15 @@ class Journal:
         data = self.read(self.body)
         at = data.rfind(b'\n{"segment":')
         if at < 0 and not data.startswith(b'{"segment":'):
-            return self.header.origin
+            return self._origin
         found = data[at + 1:data.index(b"\n", at + 1)]
         line.check(found, self.path, self.body + at + 1)
         # The line of a batch that a roll carried over is older than the header.
-        return max(self.header.origin, line.scan(found + b"\n", 0, self.path)[0][0][0]["origin"])
+        return max(self._origin, line.scan(found + b"\n", 0, self.path)[0][0][0]["origin"])
 
     def wants_roll(self):
         """Does it hold so much news that somebody should roll it?"""
-        return self.size - self.body - self.header.carried > BOUND
+        return self.size - self.body - self._carried > BOUND
 
     def sync(self):
         disk.sync(self.fd, self.path)

@@ -12,7 +12,7 @@ supervisor have them loaded before they begin: the one file may be replaced unde
 import os
 
 from queuectl_lib.job import identifiers
-from queuectl_lib.store import disk, header, journal, line, locking, paths
+from queuectl_lib.store import disk, journal, line, locking, paths
 from queuectl_lib.store.defaults import DEFAULTS
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DuplicateJob, StoreError, UnknownJob
@@ -31,7 +31,8 @@ def open_store(directory=None, create=False, write=False):
     """
     names = paths.Paths(paths.root_of(directory))
     if create and not os.path.exists(names.jobs):
-        _make(names)
+        from queuectl_lib.store.founding import found
+        found(names, LOCK_TIMEOUT)
     exists = os.path.exists(names.jobs)
     if not exists and os.path.exists(names.root) and not os.path.isdir(names.root):
         raise StoreError("%s is not a directory: name the store with --store DIR" % names.root)
@@ -49,21 +50,6 @@ def load_all():
     """Import now what the verbs would import when they are called."""
     from queuectl_lib.store import bulk, claims, config, listing, roll, roller, snapshot
     return bulk, claims, config, listing, roll, roller, snapshot
-
-
-def _make(names):
-    for directory in names.directories():
-        disk.make_private_directory(directory)
-    disk.check_private(names.root)
-    fd = disk.open_private(names.lock, os.O_RDWR | os.O_CREAT)
-    try:
-        locking.lock(fd, LOCK_TIMEOUT, names.lock)
-        # Two first commands at once: one of them finds it made.
-        if not os.path.exists(names.jobs):
-            disk.write_file(names.jobs, header.encode(header.EMPTY), names.new_jobs)
-    finally:
-        os.close(fd)
-    disk.sync_directory(os.path.dirname(names.root))
 
 
 class Store:
@@ -238,12 +224,16 @@ class Store:
     def tell_synced(self, generation, end):
         """Leave word in the lock file how far the journal has reached the medium."""
         if self._lock_fd is not None:
-            os.pwrite(self._lock_fd, generation.to_bytes(8, "big") + end.to_bytes(8, "big"), 0)
+            word = generation.to_bytes(8, "big") + end.to_bytes(8, "big")
+            # Twice: it is read without the lock, so perhaps half written.
+            os.pwrite(self._lock_fd, word + word, 0)
 
     def synced(self):
-        """(generation, offset) up to which somebody has synced; the store lock is held."""
-        data = os.pread(self._lock_fd, 16, 0)
-        return int.from_bytes(data[:8], "big"), int.from_bytes(data[8:], "big")
+        """(generation, offset) up to which somebody has synced, as far as is known."""
+        data = os.pread(self._lock_fd, 32, 0)
+        if data[:16] != data[16:]:
+            return 0, 0
+        return int.from_bytes(data[:8], "big"), int.from_bytes(data[8:16], "big")
 
     def start_roller(self):
         """Start the process that rolls the journal; its pid, or None when one is at it."""
