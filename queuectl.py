@@ -16,7 +16,9 @@ if sys.version_info < (3, 8):
 # Python 3.8 puts a relative path first, which is lost with the first chdir,
 # and `-I` puts none.
 home = os.path.dirname(os.path.realpath(__file__))
-sys.path[:] = [home] + [place for place in sys.path if os.path.realpath(place) != home]
+if os.path.realpath(sys.path[0]) == home:
+    del sys.path[0]
+sys.path.insert(0, home)
 
 
 def start():
