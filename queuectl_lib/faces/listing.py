@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from queuectl_lib.faces.table import Column
-from queuectl_lib.job import lifecycle
+from queuectl_lib.job import lifecycle, record
 from queuectl_lib.words import clock
 from queuectl_lib.words.text import safe
 
@@ -52,10 +52,10 @@ def note(job, now, lost=False):
     if job.state == "processing":
         return None if lost else "for " + _since(job.started_at, now)
     if job.state == "pending":
-        due = lifecycle.due(job)
+        due = record.due(job)
         return "in %s" % _span(due - now) if due and due > now else None
     if job.state == "failed":
-        due = lifecycle.due(job)
+        due = record.due(job)
         return "retry in %s" % _span(due - now) if due > now else "retry is due"
     if job.state == "dead":
         return ended(job)

@@ -1,6 +1,5 @@
 """Where words go: standard output and error, and what the terminal behind them can show."""
 
-import json
 import os
 import sys
 
@@ -53,20 +52,20 @@ class Output:
 
     def document(self, value):
         """One JSON document."""
-        self.line(json.dumps(value, indent=2))
+        self.line(_json(value, indent=2))
 
     def array(self, values):
         """A JSON array with one value a line; of any length, since nothing is collected."""
         opening = "["
         for value in values:
-            self.stream.write(opening + "\n" + json.dumps(value))
+            self.stream.write(opening + "\n" + _json(value))
             opening = ","
         self.line("[]" if opening == "[" else "\n]")
 
     def lines(self, values):
         """Bare JSON lines."""
         for value in values:
-            self.line(json.dumps(value))
+            self.line(_json(value))
 
     def raw(self, data):
         """Bytes as they are."""
@@ -77,6 +76,12 @@ class Output:
         else:
             buffer.write(data)
             buffer.flush()
+
+
+def _json(value, indent=None):
+    # Imported here: most commands print none.
+    import json
+    return json.dumps(value, indent=indent)
 
 
 def open_output():

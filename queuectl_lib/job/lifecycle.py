@@ -21,6 +21,7 @@ nobody has to wake up to rename it to pending first.
 
 from collections import namedtuple
 
+from queuectl_lib.job import record
 from queuectl_lib.job.retry import delay
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import NotDone
@@ -106,18 +107,9 @@ def retry(job, now):
         history=job.history.told(text, "pending", note="retried"))
 
 
-def due(job):
-    """When it may run: 0 for at once, a moment in ms, None when no moment makes it ready."""
-    if job.state == "pending":
-        return clock.parse_moment(job.run_at) if job.run_at else 0
-    if job.state == "failed":
-        return clock.parse_moment(job.next_run_at) if job.next_run_at else 0
-    return None
-
-
 def waiting_reason(job, now):
     """Why a job that has not ended is not running, as one sentence; None for one that is ready."""
-    moment = due(job)
+    moment = record.due(job)
     if moment is None or moment <= now:
         return None
     seconds = clock.show_duration((moment - now) / 1000)

@@ -94,6 +94,15 @@ def create(fields, now, defaults, id=None):
         created_at=text)
 
 
+def due(job):
+    """When it may run: 0 for at once, a moment in ms, None when no moment makes it ready."""
+    if job.state == "pending":
+        return clock.parse_moment(job.run_at) if job.run_at else 0
+    if job.state == "failed":
+        return clock.parse_moment(job.next_run_at) if job.next_run_at else 0
+    return None
+
+
 def public(job):
     """The job as the dict that --json prints, in the contract's order."""
     shown = {name: getattr(job, name) for name in PUBLIC}

@@ -1,18 +1,18 @@
-"""Settings of a store: their keys, defaults, meaning and checks; config.json holds those that were set."""
+"""Settings of a store: their keys, meaning and checks; config.json holds those that were set, defaults.py the rest."""
 
 import json
 import re
 from collections import OrderedDict, namedtuple
 
-from queuectl_lib.job.lifecycle import Policy
 from queuectl_lib.job.record import timeout as parse_timeout
 from queuectl_lib.store import disk
+from queuectl_lib.store.defaults import DEFAULTS
 from queuectl_lib.words.clock import parse_duration, show_duration
 from queuectl_lib.words.errors import BadInput, StoreDamaged
 from queuectl_lib.words.text import did_you_mean
 
 # parse: text or JSON value -> value, BadInput; show: value -> text
-Key = namedtuple("Key", ("default", "meaning", "parse", "show"))
+Key = namedtuple("Key", ("meaning", "parse", "show"))
 
 _SIZES = {"": 1, "B": 1, "K": 1024, "KB": 1024, "M": 1024 ** 2, "MB": 1024 ** 2, "G": 1024 ** 3, "GB": 1024 ** 3}
 DURABILITIES = ("normal", "full", "fast")
@@ -75,33 +75,16 @@ def _show_limit(value):
 
 
 KEYS = OrderedDict((
-    ("max_retries", Key(3, "how often a job is tried again after a failure", _count, str)),
-    ("backoff_base", Key(2, "a retry waits this to the power of the attempts, in seconds", _base, str)),
-    ("backoff_max", Key(3600, "a retry waits at most this long", parse_duration, show_duration)),
-    ("backoff_jitter", Key(0, "a random time up to this is added to the wait", parse_duration, show_duration)),
-    ("timeout", Key(None, "how long one attempt may take", parse_timeout, _show_limit)),
-    ("kill_grace", Key(10, "from asking a job to end (TERM) to making it (KILL)", parse_duration, show_duration)),
-    ("poll_interval", Key(1, "an idle worker looks at the store at least this often", _positive, show_duration)),
-    ("output_limit", Key(1024 ** 2, "what is kept of an attempt's output, head and tail", _size, _show_size)),
-    ("durability", Key("normal", "normal; full: every change synced at once; fast: no sync", _durability, str)),
+    ("max_retries", Key("how often a job is tried again after a failure", _count, str)),
+    ("backoff_base", Key("a retry waits this to the power of the attempts, in seconds", _base, str)),
+    ("backoff_max", Key("a retry waits at most this long", parse_duration, show_duration)),
+    ("backoff_jitter", Key("a random time up to this is added to the wait", parse_duration, show_duration)),
+    ("timeout", Key("how long one attempt may take", parse_timeout, _show_limit)),
+    ("kill_grace", Key("from asking a job to end (TERM) to making it (KILL)", parse_duration, show_duration)),
+    ("poll_interval", Key("an idle worker looks at the store at least this often", _positive, show_duration)),
+    ("output_limit", Key("what is kept of an attempt's output, head and tail", _size, _show_size)),
+    ("durability", Key("normal; full: every change synced at once; fast: no sync", _durability, str)),
 ))
-
-_Values = namedtuple("_Values", tuple(KEYS))
-
-
-class Config(_Values):
-    """The settings in force, one attribute a key."""
-
-    __slots__ = ()
-
-    @property
-    def policy(self):
-        """What lifecycle.finish needs of them."""
-        return Policy(self.backoff_base, self.backoff_max, self.backoff_jitter)
-
-
-DEFAULTS = Config(*(key.default for key in KEYS.values()))
-
 
 def load(paths):
     """The Config of a store; StoreDamaged when its file is not what was written."""

@@ -17,7 +17,6 @@ front of a journal that is copied already.
                 still alive, of one kind and queue
 """
 
-import json
 import zlib
 from collections import namedtuple
 
@@ -62,6 +61,7 @@ def encode(header, room=PAGE):
               "number": header.number, "origin": header.origin,
               "carried": header.carried, "counts": header.counts,
               "segments": [as_dict(segment._replace(counts=None)) for segment in header.segments]}
+    import json
     text = json.dumps(fields, separators=(",", ":"))
     data = text[:-1].encode("ascii")
     data += b',"crc":"%08x"}' % zlib.crc32(data)
@@ -69,18 +69,31 @@ def encode(header, room=PAGE):
     return data + b" " * (size - len(data) - 1) + b"\n"
 
 
-def decode(data, path):
-    """The Header in a first line; StoreDamaged, or StoreError for a newer format."""
-    data = data.rstrip(b" \n")
-    if not line.is_whole(data):
+def glance(data, path):
+    """[generation, number, origin, carried] of a first line; StoreDamaged, or StoreError for a newer format.
+
+    More is not needed to append, and so need not be parsed.
+    """
+    if not line.is_whole(data.rstrip(b" \n")):
         raise StoreDamaged("%s: its first line is damaged: keep a copy of the file and run "
                            "'queuectl doctor --repair'" % path)
+    version, *others = data.split(b",", 5)[:5]
+    if _number(version) > FORMAT:
+        raise StoreError("%s is of format %d, this queuectl knows %d: use the newer queuectl"
+                         % (path, _number(version), FORMAT))
+    return [_number(field) for field in others]
+
+
+def _number(field):
+    return int(field.partition(b":")[2])
+
+
+def decode(data, path):
+    """The Header in a first line; fails as glance() does."""
+    numbers = glance(data, path)
+    import json
     fields = json.loads(data.decode("ascii"))
-    if fields["queuectl"] > FORMAT:
-        raise StoreError("%s is of format %s, this queuectl knows %d: use the newer queuectl"
-                         % (path, fields["queuectl"], FORMAT))
-    return Header(fields["generation"], fields["number"], fields["origin"], fields["carried"], fields["counts"],
-                  tuple(segment_of(each) for each in fields["segments"]))
+    return Header(*numbers, fields["counts"], tuple(segment_of(each) for each in fields["segments"]))
 
 
 def count(counts, head, sign=1):

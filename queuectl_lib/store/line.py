@@ -20,12 +20,11 @@ Two more kinds of line stand in a journal only:
     {"segment":{…},"origin":n,"crc":…}        a batch written as a segment joins the store
 """
 
-import json
 import re
 import zlib
 from itertools import accumulate
 
-from queuectl_lib.job import lifecycle
+from queuectl_lib.job import record
 from queuectl_lib.job.history import History
 from queuectl_lib.job.record import Job
 from queuectl_lib.words.errors import BadInput, StoreDamaged
@@ -34,7 +33,7 @@ from queuectl_lib.words.text import JSON_OF
 LONGEST = 1024 * 1024
 REMOVED = b"removed"
 
-HEAD = re.compile(
+_HEAD = (
     rb'\{"id":"([^"]+)","state":"([a-z]+)","was":(?:\["([a-z]+)","([^"]+)"\]|null),"queue":"([^"]+)",'
     rb'"priority":(-?\d+),"order":(\d+),"due":(\d+|null)'
     rb'(?:,"over":\["([^"]+)",(\d+),(\d+)\])?(,"more":1)?')
@@ -58,8 +57,34 @@ _HISTORY_AT = Job._fields.index("history")
 _RUN_NAMES = tuple(',"%s":' % name for name in _RUN_FIELDS)
 _FIXED_NAMES = tuple(',"%s":' % name for name in _FIXED_FIELDS)
 
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-_decode = json.JSONDecoder().decode
+
+def _encode(value):
+    # Imported here, as in all that an enqueue loads: json is a fourteenth of what it costs.
+    import json
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _decode(text):
+    global _decode
+    import json
+    # Whoever decodes one line decodes many.
+    _decode = json.JSONDecoder().decode
+    return _decode(text)
+
+
+def _match(line):
+    global _match
+    _match = re.compile(_HEAD).match
+    return _match(line)
+
+
+def __getattr__(name):
+    """HEAD, the pattern of a head: compiled when first asked for, since an enqueue reads none."""
+    global HEAD
+    if name != "HEAD":
+        raise AttributeError(name)
+    HEAD = re.compile(_HEAD)
+    return HEAD
 
 
 def encode(job, was, over=None, more=False, fixed=None):
@@ -113,7 +138,7 @@ def encode_segment(entry, origin):
 
 
 def _head(job, was, over, more):
-    due = lifecycle.due(job)
+    due = record.due(job)
     return '{"id":"%s","state":"%s","was":%s,"queue":"%s","priority":%d,"order":%d,"due":%s%s%s' % (
         job.id, job.state, '["%s","%s"]' % was if was else "null", job.queue, job.priority, job.order,
         "null" if due is None else due,
@@ -127,6 +152,14 @@ def _closed(data):
 def is_whole(line):
     """Does the crc of a line (without newline) fit its bytes?"""
     return line[-_TAIL:] == b',"crc":"%08x"}' % zlib.crc32(line[:-_TAIL])
+
+
+def goes_on(line):
+    """Does the batch of a whole line go on with the next one?
+
+    Inside a JSON string the quotes would be escaped, and no other field is a number of this name.
+    """
+    return b',"more":1' in line
 
 
 def check(line, path, offset):
@@ -144,7 +177,7 @@ def damaged(path, offset):
 def decode(line, path, offset):
     """(Job, over) of a job's line without newline; StoreDamaged when it is not one."""
     check(line, path, offset)
-    head = HEAD.match(line)
+    head = _match(line)
     history = line.index(_HISTORY, head.end())
     fixed = line.index(_FIXED, history)
     # The history stays text: who runs a job need not read it.
@@ -163,7 +196,7 @@ def id_of(line):
 
 def is_removal(line):
     """Does a job's line say that the job was removed?"""
-    return HEAD.match(line).group(2) == REMOVED
+    return _match(line).group(2) == REMOVED
 
 
 def running(data, start):
@@ -211,7 +244,7 @@ def scan(data, start, path):
     found = []
     batch = []
     offset = end = start
-    match = HEAD.match
+    match = re.compile(_HEAD).match
     crc32 = zlib.crc32
     lines = data.split(b"\n")
     lines.pop()

@@ -27,8 +27,7 @@ class Snapshot:
     def _whole(self, data):
         data = data[:data.rfind(b"\n") + 1]
         last = data[data.rfind(b"\n", 0, len(data) - 1) + 1:]
-        head = line.HEAD.match(last)
-        if head is None or head.group(12) is None:
+        if not line.goes_on(last):
             return data
         return data[:line.scan(data, 0, self.journal.path)[1]]
 

@@ -10,17 +10,14 @@ supervisor have them loaded before they begin: the one file may be replaced unde
 """
 
 import os
-import struct
 
 from queuectl_lib.job import identifiers
-from queuectl_lib.store import config, disk, header, journal, line, locking, paths
-from queuectl_lib.store.roller import start_roller
+from queuectl_lib.store import disk, journal, line, locking, paths
+from queuectl_lib.store.defaults import DEFAULTS
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DuplicateJob, StoreError, UnknownJob
 
 LOCK_TIMEOUT = 30
-# Generation, offset, and both once more: it is read without the lock, so perhaps half written.
-_SYNCED = struct.Struct(">QQQQ")
 # A batch of more is written as a segment of its own.
 LARGEST_BATCH = 1000
 
@@ -34,7 +31,8 @@ def open_store(directory=None, create=False, write=False):
     """
     names = paths.Paths(paths.root_of(directory))
     if create and not os.path.exists(names.jobs):
-        _make(names)
+        from queuectl_lib.store.founding import found
+        found(names, LOCK_TIMEOUT)
     exists = os.path.exists(names.jobs)
     if not exists and os.path.exists(names.root) and not os.path.isdir(names.root):
         raise StoreError("%s is not a directory: name the store with --store DIR" % names.root)
@@ -50,23 +48,8 @@ def open_store(directory=None, create=False, write=False):
 
 def load_all():
     """Import now what the verbs would import when they are called."""
-    from queuectl_lib.store import bulk, claims, listing, roll, snapshot
-    return bulk, claims, listing, roll, snapshot
-
-
-def _make(names):
-    for directory in names.directories():
-        disk.make_private_directory(directory)
-    disk.check_private(names.root)
-    fd = disk.open_private(names.lock, os.O_RDWR | os.O_CREAT)
-    try:
-        locking.lock(fd, LOCK_TIMEOUT, names.lock)
-        # Two first commands at once: one of them finds it made.
-        if not os.path.exists(names.jobs):
-            disk.write_file(names.jobs, header.encode(header.EMPTY), names.new_jobs)
-    finally:
-        os.close(fd)
-    disk.sync_directory(os.path.dirname(names.root))
+    from queuectl_lib.store import bulk, claims, config, listing, roll, roller, snapshot
+    return bulk, claims, config, listing, roll, roller, snapshot
 
 
 class Store:
@@ -81,10 +64,16 @@ class Store:
 
     @property
     def config(self):
-        """The settings (config.Config), read once a command."""
+        """The settings (defaults.Config), read once a command."""
         if self._config is None:
-            self._config = config.load(self.paths)
+            self._config = self._read_config()
         return self._config
+
+    def _read_config(self):
+        if not os.path.exists(self.paths.config):
+            return DEFAULTS
+        from queuectl_lib.store import config
+        return config.load(self.paths)
 
     def lock(self):
         """The store lock, for `with` and short work only; StoreLocked after half a minute."""
@@ -235,16 +224,20 @@ class Store:
     def tell_synced(self, generation, end):
         """Leave word in the lock file how far the journal has reached the medium."""
         if self._lock_fd is not None:
-            os.pwrite(self._lock_fd, _SYNCED.pack(generation, end, generation, end), 0)
+            word = generation.to_bytes(8, "big") + end.to_bytes(8, "big")
+            # Twice: it is read without the lock, so perhaps half written.
+            os.pwrite(self._lock_fd, word + word, 0)
 
     def synced(self):
         """(generation, offset) up to which somebody has synced, as far as is known."""
-        data = os.pread(self._lock_fd, _SYNCED.size, 0)
-        whole = len(data) == _SYNCED.size and data[:16] == data[16:]
-        return _SYNCED.unpack(data)[:2] if whole else (0, 0)
+        data = os.pread(self._lock_fd, 32, 0)
+        if data[:16] != data[16:]:
+            return 0, 0
+        return int.from_bytes(data[:8], "big"), int.from_bytes(data[8:16], "big")
 
     def start_roller(self):
         """Start the process that rolls the journal; its pid, or None when one is at it."""
+        from queuectl_lib.store.roller import start_roller
         return start_roller(self.paths)
 
     def _journal(self):

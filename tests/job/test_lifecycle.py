@@ -84,7 +84,7 @@ def test_what_an_event_makes_of_a_job(state, event, result):
 
 @pytest.mark.parametrize("state", record.STATES)
 def test_every_state_can_be_reached_and_tells_when_it_is_due(state):
-    due = lifecycle.due(in_state(state))
+    due = record.due(in_state(state))
     assert due == {"pending": 0, "failed": LATER + 2000}.get(state)
 
 
@@ -135,13 +135,13 @@ def test_a_failed_job_waits_2_4_and_8_seconds():
     waits = []
     for _ in range(3):
         job = finished(FAILURE, lifecycle.claim(job, "1.a", NOW))
-        waits.append(lifecycle.due(job) - LATER)
+        waits.append(record.due(job) - LATER)
     assert waits == [2000, 4000, 8000]
     assert [entry["delay"] for entry in job.history if "delay" in entry] == [2, 4, 8]
 
 
 def test_a_retry_in_ten_thousand_years_is_due_at_the_last_moment_there_is():
-    assert lifecycle.due(finished(FAILURE, policy=Policy(1000, 10 ** 12, 10 ** 12))) <= clock.LATEST
+    assert record.due(finished(FAILURE, policy=Policy(1000, 10 ** 12, 10 ** 12))) <= clock.LATEST
 
 
 def test_a_dead_or_completed_job_is_never_due():
@@ -152,7 +152,7 @@ def test_a_dead_or_completed_job_is_never_due():
 def test_handing_back_costs_no_attempt_and_leaves_the_place():
     job = lifecycle.hand_back(claimed(finished(FAILURE)._replace(order=4096)), LATER)
     assert (job.state, job.attempts, job.order) == ("pending", 1, 4096)
-    assert lifecycle.due(job) == 0
+    assert record.due(job) == 0
     assert job.history[-1]["note"] == "handed back"
 
 
@@ -166,7 +166,7 @@ def test_a_job_handed_back_before_its_budget_is_up_has_it_all_still():
 @pytest.mark.parametrize("state", ["failed", "dead", "completed", "cancelled"])
 def test_a_retried_job_has_a_full_budget_and_is_ready_at_once(state):
     job = lifecycle.retry(in_state(state)._replace(run_at=clock.moment(LATER + 10 ** 6)), LATER)
-    assert (job.attempts, lifecycle.due(job)) == (0, 0)
+    assert (job.attempts, record.due(job)) == (0, 0)
 
 
 def test_a_retried_job_keeps_what_its_last_attempt_left():
@@ -209,4 +209,4 @@ def test_a_delayed_job_says_how_long_it_waits_and_then_nothing():
     job = pending(run_at=(NOW + 200000) / 1000)
     assert lifecycle.waiting_reason(job, NOW) == "waits 3 min 20 s, until its run-at"
     assert lifecycle.waiting_reason(job, NOW + 200000) is None
-    assert lifecycle.due(job) == NOW + 200000
+    assert record.due(job) == NOW + 200000

@@ -6,6 +6,7 @@ import pytest
 
 from queuectl_lib.job.lifecycle import Policy
 from queuectl_lib.store import config
+from queuectl_lib.store.defaults import DEFAULTS
 from queuectl_lib.words.errors import BadInput, StoreDamaged, StoreUnwritable
 from tests.store.stores import read, write
 
@@ -45,7 +46,7 @@ def test_a_good_value_is_kept(here, key, text, value):
 def test_a_bad_value_is_refused_and_nothing_changes(here, key, text):
     with pytest.raises(BadInput, match="^%s: " % key):
         config.set(here.store, key, text)
-    assert config.load(here.store.paths) == config.DEFAULTS
+    assert config.load(here.store.paths) == DEFAULTS
     assert not os.path.exists(here.store.paths.config)
 
 
@@ -64,9 +65,10 @@ def test_the_defaults_are_those_of_the_contract(here):
 
 
 def test_every_key_has_a_default_that_it_takes_and_a_meaning():
-    for name, key in config.KEYS.items():
-        assert key.meaning and key.show(key.default)
-        assert key.default is None or key.parse(key.default) == key.default, name
+    assert tuple(config.KEYS) == DEFAULTS._fields
+    for (name, key), default in zip(config.KEYS.items(), DEFAULTS):
+        assert key.meaning and key.show(default)
+        assert default is None or key.parse(default) == default, name
 
 
 def test_dashes_and_underscores_are_the_same():

@@ -168,6 +168,18 @@ def test_a_place_of_arrival_is_never_given_twice(here):
     assert orders == sorted(set(orders))
 
 
+@pytest.mark.parametrize("before, after", [(0, 0), (0, 3), (3, 0), (3, 3)])
+def test_the_line_by_which_a_batch_joined_is_found_wherever_it_stands(here, monkeypatch, before, after):
+    """The journal is searched in pieces, and the line may lie across the border of two."""
+    here.add(*["a%d" % number for number in range(before)])
+    here.bulk([job("c"), job("d"), job("e")])
+    here.add(*["z%d" % number for number in range(after)])
+    joined, = [each for each in lines_of(here.journal) if each.startswith(b'{"segment":')]
+    for size in range(20, 120):
+        monkeypatch.setattr(journal, "_GLANCE", size)
+        assert b'"origin":%d,' % reopened(here).origin() in joined
+
+
 def test_only_news_ask_for_a_roll(here, rollers, monkeypatch):
     monkeypatch.setattr(journal, "BOUND", 2000)
     here.add("a")

@@ -146,7 +146,7 @@ class Model:
             assert self.store.find(id) == self.jobs[id]
             assert self.grepped(id) == self.jobs[id]
         self.compare_a_filtered_list()
-        ready = [each for each in self.store.jobs({"pending", "failed"}) if lifecycle.due(each) <= self.here.now]
+        ready = [each for each in self.store.jobs({"pending", "failed"}) if record.due(each) <= self.here.now]
         assert ready == sorted(ready, key=place)
 
     def compare_a_filtered_list(self):
@@ -175,7 +175,7 @@ class Model:
     def next_for(self, worker):
         """The job that this worker must get now."""
         ready = [each for each in self.jobs.values() if each.state in ("pending", "failed")
-                 and lifecycle.due(each) <= self.here.now and (QUEUES[worker] is None or each.queue in QUEUES[worker])]
+                 and record.due(each) <= self.here.now and (QUEUES[worker] is None or each.queue in QUEUES[worker])]
         return min(ready, key=place, default=None)
 
     def is_claim(self, claimed):

@@ -9,6 +9,7 @@ from queuectl_lib.faces import report
 from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.table import Column
 from queuectl_lib.store import config
+from queuectl_lib.store.defaults import DEFAULTS
 from queuectl_lib.store import store as stores
 
 _COLUMNS = (
@@ -25,13 +26,12 @@ def arguments(parser):
 
 
 def run(args, out):
-    settings = stores.open_store(args.store).config
+    standing = list(zip(config.KEYS, stores.open_store(args.store).config, DEFAULTS))
     if args.json:
-        out.document({name: {"value": getattr(settings, name), "default": key.default, "meaning": key.meaning}
-                      for name, key in config.KEYS.items()})
+        out.document({name: {"value": value, "default": default, "meaning": config.KEYS[name].meaning}
+                      for name, value, default in standing})
         return
-    rows = [{"key": name, "value": key.show(getattr(settings, name)), "default": key.show(key.default),
-             "meaning": key.meaning} for name, key in config.KEYS.items()]
+    rows = [_row(name, value, default, config.KEYS[name]) for name, value, default in standing]
     if out.width is not None:
         rows = list(_wrapped(rows, out.width))
 
@@ -40,6 +40,10 @@ def run(args, out):
 
     for line in report.draw(_COLUMNS, rows, out, paint=paint):
         out.line(line)
+
+
+def _row(name, value, default, key):
+    return {"key": name, "value": key.show(value), "default": key.show(default), "meaning": key.meaning}
 
 
 def _wrapped(rows, width):

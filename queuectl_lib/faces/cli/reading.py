@@ -1,12 +1,15 @@
 """What the commands that read and mend jobs share."""
 
 from queuectl_lib.words.errors import NotDone, UnknownJob
-from queuectl_lib.work import recovery
 
 
 def is_lost(store, job):
     """Whether a job is `processing` though its worker is dead."""
-    if job.state != "processing" or not recovery.lost(job, store.paths):
+    if job.state != "processing":
+        return False
+    # Imported here: it brings what ends process trees, a tenth of a `show` in which nothing runs.
+    from queuectl_lib.work import recovery
+    if not recovery.lost(job, store.paths):
         return False
     # The worker may have finished it and left since the job was read.
     try:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from queuectl_lib.faces import report
 from queuectl_lib.faces.cli import options, reading
-from queuectl_lib.job import lifecycle
+from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.work import slots
@@ -54,7 +54,7 @@ def _oldest(store, now):
     """The longest waiting of those next to run."""
     ready = []
     for job in islice(store.jobs(states=["pending", "failed"]), _LOOKED_AT):
-        if lifecycle.due(job) > now:
+        if record.due(job) > now:
             # Ready ones come first.
             break
         ready.append(job)
