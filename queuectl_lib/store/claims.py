@@ -208,8 +208,10 @@ class Claims:
             self._end = end
 
     def _start_over(self):
-        self._end = self._journal.body
+        """Begin anew in another journal; what its roll wrote is of all kinds, what follows mostly settled."""
         self._view.reset(self._journal.header.segments)
+        entries, self._end = self._journal.carried()
+        self._view.take(entries)
 
     def _append(self, lines):
         """Write lines, the last of them a claim or the only one; the offset of the last."""

@@ -38,7 +38,8 @@ class Journal:
         self.size = 0
         self.fd = None
         self.inode = None
-        self._first_end = 0
+        # Where the lines end that stood there before this process came.
+        self._old_end = None
         self._first = b""
         self._header = None
         self._origin = 0
@@ -62,7 +63,8 @@ class Journal:
         self.fd = disk.open_private(self.path, self._flags)
         status = os.fstat(self.fd)
         self.inode = status.st_ino
-        self.size = self._first_end = status.st_size
+        self.size = status.st_size
+        self._old_end = 0 if self._old_end is not None else status.st_size
         first = os.pread(self.fd, header.PAGE, 0)
         while b"\n" not in first and len(first) < self.size:
             first += os.pread(self.fd, len(first), len(first))
@@ -110,10 +112,14 @@ class Journal:
             return self._repaired(data, start, end)
         return entries, end
 
+    def carried(self):
+        """line.scan of what the roll itself wrote behind the header."""
+        return line.scan(self.read(self.body, self.body + self._carried), self.body, self.path)
+
     def settled(self, start):
         """line.settled of everything from an offset on, or None."""
         # What stood there before we came may be old: its lines are to be checked one by one.
-        return line.settled(self.read(start), start) if start >= self._first_end else None
+        return line.settled(self.read(start), start) if start >= self._old_end else None
 
     def line_at(self, start):
         """The line that begins at an offset, newline left out."""
