@@ -11,7 +11,7 @@ the result is dropped.
 import time
 from collections import namedtuple
 
-from queuectl_lib.job import lifecycle
+from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import line, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.view import View
@@ -63,7 +63,7 @@ class Claims:
             if done is not None:
                 kept = self._still(done[0])
                 if kept:
-                    lines.append(self._result(*done))
+                    lines.append((done[1], self._result(*done)))
             job = self._transact(lines, now, take)
         if self._store.config.durability == "full":
             self._sync_at_once()
@@ -94,7 +94,7 @@ class Claims:
         before, over, data = self._taken(item)
         job = lifecycle.claim(before, self._worker, now)
         fixed = line.fixed_part(data)
-        lines.append(line.encode(job, (before.state, before.queue), over, fixed=fixed))
+        lines.append((job, line.encode(job, (before.state, before.queue), over, fixed=fixed)))
         try:
             place = self._append(lines)
         except Exception:
@@ -120,7 +120,7 @@ class Claims:
             self._catch_up(locked=True)
             if not self._still(before):
                 return False
-            self._append([self._result(before, after)])
+            self._append([(after, self._result(before, after))])
         self.sync()
         return True
 
@@ -214,15 +214,15 @@ class Claims:
         self._view.take(entries)
 
     def _append(self, lines):
-        """Write lines, the last of them a claim or the only one; the offset of the last."""
-        data = b"".join(lines)
-        start = self._journal.append(data)
-        settled = line.settled(data, start)
-        if settled is None:
-            self._view.take(line.scan(data, start, self._journal.path)[0])
-        else:
-            self._view.take_settled(*settled)
-        place = start + len(data) - len(lines[-1])
+        """Write [(job, its line)], the last of them a claim or the only one; the offset of the last."""
+        place = end = self._journal.append(b"".join([data for _, data in lines]))
+        for job, data in lines:
+            place = end
+            if record.due(job) is None:
+                self._view.settle(job.id.encode(), place)
+            else:
+                self._view.take(line.scan(data, place, self._journal.path)[0])
+            end += len(data)
         self._end = self._journal.size
         if self._store.config.durability != "fast":
             self._unsynced_until = self._journal.header.generation, self._end

@@ -79,6 +79,10 @@ class View:
                 if head[7] != b"null" and self.serves(head[4]):
                     self._await(head, offset)
 
+    def settle(self, job_id, offset):
+        """Take in the line of a job that waits for no moment."""
+        self.newest[job_id] = offset
+
     def take_settled(self, ids, offsets):
         """Take in lines of jobs that wait for no moment (line.settled)."""
         self.newest.update(zip(ids, offsets))
