@@ -102,6 +102,60 @@ def test_a_sleep_without_or_with_a_far_limit_ends_when_something_happens(waiter,
     child.wait()
 
 
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="signals are not held here")
+class TestHeld:
+    """Who waits for a child keeps its signals back, and takes them from the kernel one by one."""
+
+    @pytest.fixture(autouse=True)
+    def held(self, waiter):
+        waiter.heed(signal.SIGUSR1)
+        waiter.hold()
+        return waiter
+
+    @pytest.fixture
+    def quick(self):
+        """A child that starts with no signal blocked, as the commands do."""
+        return lambda command: os.posix_spawn("/bin/sh", ["sh", "-c", command], os.environ, setsigmask=())
+
+    def test_a_childs_end_wakes(self, waiter, quick):
+        pid = quick("sleep 0.05")
+        assert waiter.wait_for_child(LONG) == CHILD
+        assert os.waitpid(pid, os.WNOHANG)[0] == pid
+
+    def test_a_child_that_ended_before_is_not_missed(self, waiter, quick):
+        pid = quick("exit 0")
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert waiter.wait_for_child(LONG) == CHILD
+        os.waitpid(pid, 0)
+
+    def test_a_signal_is_handed_over_before_the_child(self, waiter, quick):
+        pid = quick("kill -USR1 %d" % os.getpid())
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert waiter.wait_for_child(LONG) == (False, (signal.SIGUSR1,), ())
+        assert waiter.wait_for_child(LONG) == CHILD
+        os.waitpid(pid, 0)
+
+    def test_time_is_up(self, waiter):
+        assert waiter.wait_for_child(0.01) == NOTHING
+        assert waiter.wait_for_child(-1) == NOTHING
+
+    def test_what_came_while_nobody_waited_ends_the_next_sleep_of_either_kind(self, waiter):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert waiter.wait(LONG).signals == (signal.SIGUSR1,)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert waiter.wait_for_child(LONG).signals == (signal.SIGUSR1,)
+
+    def test_between_two_sleeps_signals_wait(self, waiter):
+        waiter.wait(0)
+        assert signal.SIGUSR1 in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    def test_closing_lets_them_through_again(self):
+        one = Waiter()
+        one.hold()
+        one.close()
+        assert signal.SIGCHLD not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 def test_closing_gives_the_signals_back(pipe):
     def handler(signum, frame):
         pass
