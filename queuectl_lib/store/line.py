@@ -67,8 +67,9 @@ def _encode(value):
 def _decode(text):
     global _decode
     import json
-    # Whoever decodes one line decodes many.
-    _decode = json.JSONDecoder().decode
+    # Whoever decodes one line decodes many. json.loads would look for blanks before and behind.
+    scan_once = json.JSONDecoder().scan_once
+    _decode = lambda text: scan_once(text, 0)[0]
     return _decode(text)
 
 
@@ -181,11 +182,10 @@ def decode(line, path, offset):
     history = line.index(_HISTORY, head.end())
     fixed = line.index(_FIXED, history)
     # The history stays text: who runs a job need not read it.
-    fields = _decode((b"{" + line[head.end() + 1:history] + line[fixed:-_TAIL] + b"}").decode("ascii"))
+    fields = _decode((b"{" + line[head.end() + 1:history] + line[fixed:-_TAIL] + b"}").decode())
     job_id, state, _, _, queue, priority, order, _, name, start, end, _ = head.groups()
     job = Job(job_id.decode(), state.decode(), queue.decode(), int(priority), int(order),
-              *map(fields.get, _RUN_FIELDS), History(line[history + len(_HISTORY):fixed - 1].decode("ascii")),
-              *map(fields.get, _FIXED_FIELDS))
+              history=History(line[history + len(_HISTORY):fixed - 1].decode()), **fields)
     return job, name and (name.decode(), int(start), int(end))
 
 
