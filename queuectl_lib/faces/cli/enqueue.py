@@ -171,11 +171,11 @@ def _opened(name):
 
 def _from_file(pairs, name, now, defaults):
     """The jobs of a file; a fault in one is named by its line."""
-    create = record.create
+    create = record.Maker(now, defaults).create
     line = 0
     try:
         for line, fields in pairs:
-            yield create(fields, now, defaults)
+            yield create(fields)
     except BadInput as error:
         where = "" if str(error).startswith("line ") else "line %d: " % line
         raise BadInput("%s, %s%s; nothing was enqueued" % (name, where, error))
