@@ -35,12 +35,12 @@ class Duplicates:
 
     def look_within(self):
         """Does an id stand twice in the batch?"""
-        with self._index() as brought:
-            for number in brought.repeated():
-                ids = [self._id_at(offset) for offset in brought.offsets(number)]
-                for job_id in ids:
-                    if ids.count(job_id) > 1:
-                        raise DuplicateJob("the id %s stands twice in this batch: nothing was enqueued" % job_id.decode())
+        brought = self._index()
+        for number in brought.repeated():
+            ids = [self._id_at(offset) for offset in brought.offsets(number)]
+            for job_id in ids:
+                if ids.count(job_id) > 1:
+                    raise DuplicateJob("the id %s stands twice in this batch: nothing was enqueued" % job_id.decode())
 
     def look(self):
         """Is one in the store? What was looked at before is passed over; the lock is not held."""
@@ -63,31 +63,27 @@ class Duplicates:
         if generation != self._journal.header.generation or self._journal.size - end > _LITTLE:
             return False
         entries, _ = self._journal.news(end, locked=True)
-        with self._index() as brought:
-            return not any(type(head) is dict or self._brings(brought, head[0]) for head, _, _ in entries)
+        brought = self._index()
+        return not any(type(head) is dict or self._brings(brought, head[0]) for head, _, _ in entries)
 
     def _look_once(self):
         """Does the journal hide an id of the batch: say that its job was removed?"""
         snapshot = Snapshot(self._store.paths, self._journal)
-        try:
-            with self._index() as brought:
-                for entry in snapshot.segments():
-                    if entry.name not in self._compared:
-                        self._compare(snapshot, brought, snapshot.reader(entry))
-                        self._compared.add(entry.name)
-                hidden = [job_id for job_id in snapshot.newest if self._brings(brought, job_id)]
-            for job_id in hidden:
-                _refuse(snapshot, job_id)
-            self._seen = self._journal.header.generation, snapshot.end
-            return bool(hidden)
-        finally:
-            snapshot.close()
+        brought = self._index()
+        for entry in snapshot.segments():
+            if entry.name not in self._compared:
+                self._compare(snapshot, brought, snapshot.reader(entry))
+                self._compared.add(entry.name)
+        hidden = [job_id for job_id in snapshot.newest if self._brings(brought, job_id)]
+        for job_id in hidden:
+            _refuse(snapshot, job_id)
+        self._seen = self._journal.header.generation, snapshot.end
+        return bool(hidden)
 
     def _compare(self, snapshot, brought, reader):
         try:
-            with index.Index(reader.path, reader.size) as stored:
-                shared = map(stored.shared, brought.hashes())
-                self._refuse_any(snapshot, brought, shared)
+            stored = index.Index(reader.path, reader.size)
+            self._refuse_any(snapshot, brought, map(stored.shared, brought.hashes()))
         except index.Useless:
             stored = segment.indexed(reader.fd, reader.size)
             self._refuse_any(snapshot, brought, map(brought.shared, stored.hashes()))

@@ -14,7 +14,6 @@ value would know nothing new. No import, 0.5 microseconds.
 """
 
 import bisect
-import mmap
 import os
 import struct
 import zlib
@@ -129,8 +128,7 @@ def _with_crc(data):
 def offsets(segment_path, size, job_id):
     """Offsets in the segment where this id may be; None when the index is of no use."""
     try:
-        with Index(segment_path, size) as index:
-            return index.offsets(hash_of(job_id))
+        return Index(segment_path, size).offsets(hash_of(job_id))
     except Useless:
         return None
 
@@ -140,22 +138,25 @@ class Useless(Exception):
 
 
 class Index:
-    """The index of a segment of so many bytes, opened, for `with`; Useless wherever it is that."""
+    """The index of a segment of so many bytes, open as long as somebody has it; raises Useless wherever it is that."""
+
+    _fd = None
 
     def __init__(self, segment_path, size):
-        self._data = _mapped(index_of(segment_path))
         try:
-            self._count = self._checked_count(size)
-            self._firsts = self._directory()
-        except BaseException:
-            self._data.close()
-            raise
+            self._fd = os.open(index_of(segment_path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError:
+            raise Useless
+        end = os.fstat(self._fd).st_size - _END.size
+        self._count, segment_size = struct.unpack(">QQ", self._checked(end, 16))
+        if segment_size != size:
+            raise Useless
+        pages = -(-self._count // _PER_PAGE)
+        self._firsts = struct.unpack(">%dQ" % pages, self._checked(end - _CRC.size - pages * 8, pages * 8))
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._data.close()
+    def __del__(self):
+        if self._fd is not None:
+            os.close(self._fd)
 
     def offsets(self, number):
         """The offsets of every id with this hash."""
@@ -187,9 +188,9 @@ class Index:
         held = ()
         for number in numbers:
             wanted = bisect.bisect_right(self._firsts, number) - 1
-            if wanted != page:
+            if wanted > page:
                 page = wanted
-                held = set(self._page(page)[::2]) if page >= 0 else ()
+                held = set(self._page(page)[::2])
             if number in held:
                 found.append(number)
         return found
@@ -199,34 +200,8 @@ class Index:
         entries = min(_PER_PAGE, self._count - page * _PER_PAGE)
         return struct.unpack(">%dQ" % (2 * entries), self._checked(page * _PAGE, entries * _ENTRY.size))
 
-    def _directory(self):
-        pages = -(-self._count // _PER_PAGE)
-        start = len(self._data) - _END.size - _CRC.size - pages * 8
-        return struct.unpack(">%dQ" % pages, self._checked(start, pages * 8))
-
-    def _checked_count(self, size):
-        count, segment_size, _ = _END.unpack(self._data[-_END.size:].rjust(_END.size))
-        self._checked(len(self._data) - _END.size, _END.size - _CRC.size)
-        if segment_size != size:
-            raise Useless
-        return count
-
     def _checked(self, start, length):
-        end = start + length
-        if start < 0 or end > len(self._data) or self._data[end:end + _CRC.size] != _CRC.pack(zlib.crc32(self._data[start:end])):
+        data = os.pread(self._fd, length + _CRC.size, start) if start >= 0 else b""
+        if data[length:] != _CRC.pack(zlib.crc32(data[:length])):
             raise Useless
-        return self._data[start:end]
-
-
-def _mapped(path):
-    try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except OSError:
-        raise Useless
-    try:
-        return mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):
-        # An empty file cannot be mapped.
-        raise Useless
-    finally:
-        os.close(fd)
+        return data[:length]

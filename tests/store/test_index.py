@@ -37,8 +37,7 @@ def write_index(path, ids, size):
 
 
 def all_hashes(path, size):
-    with index.Index(path, size) as opened:
-        return [number for numbers in opened.hashes() for number in numbers]
+    return [number for numbers in index.Index(path, size).hashes() for number in numbers]
 
 
 def is_useless(path, size):
@@ -68,10 +67,10 @@ def test_all_hashes_come_in_rising_order(large):
 def test_what_two_segments_share_is_found_however_few_it_is(large, step):
     known = [index.hash_of(b"job-%d" % number) for number in range(0, MANY, step)]
     absent = [index.hash_of(b"no-%d" % number) for number in range(0, MANY, step)]
-    with index.Index(*large) as opened:
-        assert opened.shared(sorted(known + absent)) == sorted(known)
-        assert opened.shared([0, 2 ** 64 - 1]) == []
-        assert opened.shared([]) == []
+    opened = index.Index(*large)
+    assert opened.shared(sorted(known + absent)) == sorted(known)
+    assert opened.shared([0, 2 ** 64 - 1]) == []
+    assert opened.shared([]) == []
 
 
 def test_what_stands_there_twice_is_told_also_across_pages(tmp_path):
@@ -80,14 +79,13 @@ def test_what_stands_there_twice_is_told_also_across_pages(tmp_path):
     # 255 entries are a page: the copies of the last ones move those behind them.
     twice = [ids[0], ids[3], ids[253], ids[508], ids[999]]
     write_index(path, ids + twice + [ids[3]], 9999)
-    with index.Index(path, 9999) as opened:
-        assert list(opened.repeated()) == list(map(index.hash_of, twice))
-        assert opened.offsets(index.hash_of(ids[3])) == [3 * LENGTH, 1001 * LENGTH, 1005 * LENGTH]
+    opened = index.Index(path, 9999)
+    assert list(opened.repeated()) == list(map(index.hash_of, twice))
+    assert opened.offsets(index.hash_of(ids[3])) == [3 * LENGTH, 1001 * LENGTH, 1005 * LENGTH]
 
 
 def test_no_two_of_100000_ids_share_a_hash(large):
-    with index.Index(*large) as opened:
-        assert list(opened.repeated()) == []
+    assert list(index.Index(*large).repeated()) == []
 
 
 def test_an_index_of_another_segment_is_of_no_use(large):
