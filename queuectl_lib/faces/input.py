@@ -73,7 +73,7 @@ def _from_lines(text):
     for line in text:
         number += 1
         try:
-            value, end = raw_decode(line) if line[0] == "{" else (None, 0)
+            value, end = raw_decode(line) if line[0] == "{" else (None, len(line))
             if line[end:] != "\n":
                 value = json.loads(line)
         except (ValueError, RecursionError) as error:
