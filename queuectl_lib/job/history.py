@@ -52,6 +52,8 @@ class History:
         return tuple(self)[place]
 
     def __eq__(self, other):
+        if type(other) is History:
+            return self.text == other.text
         return tuple(self) == tuple(other)
 
     __hash__ = None

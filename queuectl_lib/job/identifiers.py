@@ -39,13 +39,16 @@ def new_ids():
     start = int(time.time() * 1000) << _RANDOM_BITS
     number = start | int.from_bytes(os.urandom(5), "big") >> 5
     while True:
-        yield _text(number)
-        number += 1
+        # All but the last digit change once in 32 ids.
+        front = _text(number >> 5, 15)
+        for last in _DIGITS[number & 31:]:
+            yield front + last
+        number = (number | 31) + 1
 
 
-def _text(number):
-    digits = [""] * 16
-    for place in range(15, -1, -1):
+def _text(number, length):
+    digits = [""] * length
+    for place in range(length - 1, -1, -1):
         digits[place] = _DIGITS[number & 31]
         number >>= 5
     return "".join(digits)

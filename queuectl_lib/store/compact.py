@@ -143,9 +143,9 @@ def _rewritten(paths, snapshot, parts, gone):
     writer = segment.Writer(paths.segment_places(name)[0], parts[0].kind)
     for wanted in _sections_of(parts):
         streams = [_lines(snapshot.reader(part), part, wanted, gone) for part in parts]
-        for _, job_id, data in _joined(wanted, streams):
-            writer.add(wanted, job_id, data + b"\n")
-    if not writer.jobs:
+        for _, data in _joined(wanted, streams):
+            writer.add(wanted, data + b"\n")
+    if not writer.size:
         writer.close()
         return None
     return writer.finish(name)
@@ -171,7 +171,7 @@ def _lines(reader, part, wanted, gone):
             continue
         for head, start, data in reader.forward(section.start, section.end):
             if (part.name, start) not in gone:
-                yield segment.sort_key(wanted, head), head[0], data
+                yield segment.sort_key(wanted, head), data
 
 
 def _replaced(segments, parts, one):

@@ -32,6 +32,15 @@ def open_private(path, flags):
         raise refined(error, path)
 
 
+def unnamed(path):
+    """A new file for what memory shall not hold, gone when it is closed."""
+    # tempfile could do it, but importing that takes as long as storing a thousand jobs.
+    fd = open_private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    # Windows removes no open file: it is an incoming one, that the next roll removes.
+    remove(path)
+    return os.fdopen(fd, "r+b")
+
+
 def refined(error, path):
     """The QueuectlError for an OSError; ENOENT stays what it is: callers ask for it."""
     if error.errno in _FULL:

@@ -14,19 +14,18 @@ value would know nothing new. No import, 0.5 microseconds.
 """
 
 import bisect
-import mmap
 import os
 import struct
 import zlib
-from array import array
 
-from queuectl_lib.store import disk
+from queuectl_lib.store import disk, line
 from queuectl_lib.store.paths import index_of
 
 _ENTRY = struct.Struct(">QQ")
 _CRC = struct.Struct(">I")
 _END = struct.Struct(">QQI")
 _PER_PAGE = 255
+_RUN = 16384
 _PAGE = _PER_PAGE * _ENTRY.size + _CRC.size
 # 3 is a primitive root of 257: its powers run through 1..256 once.
 _PERMUTED = bytes(pow(3, x, 257) & 255 for x in range(256))
@@ -38,30 +37,35 @@ def hash_of(job_id):
 
 
 class Builder:
-    """Collects (id, offset) and writes the index; 16 bytes of memory an entry."""
+    """Collects where every id of a segment is, and writes the index; 16 bytes of memory an id."""
 
     def __init__(self):
-        # By the first byte of the hash, so that sorting one part after the
-        # other sorts the whole and needs the memory of one part only.
-        self._parts = [bytearray() for _ in range(256)]
+        # Sorted runs, each one piece of memory: what grows side by side leaves holes
+        # between, and objects instead of bytes would take five times as much.
+        self._runs = []
+        self._new = []
         self.count = 0
 
-    def add(self, job_id, offset):
-        number = hash_of(job_id)
-        self._parts[number >> 56] += _ENTRY.pack(number, offset)
-        self.count += 1
+    def add_lines(self, lines, offset):
+        """Jobs' lines without newlines, the first of which begins at this offset of the segment."""
+        new = self._new
+        pack = _ENTRY.pack
+        for job_id, each in zip(map(line.id_of, lines), lines):
+            new.append(pack(hash_of(job_id), offset))
+            offset += len(each) + 1
+        self.count += len(lines)
+        if len(new) > _RUN:
+            self._end_run()
 
-    def hashes(self, part):
-        """The sorted (hash, offset) of one of the 256 parts."""
-        return sorted(_ENTRY.iter_unpack(self._parts[part]))
+    def _end_run(self):
+        self._new.sort()
+        self._runs.append(b"".join(self._new))
+        self._new.clear()
 
-    def repeated(self):
-        """Lists of the offsets that share a hash with another one."""
-        for part in range(256):
-            entries = self.hashes(part)
-            for at in range(1, len(entries)):
-                if entries[at][0] == entries[at - 1][0]:
-                    yield [offset for number, offset in entries if number == entries[at][0]]
+    def hashes(self):
+        """Every hash, in tuples of rising ones."""
+        self._end_run()
+        return (struct.unpack(">%dQ" % (len(run) // 8), run)[::2] for run in self._runs)
 
     def write(self, segment_path, size):
         """Write and sync the index of a segment of so many bytes."""
@@ -76,21 +80,45 @@ class Builder:
     def _pieces(self, size):
         firsts = []
         waiting = []
-        for part in range(256):
-            waiting += self.hashes(part)
-            while len(waiting) >= _PER_PAGE:
-                yield self._page(waiting[:_PER_PAGE], firsts)
-                del waiting[:_PER_PAGE]
+        for entries in self._sorted():
+            waiting += entries
+            full = len(waiting) - len(waiting) % _PER_PAGE
+            for at in range(0, full, _PER_PAGE):
+                yield _page(waiting[at:at + _PER_PAGE], firsts)
+            del waiting[:full]
         if waiting:
-            yield self._page(waiting, firsts)
+            yield _page(waiting, firsts)
         yield _with_crc(struct.pack(">%dQ" % len(firsts), *firsts))
         end = struct.pack(">QQ", self.count, size)
         yield end + _CRC.pack(zlib.crc32(end))
 
-    @staticmethod
-    def _page(entries, firsts):
-        firsts.append(entries[0][0])
-        return _with_crc(b"".join(_ENTRY.pack(*entry) for entry in entries))
+    def _sorted(self):
+        """Every entry in order, in 256 lists: as objects they take more room, so only some at a time are."""
+        self._end_run()
+        starts = [0] * len(self._runs)
+        for first_byte in range(256):
+            ends = [_place(run, first_byte + 1) for run in self._runs]
+            yield sorted([run[at:at + _ENTRY.size] for run, start, end in zip(self._runs, starts, ends)
+                          for at in range(start, end, _ENTRY.size)])
+            starts = ends
+
+
+def _place(run, first_byte):
+    """Where in a sorted run the hashes begin whose first byte is this or more."""
+    low = 0
+    high = len(run) // _ENTRY.size
+    while low < high:
+        middle = (low + high) // 2
+        if run[middle * _ENTRY.size] < first_byte:
+            low = middle + 1
+        else:
+            high = middle
+    return low * _ENTRY.size
+
+
+def _page(entries, firsts):
+    firsts.append(_ENTRY.unpack(entries[0])[0])
+    return _with_crc(b"".join(entries))
 
 
 def _with_crc(data):
@@ -100,68 +128,80 @@ def _with_crc(data):
 def offsets(segment_path, size, job_id):
     """Offsets in the segment where this id may be; None when the index is of no use."""
     try:
-        fd = os.open(index_of(segment_path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except OSError:
+        return Index(segment_path, size).offsets(hash_of(job_id))
+    except Useless:
         return None
-    try:
-        return _look_up(fd, size, hash_of(job_id))
-    except (struct.error, ValueError):
-        return None
-    finally:
-        os.close(fd)
 
 
-def _look_up(fd, size, wanted):
-    length = os.fstat(fd).st_size
-    with mmap.mmap(fd, length, access=mmap.ACCESS_READ) as data:
-        count = _count(data, size)
-        pages = -(-count // _PER_PAGE)
-        start = length - _END.size - _CRC.size - pages * 8
-        if not _fits(data, start, pages * 8):
-            return None
-        firsts = struct.unpack(">%dQ" % pages, data[start:start + pages * 8])
+class Useless(Exception):
+    """An index that is missing, damaged, or of another segment."""
+
+
+class Index:
+    """The index of a segment of so many bytes, open as long as somebody has it; raises Useless wherever it is that."""
+
+    _fd = None
+
+    def __init__(self, segment_path, size):
+        try:
+            self._fd = os.open(index_of(segment_path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except OSError:
+            raise Useless
+        end = os.fstat(self._fd).st_size - _END.size
+        self._count, segment_size = struct.unpack(">QQ", self._checked(end, 16))
+        if segment_size != size:
+            raise Useless
+        pages = -(-self._count // _PER_PAGE)
+        self._firsts = struct.unpack(">%dQ" % pages, self._checked(end - _CRC.size - pages * 8, pages * 8))
+
+    def __del__(self):
+        if self._fd is not None:
+            os.close(self._fd)
+
+    def offsets(self, number):
+        """The offsets of every id with this hash."""
         found = []
-        # An id's entries may straddle two pages.
-        page = max(bisect.bisect_left(firsts, wanted) - 1, 0)
-        while page < pages and firsts[page] <= wanted:
-            entries = min(_PER_PAGE, count - page * _PER_PAGE) * _ENTRY.size
-            if not _fits(data, page * _PAGE, entries):
-                return None
-            found += [offset for number, offset in _ENTRY.iter_unpack(data[page * _PAGE:page * _PAGE + entries])
-                      if number == wanted]
+        # Entries of the same hash may straddle two pages.
+        page = max(bisect.bisect_left(self._firsts, number) - 1, 0)
+        while page < len(self._firsts) and self._firsts[page] <= number:
+            entries = self._page(page)
+            found += [offset for each, offset in zip(entries[::2], entries[1::2]) if each == number]
             page += 1
         return found
 
+    def hashes(self):
+        """Every hash, in tuples of rising ones."""
+        return (self._page(page)[::2] for page in range(len(self._firsts)))
 
-def hashes(segment_path, size):
-    """Every hash of a segment's index in rising order (array of unsigned 64 bits); None when the index is of no use."""
-    try:
-        with open(index_of(segment_path), "rb") as file:
-            data = file.read()
-        return _all_hashes(data, _count(data, size))
-    except (OSError, struct.error, ValueError):
-        return None
+    def repeated(self):
+        """Hashes that stand there more than once."""
+        last = None
+        for numbers in self.hashes():
+            if numbers[0] == last or len(set(numbers)) < len(numbers):
+                yield from sorted({each for each, before in zip(numbers, (last,) + numbers) if each == before})
+            last = numbers[-1]
 
+    def shared(self, numbers):
+        """Those of some rising hashes that it holds too; no page is read twice."""
+        found = []
+        page = -1
+        held = ()
+        for number in numbers:
+            wanted = bisect.bisect_right(self._firsts, number) - 1
+            if wanted > page:
+                page = wanted
+                held = set(self._page(page)[::2])
+            if number in held:
+                found.append(number)
+        return found
 
-def _all_hashes(data, count):
-    found = array("Q")
-    for page in range(-(-count // _PER_PAGE)):
-        entries = min(_PER_PAGE, count - page * _PER_PAGE) * _ENTRY.size
-        if not _fits(data, page * _PAGE, entries):
-            return None
-        found.extend(number for number, _ in _ENTRY.iter_unpack(data[page * _PAGE:page * _PAGE + entries]))
-    return found
+    def _page(self, page):
+        """hash, offset, hash, offset … of a page."""
+        entries = min(_PER_PAGE, self._count - page * _PER_PAGE)
+        return struct.unpack(">%dQ" % (2 * entries), self._checked(page * _PAGE, entries * _ENTRY.size))
 
-
-def _count(data, size):
-    """The number of entries; ValueError or struct.error when this is no index of a segment of this size."""
-    end = data[max(len(data) - _END.size, 0):]
-    count, segment_size, crc = _END.unpack(end)
-    if segment_size != size or crc != zlib.crc32(end[:-_CRC.size]):
-        raise ValueError
-    return count
-
-
-def _fits(data, start, length):
-    end = start + length
-    return start >= 0 and _CRC.unpack(data[end:end + _CRC.size])[0] == zlib.crc32(data[start:end])
+    def _checked(self, start, length):
+        data = os.pread(self._fd, length + _CRC.size, start) if start >= 0 else b""
+        if data[length:] != _CRC.pack(zlib.crc32(data[:length])):
+            raise Useless
+        return data[:length]

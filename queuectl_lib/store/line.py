@@ -56,6 +56,7 @@ _RUN_AT = Job._fields.index("attempts")
 _HISTORY_AT = Job._fields.index("history")
 _RUN_NAMES = tuple(',"%s":' % name for name in _RUN_FIELDS)
 _FIXED_NAMES = tuple(',"%s":' % name for name in _FIXED_FIELDS)
+_COMMAND_AT = Job._fields.index("command")
 
 
 def _encode(value):
@@ -102,11 +103,40 @@ def encode(job, was, over=None, more=False, fixed=None):
     pieces.append(',"history":[%s]' % job.history.text)
     if fixed is None:
         fixed = fixed_of(job)
-    line = _closed("".join(pieces).encode("ascii") + fixed)
-    if len(line) > LONGEST:
-        raise BadInput("job %s is too big: %d bytes, at most %d fit a line; put what it carries into a file"
-                       % (job.id, len(line), LONGEST))
-    return line
+    return _closed("".join(pieces).encode("ascii") + fixed, job.id)
+
+
+class Alike:
+    """encode() for new jobs, one after the other, that are mostly alike.
+
+    The jobs of a batch differ in id, queue, priority, place and command. What
+    stands around those in a line is kept from one job to the next, for as
+    long as the fields it was made of are the same.
+    """
+
+    def __init__(self):
+        self._fields = None
+        self._env = None
+
+    def encode(self, job, id, order):
+        """The line of a job under this id and with this place of arrival."""
+        # Of variables it has to be the same object: equal ones may stand in another order.
+        if self._fields != (job.state, job[_RUN_AT:_COMMAND_AT], job.cwd, job.created_at) or job.env is not self._env:
+            self._take(job._replace(id=id))
+        text = (f'{{"id":"{id}{self._behind_id}{job.queue}","priority":{job.priority},"order":{order}'
+                f'{self._behind_order}{JSON_OF[str](job.command)}{self._behind_command}')
+        return _closed(text.encode("ascii"), id)
+
+    def _take(self, job):
+        # What it is split at stands in no field before: a quote inside a value is escaped.
+        line = encode(job._replace(queue="", priority=0, order=0, command=""), None)
+        head, rest = line[:-_TAIL - 1].decode("ascii").split('","priority":0,"order":0', 1)
+        middle, end = rest.split(',"command":""', 1)
+        self._behind_id = head[_ID_AT + len(job.id):]
+        self._behind_order = middle + ',"command":'
+        self._behind_command = end
+        self._fields = (job.state, job[_RUN_AT:_COMMAND_AT], job.cwd, job.created_at)
+        self._env = job.env
 
 
 def fixed_of(job):
@@ -146,8 +176,12 @@ def _head(job, was, over, more):
         ',"over":["%s",%d,%d]' % over if over else "", ',"more":1' if more else "")
 
 
-def _closed(data):
-    return data + b',"crc":"%08x"}\n' % zlib.crc32(data)
+def _closed(data, job_id=None):
+    line = data + b',"crc":"%08x"}\n' % zlib.crc32(data)
+    if len(line) > LONGEST and job_id is not None:
+        raise BadInput("job %s is too big: %d bytes, at most %d fit a line; put what it carries into a file"
+                       % (job_id, len(line), LONGEST))
+    return line
 
 
 def is_whole(line):

@@ -1,65 +1,93 @@
-"""A segment whose lines came in any order, written again section by section, sorted.
+"""A batch's lines on their way into a segment: they come in any order, and lie sorted by section and key at the end.
 
-Needed for a batch of mixed queues, priorities or delays; 24 bytes of memory a
-job for the time it takes.
+They come in handfuls of some megabyte. The lines of a handful that have section
+and key in common are written as one stretch, and where it lies is noted. As long as
+stretch follows stretch in order (a batch of jobs that are all alike: the
+ordinary case) the file is the segment as it stands. Otherwise the notes are
+merged, each handful's being sorted, and the stretches copied in that order
+into another file. The notes lie in a file themselves: where every job has a moment
+of its own each line is a stretch, and memory must not grow with the batch.
 """
 
+import heapq
 import os
-from array import array
+import struct
+from operator import itemgetter
 
-from queuectl_lib.store import disk, header, segment
+from queuectl_lib.job import identifiers
+from queuectl_lib.store import disk, line, locking, segment
 
-# A line is at most 1 MB, so its length fits 21 bits beside its offset.
-_LENGTH_BITS = 21
-
-
-def resorted(writer, path):
-    """A new Writer at the same path with the lines of an old one, sorted by section and key."""
-    writer.flush()
-    source = writer.fd
-    groups = _groups(source, writer.size)
-    disk.remove(path)
-    target = segment.Writer(path, writer.kind)
-    try:
-        for section, _, places in sorted(groups, key=_group_order):
-            for place in places:
-                length = place & (1 << _LENGTH_BITS) - 1
-                data = os.pread(source, length, place >> _LENGTH_BITS)
-                target.add(section, segment.line.HEAD.match(data).group(1), data)
-    finally:
-        writer.close()
-    return target
+# Number of the section, key, start and length of the stretch.
+_NOTE = struct.Struct(">IqQQ")
+_NOTES_AT_ONCE = 64
+# Once it has to be sorted anyway, a section a stretch would only be a long list.
+_UNSORTED = ("", "")
 
 
-def _groups(source, size):
-    """[(section, priority or 0, places in order)]; lines of one group stay as they came."""
-    places = {}
-    due = {}
-    for start, data in _lines(source, size):
-        head = segment.line.HEAD.match(data).groups()
+class Pile:
+    """Takes in handfuls; writer is the segment.Writer they went to."""
+
+    def __init__(self, paths):
+        self._paths = paths
+        self._sections = {}
+        self._last = (0, -1 << 63)
+        self._is_sorted = True
+        self._notes = disk.unnamed(incoming(paths))
+        self._ends = [0]
+        self.writer = self._new_writer()
+
+    def _new_writer(self):
+        writer = segment.Writer(incoming(self._paths), "base")
+        # The roller removes incoming files that nobody holds.
+        locking.try_lock(writer.fd)
+        return writer
+
+    def put(self, groups):
+        """A handful: lists of lines, each list of one section and key, in order of arrival."""
+        notes = bytearray()
+        for number, key, section, lines in sorted(map(self._placed, groups), key=itemgetter(0, 1)):
+            if (number, key) < self._last:
+                self._is_sorted = False
+            self._last = (number, key)
+            data = b"".join(lines)
+            notes += _NOTE.pack(number, key, self.writer.size, len(data))
+            self.writer.add(section if self._is_sorted else _UNSORTED, data)
+        disk.write_pieces(self._notes.fileno(), [notes], self._paths.base)
+        self._ends.append(self._ends[-1] + len(notes))
+
+    def _placed(self, lines):
+        head = line.HEAD.match(lines[0]).groups()
         section = segment.section_of(head)
-        packed = start << _LENGTH_BITS | len(data)
-        if section[0] == header.DUE:
-            due.setdefault(section, []).append((int(head[7]), packed))
-        else:
-            places.setdefault((section, int(head[5])), array("Q")).append(packed)
-    groups = [(section, priority, found) for (section, priority), found in places.items()]
-    # Packed places grow with the offset, so equal moments keep their order of arrival.
-    groups += [(section, 0, [packed for _, packed in sorted(found)]) for section, found in due.items()]
-    return groups
+        number = self._sections.setdefault(section, len(self._sections))
+        key = segment.sort_key(section, head)
+        return number, key[0] if key else 0, section, lines
+
+    def sort(self):
+        """Afterwards what the writer has written is a segment."""
+        if self._is_sorted:
+            return
+        sections = list(self._sections)
+        source = self.writer
+        source.flush()
+        self.writer = self._new_writer()
+        try:
+            for number, _, start, length in heapq.merge(*map(self._notes_of, self._ends, self._ends[1:])):
+                self.writer.add(sections[number], os.pread(source.fd, length, start))
+        finally:
+            source.close()
+            disk.remove(source.path)
+
+    def _notes_of(self, start, end):
+        while start < end:
+            data = os.pread(self._notes.fileno(), min(_NOTES_AT_ONCE * _NOTE.size, end - start), start)
+            yield from _NOTE.iter_unpack(data)
+            start += len(data)
+
+    def close(self):
+        self.writer.close()
+        self._notes.close()
 
 
-def _group_order(group):
-    return group[0], group[1]
-
-
-def _lines(source, size):
-    start = 0
-    rest = b""
-    while start + len(rest) < size:
-        data = rest + os.pread(source, 262144, start + len(rest))
-        lines = data.split(b"\n")
-        rest = lines.pop()
-        for each in lines:
-            yield start, each + b"\n"
-            start += len(each) + 1
+def incoming(paths):
+    """A path for something that is still being written."""
+    return paths.incoming(next(identifiers.new_ids()))

@@ -137,7 +137,7 @@ class _Roll:
         writer = segment.Writer(path, kind)
         for section, _, entry in sorted(map(_with_key, enumerate(entries))):
             start = entry[1] - self._journal.body
-            writer.add(section, entry[0][0], self._snapshot.data[start:start + entry[2] + 1])
+            writer.add(section, self._snapshot.data[start:start + entry[2] + 1])
         return writer.finish(name)
 
     def _carry(self):

@@ -17,29 +17,29 @@ _CHUNK = 65536
 
 
 class Writer:
-    """Writes a segment: add() every line, section by section, then finish()."""
+    """Writes a segment: add() every line, section by section, then finish().
+
+    jobs: how many there are, once they are indexed.
+    """
 
     def __init__(self, path, kind):
         self.path = path
         self.kind = kind
         self.size = 0
-        self.jobs = 0
-        self.index = index.Builder()
+        self.jobs = None
         self._sections = []
         self._pieces = []
         self._held = 0
         self.fd = disk.open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
 
-    def add(self, section, job_id, data):
-        """One line with its newline; section: (kind, queue), job_id: bytes."""
-        self.index.add(job_id, self.size)
+    def add(self, section, data):
+        """One line with its newline, or several of the same section: (kind, queue)."""
         sections = self._sections
         if not sections or sections[-1][0] != section:
             sections.append([section, self.size, self.size])
         self._pieces.append(data)
         length = len(data)
         self.size += length
-        self.jobs += 1
         sections[-1][2] = self.size
         self._held += length
         if self._held > 4 * _CHUNK:
@@ -53,12 +53,18 @@ class Writer:
         self._pieces = []
         self._held = 0
 
+    def write_index(self):
+        """Read back what was written, and write and sync the index of it."""
+        self.flush()
+        builder = indexed(self.fd, self.size)
+        builder.write(self.path, self.size)
+        self.jobs = builder.count
+
     def finish(self, name, counts=None):
         """Write out and sync the segment and its index; returns its header.Segment."""
-        self.flush()
+        self.write_index()
         disk.sync(self.fd, self.path)
         self.close()
-        self.index.write(self.path, self.size)
         return self.entry(name, counts)
 
     def entry(self, name, counts=None):
@@ -113,17 +119,12 @@ class Reader:
 
     def lines(self, start, end):
         """Yields (start, line) of the same lines, unread."""
-        rest = b""
-        while start + len(rest) < end:
-            at = start + len(rest)
-            data = os.pread(self.fd, min(_CHUNK, end - at), at)
-            if not data:
-                self._damaged(at)
-            lines = (rest + data).split(b"\n")
-            rest = lines.pop()
+        for start, lines in pieces(self.fd, start, end):
             for each in lines:
                 yield start, each
                 start += len(each) + 1
+        if start < end:
+            self._damaged(start)
 
     def backward(self, start, end):
         """The same lines from the last to the first."""
@@ -196,6 +197,28 @@ class Reader:
 
     def _damaged(self, start):
         raise line.damaged(self.path, start)
+
+
+def pieces(fd, start, end):
+    """Yields (start, [line…]) of the whole lines from start to end, a chunk at a time; newlines are left out."""
+    rest = b""
+    while start + len(rest) < end:
+        at = start + len(rest)
+        data = os.pread(fd, min(_CHUNK, end - at), at)
+        if not data:
+            return
+        lines = (rest + data).split(b"\n")
+        rest = lines.pop()
+        yield start, lines
+        start = at + len(data) - len(rest)
+
+
+def indexed(fd, size):
+    """The index.Builder of a segment of so many bytes, from its lines."""
+    builder = index.Builder()
+    for start, lines in pieces(fd, 0, size):
+        builder.add_lines(lines, start)
+    return builder
 
 
 def missing(error):

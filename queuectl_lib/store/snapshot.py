@@ -5,9 +5,7 @@ journal, then by the segments' indexes, so that a lookup costs the same at ten
 jobs and at a million; only lists and counts look at every line of the journal.
 """
 
-from bisect import bisect_left
-
-from queuectl_lib.store import header, index, line, segment
+from queuectl_lib.store import header, line, segment
 
 
 class Snapshot:
@@ -34,6 +32,11 @@ class Snapshot:
     def close(self):
         for reader in self._readers.values():
             reader.close()
+
+    @property
+    def end(self):
+        """The offset behind the last line."""
+        return self.journal.body + len(self.data)
 
     @property
     def entries(self):
@@ -99,21 +102,6 @@ class Snapshot:
         """Prepare for many lookups: one pass now instead of a search for each."""
         return self.newest
 
-    def know_hashes(self):
-        """Prepare may_hold: the hashes of every id, 8 bytes each."""
-        known = set(index.hash_of(job_id) for job_id in self.newest)
-        self._hashes = [known]
-        for entry in self.segments():
-            path = self.reader(entry).path
-            self._hashes.append(Sorted(index.hashes(path, entry.size) or self._hashes_of_lines(entry)))
-
-    def may_hold(self, number):
-        """Could an id of this hash be in the store?"""
-        return any(number in known for known in self._hashes)
-
-    def _hashes_of_lines(self, entry):
-        return sorted(index.hash_of(head[0]) for head, _, _ in self.reader(entry).forward(0, entry.size))
-
     def reader(self, entry):
         """The opened segment of an entry; FileNotFoundError when a roll removed it."""
         reader = self._readers.get(entry.name)
@@ -155,17 +143,6 @@ class Snapshot:
 
     def _other(self, data):
         return line.scan(data, 0, self.journal.path)[0][0][0]
-
-
-class Sorted:
-    """Membership in a sorted sequence: a set of a million numbers would take 60 MB."""
-
-    def __init__(self, numbers):
-        self._numbers = numbers
-
-    def __contains__(self, number):
-        at = bisect_left(self._numbers, number)
-        return at < len(self._numbers) and self._numbers[at] == number
 
 
 def lives(entry, start):

@@ -1,6 +1,8 @@
 """What the words of a command line and the lines of a file mean."""
 
 import io
+import json
+import random
 
 import pytest
 
@@ -110,3 +112,25 @@ def test_lines_are_read_as_they_come():
 
     jobs = given.from_file(io.BufferedReader(Endless()))
     assert [next(jobs)[0] for _ in range(1000)][-1] == 1000
+
+
+def test_a_line_means_what_json_says_it_means():
+    chance = random.Random(4)
+    texts = ['{"command": "true"}', ' {"a": [1, {"b": null}]} ', '{"a": "\\u00e9 \\" }"}', "[]", '[{"a": 1}, {"b": 2}]', "7", '"x"', "\t{}"]
+    for _ in range(5000):
+        text = list(chance.choice(texts))
+        for _ in range(chance.randrange(3)):
+            text[chance.randrange(len(text))] = chance.choice(["", '{"', "}", ",", " ", "}{", "\ufeff", "x", "\x0b"])
+        text = "".join(text)
+        try:
+            value = json.loads(text + "\n")
+            expected = [(2, each) for each in value] if isinstance(value, list) else [(2, value)]
+        except json.JSONDecodeError as error:
+            expected = [] if not text.strip() else error.msg
+        try:
+            found = read(b"{}\n" + text.encode() + b"\n")[1:]
+        except BadInput as error:
+            assert str(error).startswith("line 2: broken JSON at column ")
+            assert isinstance(expected, str) and str(error).endswith(": " + expected), text
+        else:
+            assert found == expected, text

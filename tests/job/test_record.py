@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 
 import pytest
 
@@ -185,3 +186,53 @@ def test_a_relative_directory_is_meant_from_here():
 def test_moments_are_stored_as_text_that_sorts():
     late = create(run_at="9999-12-31T23:59:59Z")
     assert late.run_at > create(run_at=clock.moment(NOW)).run_at
+
+
+SOME = {
+    "id": [None, "a", "a.b-c", "", "a/b", 7],
+    "command": ["true", "echo 'é' \udcff", " x\n", "", " ", None, 3, "a\0b", "\ud800"],
+    "queue": [None, "default", "mail", "b.c", "no queue", 5],
+    "priority": [None, 0, 7, -10 ** 9, 10 ** 10, True, "5", 1.5],
+    "max_retries": [None, 0, 9, -1],
+    "timeout": [None, "none", 5, 5.0, "2m", -1],
+    "run_at": [None, 1800000000, "2026-12-01T00:00:00Z", "never"],
+    "cwd": [None, "/tmp", "", 5],
+    "env": [None, {}, {"B": "2", "A": "1"}, {"A": 1}],
+    "attempts": [5],
+    "comand": ["true"],
+}
+
+
+def some_fields(chance, names):
+    given = {"command": chance.choice(SOME["command"][:3])}
+    for name in chance.sample(names, chance.randrange(len(names))):
+        given[name] = chance.choice(SOME[name] if chance.random() < 0.3 else SOME[name][:3])
+    return given
+
+
+def made(create, *args):
+    try:
+        return create(*args)
+    except BadInput as error:
+        return str(error)
+
+
+def test_a_plain_job_is_what_it_would_be_with_other_fields_about():
+    """queuectl's own fields are ignored, but with one of them a job is not plain."""
+    chance = random.Random(5)
+    plain = sorted(record.PLAIN)
+    for _ in range(5000):
+        fields = some_fields(chance, plain)
+        job = made(record.create, fields, NOW, DEFAULTS)
+        assert job == made(record.create, dict(fields, attempts=5), NOW, DEFAULTS), fields
+        assert isinstance(job, (record.Job, str))
+
+
+def test_one_maker_makes_of_many_jobs_what_it_would_make_of_each_alone():
+    chance = random.Random(6)
+    defaults = DEFAULTS._replace(env={"A": "0"}, queue="mail", priority=3)
+    maker = record.Maker(NOW, defaults)
+    for number in range(5000):
+        fields = some_fields(chance, sorted(SOME))
+        assert made(maker.create, fields, "id-%d" % number) == made(record.create, fields, NOW, defaults, "id-%d" % number)
+    assert made(maker.create, ["command"]) == made(record.create, ["command"], NOW, defaults)

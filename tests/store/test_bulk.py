@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from queuectl_lib.store import bulk, store
+from queuectl_lib.store import duplicates, locking, store
 from queuectl_lib.words.errors import BadInput, DiskFull, DuplicateJob
 from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read
 
@@ -142,24 +142,83 @@ def test_the_id_of_a_removed_job_may_be_given_again(here):
     assert here.find("job-003").state == "pending"
 
 
-@pytest.mark.parametrize("meanwhile", ["journal", "batch", "roll"])
-def test_an_id_stored_by_others_while_the_batch_was_written_is_refused(here, monkeypatch, meanwhile):
-    join = bulk.Batch._join
+@pytest.fixture
+def looks(here, monkeypatch):
+    """Each look at what is stored is counted; what is put into its `then` happens behind the first, before the lock."""
+    class Looks:
+        count = 0
 
-    def others_first(self, *args):
-        monkeypatch.setattr(bulk.Batch, "_join", join)
-        if meanwhile == "batch":
-            add_many(here, [job("twin")] + list(many(5, "other")))
-        else:
-            here.add("twin")
-        if meanwhile == "roll":
-            here.roll()
-        return join(self, *args)
-    monkeypatch.setattr(bulk.Batch, "_join", others_first)
+        def then(self):
+            pass
+
+    looks = Looks()
+    look = duplicates.Duplicates.look
+
+    def counted(self):
+        assert not is_held(here.store.paths.lock)
+        look(self)
+        looks.count += 1
+        if looks.count == 1:
+            looks.then()
+    monkeypatch.setattr(duplicates.Duplicates, "look", counted)
+    return looks
+
+
+def is_held(path):
+    fd = os.open(path, os.O_RDWR)
+    try:
+        return not locking.try_lock(fd)
+    finally:
+        os.close(fd)
+
+
+OTHERS = {
+    "one job": lambda here, id: here.add(id),
+    "a batch": lambda here, id: here.bulk([job(id)] + list(many(5, "other"))),
+    "one job and a roll": lambda here, id: (here.add(id), here.roll()),
+    "a job that ended": lambda here, id: (here.add(id, priority=-1), here.run(id)),
+}
+
+
+@pytest.mark.parametrize("others", sorted(OTHERS))
+def test_an_id_stored_by_others_while_the_batch_was_written_is_refused(here, looks, others):
+    looks.then = lambda: OTHERS[others](here, "twin")
     with pytest.raises(DuplicateJob, match="twin"):
         add_many(here, list(many(5)) + [job("twin")])
-    assert here.find("twin").state == "pending"
+    assert here.find("twin").id == "twin"
     assert "job-000" not in here.ids()
+
+
+@pytest.mark.parametrize("others", sorted(OTHERS))
+def test_other_ids_stored_while_the_batch_was_written_harm_nobody(here, looks, others):
+    looks.then = lambda: OTHERS[others](here, "another")
+    assert add_many(here, many(5)) == ["job-%03d" % number for number in range(5)]
+    assert here.find("another").id == "another"
+
+
+def test_under_the_lock_only_little_is_looked_at(here, looks, monkeypatch):
+    looks.then = lambda: here.add("another")
+    add_many(here, many(5))
+    assert looks.count == 1
+    monkeypatch.setattr(duplicates, "_LITTLE", 100)
+    looks.count = 0
+    looks.then = lambda: here.add("more", "than", "little")
+    add_many(here, many(5, "new"))
+    assert looks.count == 2
+
+
+def test_what_was_compared_is_not_compared_again(here, looks, monkeypatch):
+    compared = []
+    compare = duplicates.Duplicates._compare
+
+    def noted(self, snapshot, brought, reader):
+        compared.append(reader.name)
+        compare(self, snapshot, brought, reader)
+    monkeypatch.setattr(duplicates.Duplicates, "_compare", noted)
+    here.bulk([job() for _ in range(5)])
+    looks.then = lambda: here.bulk([job() for _ in range(5)])
+    add_many(here, many(5))
+    assert compared == [entry.name for entry in here.segments()[:2]]
 
 
 def test_places_of_arrival_stay_in_order_when_others_store_meanwhile(here):
@@ -228,20 +287,15 @@ def test_a_full_disk_stores_nothing_and_leaves_no_file(here, monkeypatch):
     assert here.ids() == []
 
 
-def test_an_id_removed_by_others_while_the_batch_was_written_hides_nothing(here, monkeypatch):
-    join = bulk.Batch._join
-
-    def others_first(self, *args):
-        here.add("twin", max_retries=0)
+def test_an_id_removed_by_others_while_the_batch_was_written_may_be_given(here, looks):
+    def others():
+        here.add("twin", max_retries=0, priority=-1)
         here.run("twin", outcome=FAILURE)
         here.store.remove(["twin"])
-        return join(self, *args)
-    with monkeypatch.context() as patch:
-        patch.setattr(bulk.Batch, "_join", others_first)
-        with pytest.raises(DuplicateJob, match="twin"):
-            add_many(here, list(many(5)) + [job("twin")])
-    assert here.ids() == []
-    assert add_many(here, list(many(5)) + [job("twin")]) == here.ids()
+    looks.then = others
+    ids = add_many(here, list(many(5)) + [job("twin")])
+    assert here.ids() == ids
+    assert here.find("twin").state == "pending"
 
 
 @pytest.mark.parametrize("mixture", ["one queue", "everything"])

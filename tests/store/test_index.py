@@ -9,6 +9,7 @@ from queuectl_lib.words.errors import DuplicateJob, UnknownJob
 from tests.store.stores import job, many, read, write
 
 MANY = 100000
+LENGTH = 40
 
 
 def is_stored(here, id):
@@ -22,16 +23,34 @@ def is_stored(here, id):
 def large(tmp_path_factory):
     """The index of 100,000 ids: its segment's path and size."""
     path = str(tmp_path_factory.mktemp("large") / "00000001.jsonl")
+    write_index(path, [b"job-%d" % number for number in range(MANY)], MANY * LENGTH)
+    return path, MANY * LENGTH
+
+
+def write_index(path, ids, size):
+    """The index of lines of LENGTH bytes with these ids."""
     builder = index.Builder()
-    for number in range(MANY):
-        builder.add(b"job-%d" % number, number * 400)
-    builder.write(path, MANY * 400)
-    return path, MANY * 400
+    for at in range(0, len(ids), 100):
+        lines = [(b'{"id":"%s","state":' % id).ljust(LENGTH - 1) for id in ids[at:at + 100]]
+        builder.add_lines(lines, at * LENGTH)
+    builder.write(path, size)
+
+
+def all_hashes(path, size):
+    return [number for numbers in index.Index(path, size).hashes() for number in numbers]
+
+
+def is_useless(path, size):
+    try:
+        all_hashes(path, size)
+        return False
+    except index.Useless:
+        return True
 
 
 def test_each_of_100000_ids_is_found_where_it_is(large):
     for number in list(range(0, MANY, 97)) + [MANY - 1]:
-        assert index.offsets(large[0], large[1], b"job-%d" % number) == [number * 400]
+        assert index.offsets(large[0], large[1], b"job-%d" % number) == [number * LENGTH]
 
 
 def test_an_absent_id_is_found_nowhere(large):
@@ -40,36 +59,52 @@ def test_an_absent_id_is_found_nowhere(large):
 
 
 def test_all_hashes_come_in_rising_order(large):
-    found = index.hashes(*large)
-    assert len(found) == MANY
-    assert list(found) == sorted(found)
-    assert index.hash_of(b"job-77777") in found
+    found = all_hashes(*large)
+    assert found == sorted(index.hash_of(b"job-%d" % number) for number in range(MANY))
+
+
+@pytest.mark.parametrize("step", [1, 100, 30000])
+def test_what_two_segments_share_is_found_however_few_it_is(large, step):
+    known = [index.hash_of(b"job-%d" % number) for number in range(0, MANY, step)]
+    absent = [index.hash_of(b"no-%d" % number) for number in range(0, MANY, step)]
+    opened = index.Index(*large)
+    assert opened.shared(sorted(known + absent)) == sorted(known)
+    assert opened.shared([0, 2 ** 64 - 1]) == []
+    assert opened.shared([]) == []
+
+
+def test_what_stands_there_twice_is_told_also_across_pages(tmp_path):
+    path = str(tmp_path / "00000001.jsonl")
+    ids = sorted((b"%d" % number for number in range(1000)), key=index.hash_of)
+    # 255 entries are a page: the copies of the last ones move those behind them.
+    twice = [ids[0], ids[3], ids[253], ids[508], ids[999]]
+    write_index(path, ids + twice + [ids[3]], 9999)
+    opened = index.Index(path, 9999)
+    assert list(opened.repeated()) == list(map(index.hash_of, twice))
+    assert opened.offsets(index.hash_of(ids[3])) == [3 * LENGTH, 1001 * LENGTH, 1005 * LENGTH]
 
 
 def test_no_two_of_100000_ids_share_a_hash(large):
-    assert len(set(index.hashes(*large))) == MANY
+    assert list(index.Index(*large).repeated()) == []
 
 
 def test_an_index_of_another_segment_is_of_no_use(large):
     assert index.offsets(large[0], large[1] + 1, b"job-1") is None
-    assert index.hashes(large[0], large[1] + 1) is None
+    assert is_useless(large[0], large[1] + 1)
 
 
 def test_an_index_that_is_not_there_is_of_no_use(tmp_path):
     assert index.offsets(str(tmp_path / "00000001.jsonl"), 0, b"a") is None
-    assert index.hashes(str(tmp_path / "00000001.jsonl"), 0) is None
+    assert is_useless(str(tmp_path / "00000001.jsonl"), 0)
 
 
 @pytest.mark.parametrize("count", [0, 1, 254, 255, 256, 510, 511])
 def test_pages_filled_to_the_brim_are_read_alike(tmp_path, count):
     path = str(tmp_path / "00000001.jsonl")
-    builder = index.Builder()
-    for number in range(count):
-        builder.add(b"%d" % number, number)
-    builder.write(path, 9999)
-    assert [index.offsets(path, 9999, b"%d" % number) for number in range(count)] == [[number] for number in range(count)]
+    write_index(path, [b"%d" % number for number in range(count)], 9999)
+    assert [index.offsets(path, 9999, b"%d" % number) for number in range(count)] == [[number * LENGTH] for number in range(count)]
     assert index.offsets(path, 9999, b"absent") == []
-    assert len(index.hashes(path, 9999)) == count
+    assert len(all_hashes(path, 9999)) == count
 
 
 @pytest.mark.parametrize("size", [0, 10, 19, 20, 4000])
@@ -79,7 +114,7 @@ def test_an_index_that_lost_its_beginning_or_its_end_is_of_no_use(tmp_path, larg
     for data in (whole[:size], whole[-size:] if size else b"", b"\0" * size):
         write(index.index_of(path), data)
         assert index.offsets(path, large[1], b"job-1") is None
-        assert index.hashes(path, large[1]) is None
+        assert is_useless(path, large[1])
 
 
 def test_no_flipped_bit_in_an_index_makes_a_wrong_answer(here):
@@ -88,14 +123,14 @@ def test_no_flipped_bit_in_an_index_makes_a_wrong_answer(here):
     (entry,) = here.segments()
     segment, size = here.store.paths.segment(entry.name), entry.size
     good = {id: index.offsets(segment, size, id) for id in (b"job-000", b"job-002", b"absent")}
-    hashes = list(index.hashes(segment, size))
+    hashes = all_hashes(segment, size)
     whole = read(path)
     for place in range(len(whole)):
         for bit in range(8):
             here.flip(path, place, bit)
             for id, places in good.items():
                 assert index.offsets(segment, size, id) in (None, places), (place, bit, id)
-            assert index.hashes(segment, size) in (None, hashes) or list(index.hashes(segment, size)) == hashes, (place, bit)
+            assert is_useless(segment, size) or all_hashes(segment, size) == hashes, (place, bit)
             write(path, whole)
 
 

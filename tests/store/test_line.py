@@ -150,3 +150,25 @@ def test_what_no_run_changes_can_be_copied_from_an_earlier_line(make):
     after = lifecycle.claim(before, "2.b", START + 1)
     fixed = line.fixed_part(line.encode(before, None, OVER)[:-1])
     assert line.encode(after, ("failed", "default"), fixed=fixed) == line.encode(after, ("failed", "default"))
+
+
+def test_jobs_encoded_one_after_the_other_have_the_lines_they_would_have_alone():
+    chance = random.Random(3)
+    variables = [None, {}, {"A": "1", "command": ODD}, {"B": "2", "A": "1"}, {"A": "1", "B": "2"}]
+    commands = ["true", ODD, '","order":0', ',"command":""', "x" * 1000]
+    alike = line.Alike()
+    model = job()
+    for number in range(3000):
+        if chance.random() < 0.3:
+            model = job(command=chance.choice(commands), now=START + chance.randrange(3), env=chance.choice(variables),
+                        cwd=chance.choice(["/srv", "/" + ODD, '/","order":0,"command":"","']), max_retries=chance.choice([0, 3]),
+                        timeout=chance.choice([None, 5, 1.5]), run_at=chance.choice([None, START / 1000, START / 1000 + 9]))
+        new = model._replace(command=chance.choice(commands), queue=chance.choice("ab"), priority=chance.randrange(-3, 3))
+        data = alike.encode(new, "id-%d" % number, 4096 * number)
+        assert data == line.encode(new._replace(id="id-%d" % number, order=4096 * number), None)
+
+
+def test_a_line_that_is_too_long_is_refused_however_it_is_encoded():
+    long = job(cwd="/" + "x" * line.LONGEST)
+    with pytest.raises(BadInput, match="job id-1 is too big"):
+        line.Alike().encode(long, "id-1", 0)

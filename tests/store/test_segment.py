@@ -22,7 +22,7 @@ def written(here, lengths):
     """A segment of jobs 0, 1, 2 … whose lines have these lengths: (reader, entry)."""
     writer = segment.Writer(here.store.paths.segment_places("00000001")[0], "base")
     for number, length in enumerate(lengths):
-        writer.add(READY, b"%d" % number, line_of_length(str(number), length))
+        writer.add(READY, line_of_length(str(number), length))
     entry = writer.finish("00000001")
     assert entry.size == sum(lengths)
     return segment.Reader(here.store.paths, entry.name, entry.size), entry
@@ -81,7 +81,7 @@ def test_sections_are_told_in_the_order_they_were_written(here):
     writer = segment.Writer(here.store.paths.segment_places("00000001")[0], "base")
     pieces = [(READY, 500), (READY, 600), (("due", "mail"), 700), (("dead", "default"), 800)]
     for number, (section, length) in enumerate(pieces):
-        writer.add(section, b"%d" % number, line_of_length(str(number), length))
+        writer.add(section, line_of_length(str(number), length))
     assert writer.finish("00000001", {"x": {}}) == header.Segment(
         "00000001", "base", 4, 2600, (header.Section("ready", "default", 0, 1100), header.Section("due", "mail", 1100, 1800),
                                       header.Section("dead", "default", 1800, 2600)), {"x": {}})
@@ -145,7 +145,7 @@ def test_a_flipped_bit_in_a_segment_is_noticed_by_who_touches_the_line(here, loo
 
 def test_a_full_disk_is_named(here):
     writer = segment.Writer(here.store.paths.segment_places("00000001")[0], "base")
-    writer.add(READY, b"0", line_of_length("0", 500))
+    writer.add(READY, line_of_length("0", 500))
     os.close(writer.fd)
     writer.fd = os.open("/dev/full", os.O_WRONLY) if os.path.exists("/dev/full") else pytest.skip("no /dev/full")
     with pytest.raises(DiskFull, match="00000001.jsonl: no room"):
