@@ -188,7 +188,7 @@ def _sections_of(parts):
 
 
 def _joined(wanted, streams):
-    if wanted[0] in (header.READY, header.DUE):
+    if wanted[0] == header.READY or wanted[0] in header.TIMED:
         return merge(*streams, key=_key)
     return (line for stream in streams for line in stream)
 

@@ -29,12 +29,14 @@ class Listing:
 
     def jobs(self):
         """Yields Job."""
+        # Counts are exact, so nobody reads on for what cannot come.
+        if self._left <= 0:
+            return
         for group in (self._running, self._ready, self._waiting, self._dead, self._finished):
             for job in group():
                 self._left -= 1
                 if self._search is None or found_in(job, self._search):
                     yield job
-                # Counts are exact, so nobody reads on for what cannot come.
                 if self._left <= 0:
                     return
 
@@ -55,7 +57,7 @@ class Listing:
             return
         journal = sorted((_due(entry[0]), entry) for entry in self._in_journal(self._is_waiting))
         streams = [((key, _decoded(entry)) for key, entry in journal)]
-        streams += [self._sorted_section(each, _due) for each in self._sections(header.DUE)]
+        streams += [self._sorted_section(each, _due) for each in self._timed_sections()]
         for _, job in merge(*streams, key=_first):
             yield job
         for entry in self._in_journal(lambda head: head[1] in _WAITING_STATES and head[7] == b"null"):
@@ -83,7 +85,7 @@ class Listing:
     def _overdue(self):
         """Yields ((priority, order), job) of what fell due in segments, sorted, at most a window."""
         found = []
-        for reader, section in self._sections(header.DUE):
+        for reader, section in self._timed_sections():
             for head, start, data in reader.forward(section.start, section.end):
                 if int(head[7]) > self._now or len(found) >= OVERDUE_WINDOW:
                     break
@@ -105,6 +107,11 @@ class Listing:
         for head, start, data in reader.backward(section.start, section.end):
             if self._alive(reader, head, start) and self._matches(head):
                 yield line.decode(data, reader.path, start)[0]
+
+    def _timed_sections(self):
+        for kind, state in ((header.DUE, b"pending"), (header.RETRY, b"failed")):
+            if self._asks_for(state):
+                yield from self._sections(kind)
 
     def _sections(self, kind, segments=None):
         for entry, reader in self._segments if segments is None else segments:
