@@ -40,16 +40,25 @@ def roll(store, needless=False, patience=None, locked=False):
     other process; locked: roll.lock was inherited (roller.py).
     """
     if locked:
-        return _Roll(store).run(needless)
+        return _until_short(store, needless)
     fd = disk.open_private(store.paths.roll_lock, os.O_RDWR | os.O_CREAT)
     try:
         if patience is not None:
             locking.lock(fd, patience, store.paths.roll_lock)
         elif not locking.try_lock(fd):
             return False
-        return _Roll(store).run(needless)
+        return _until_short(store, needless)
     finally:
         os.close(fd)
+
+
+def _until_short(store, needless):
+    rolled = _Roll(store).run(needless)
+    # What others wrote meanwhile may be enough for another: starting a process for it
+    # would cost as much as the roll.
+    while rolled and _Roll(store).run(needless=False):
+        pass
+    return rolled
 
 
 class _Roll:

@@ -3,8 +3,8 @@
 Reads header and journal in one go. An id is found by a bytes search in the
 journal, then by the segments' indexes, so that a lookup costs the same at ten
 jobs and at a million; only lists and counts look at every line of the journal.
-They slice and count its bytes as a whole: taking 4,000 lines apart one by one
-cost a list half as much again as starting Python.
+They slice and count its bytes as a whole: taking every line apart on its own
+cost a list more than starting Python.
 """
 
 import re

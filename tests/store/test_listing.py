@@ -112,6 +112,7 @@ def test_overdue_jobs_beyond_the_window_are_still_shown_once(here, monkeypatch):
 def large(tmp_path_factory):
     """A store of 5,000 waiting and 5,000 finished jobs."""
     one = Here(str(tmp_path_factory.mktemp("large") / "store"))
+    one.store.start_roller = lambda: None
     one.bulk(many(5000, "old"))
     one.store.change(["old-%03d" % number for number in range(5000)], lambda old: old._replace(state="completed"))
     one.roll()
