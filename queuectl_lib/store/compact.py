@@ -17,7 +17,7 @@ sort by age.
 
 from heapq import merge
 
-from queuectl_lib.store import header, line, segment
+from queuectl_lib.store import header, segment
 from queuectl_lib.store.numbers import names_of_roll, renamed
 from queuectl_lib.store.snapshot import lives
 
@@ -35,26 +35,18 @@ def overridden(snapshot):
     found = dict(snapshot.gone)
     entries = {each.name for each in snapshot.segments()}
     moved = set()
-    # Not only the newest lines: an id that was removed may have been given again.
-    for job_id, place in _overs(snapshot.lines):
-        if place[0] in entries:
-            found[place[:2]] = place[2]
-        else:
-            moved.add(job_id)
+    for head, _ in snapshot.heads() + snapshot.removed():
+        if head[8] is not None:
+            name = head[8].decode()
+            found[name, int(head[9])] = int(head[10])
+            if name not in entries:
+                moved.add(head[0])
     own = names_of_roll(snapshot.journal.header.number)
     for entry in snapshot.segments():
         found.update(_written_during_roll(snapshot, entry) if entry.name in own else _at_front(snapshot, entry, moved))
     for job_id in moved:
         found.update(_lines_of(snapshot, job_id))
     return {place: end for place, end in found.items() if place[0] in entries}
-
-
-def _overs(lines):
-    """(id, (name, start, end)) of every line that says what it overrides."""
-    for each in lines:
-        head = line.HEAD.match(each)
-        if head is not None and head.group(9) is not None:
-            yield head.group(1), (head.group(9).decode(), int(head.group(10)), int(head.group(11)))
 
 
 def _written_during_roll(snapshot, entry):

@@ -74,9 +74,13 @@ class Snapshot:
     def heads(self):
         """[(head, line)] of the newest lines, in their order; head: line.HEAD's groups."""
         if self._heads is None:
-            lines = map(self.lines.__getitem__, sorted(self.newest.values()))
-            self._heads = [(line.HEAD.match(each).groups(), each) for each in lines]
+            lines = self.lines
+            self._heads = _with_heads(lines[number] for number in sorted(self.newest.values()))
         return self._heads
+
+    def removed(self):
+        """The same of every line that removes a job: its id may have been given again since."""
+        return _with_heads(each for each in self.lines if b'","state":"removed"' in each)
 
     def counts(self):
         """{queue: {state: n}}, at a cost that does not depend on n."""
@@ -173,6 +177,10 @@ class Snapshot:
             end = self._data.index(b"\n", at + 1)
             yield line.scan(self._data[at + 1:end + 1], self.journal.body + at, self.journal.path)[0][0][0]
             at = self._data.find(b'\n{"segment":', end)
+
+
+def _with_heads(lines):
+    return [(line.HEAD.match(each).groups(), each) for each in lines]
 
 
 class Sorted:
