@@ -20,7 +20,7 @@ from queuectl_lib.work import slots
 
 # So many jobs are looked at for what is said of the newest finished and of the next to run:
 # status costs the same in a store of a million.
-_LOOKED_AT = 200
+_LOOKED_AT = 100
 
 
 def arguments(parser):
