@@ -18,10 +18,6 @@ from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.work import slots
 
-# So many jobs are looked at for what is said of the newest finished and of the next to run:
-# status costs the same in a store of a million.
-_LOOKED_AT = 100
-
 
 def arguments(parser):
     options.json(parser)
@@ -55,11 +51,11 @@ def standing(store, now):
 def _oldest(jobs, now):
     """The longest waiting of those next to run."""
     # Ready ones come first.
-    ready = takewhile(lambda job: lifecycle.due(job) <= now, islice(jobs, _LOOKED_AT))
+    ready = takewhile(lambda job: lifecycle.due(job) <= now, islice(jobs, report.LOOKED_AT))
     return min(ready, key=lambda job: job.created_at, default=None)
 
 
 def _newest_finished(store, look):
     finished = [store.jobs([state], look=look) for state in ("completed", "dead")]
     newest = merge(*finished, key=lambda job: job.finished_at or job.updated_at, reverse=True)
-    return list(islice(newest, _LOOKED_AT))
+    return list(islice(newest, report.LOOKED_AT))
