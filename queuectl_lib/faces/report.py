@@ -19,6 +19,10 @@ Recent = namedtuple("Recent", ("finished", "succeeded", "per_minute", "average")
 # In the order of `list`: what runs, what waits, what needs a look, what is over.
 _STATES = ("processing", "pending", "failed", "dead", "completed", "cancelled")
 
+# So many jobs are looked at for what is said of the newest finished and of the next to run:
+# status costs the same in a store of a million.
+LOOKED_AT = 100
+
 # Throughput is said of the time in which a person remembers what happened.
 _LATELY = 10 * 60 * 1000
 
@@ -117,7 +121,9 @@ def recent_of(jobs, now):
     span = _LATELY
     if lately and len(lately) == len(jobs):
         # Not all of the ten minutes was looked at, or there was nothing before: say it of the time seen.
-        span = max(1000, now - clock.parse_moment(jobs[-1].finished_at or jobs[-1].updated_at))
+        # A handful that ended this second does not tell what a minute brings.
+        shortest = 1000 if len(jobs) < LOOKED_AT else 1
+        span = max(shortest, now - clock.parse_moment(jobs[-1].finished_at or jobs[-1].updated_at))
     return Recent(len(jobs), succeeded,
                   round(len(lately) * 60000 / span, 1) if lately else None,
                   round(sum(durations) / len(durations), 3) if durations else None)

@@ -3,59 +3,80 @@
 A line of a segment is overridden when a later line of the same job names it as
 `over`. At a roll those lines leave the journal, so the segment has to remember:
 
- - at a section's front its start moves on: the ordinary case, since work is
-   taken in the order in which a section is sorted
+ - at a section's ends its border moves: the ordinary case, since work is taken
+   in the order in which a section is sorted, and dead jobs from the newest on
  - in the middle a `gone` line is carried in the journal, until the segment is
    rewritten without the lines that are gone
 
-Merging costs what it copies, so a segment is merged with others of its size
-only: each line is copied some log(n) times in its life. Merged segments take
-the newest part's name with a suffix, so that names still sort by age.
+Merging costs what it copies. So segments are merged with others of their size
+only, eight times larger from step to step, and large ones not at all: each
+line is copied twice in its life, and no roll lasts much longer than others.
+Merged segments take the newest part's name with a suffix, so that names still
+sort by age.
 """
 
 from heapq import merge
 
 from queuectl_lib.store import header, segment
-from queuectl_lib.store.numbers import renamed
+from queuectl_lib.store.numbers import names_of_roll, renamed
 from queuectl_lib.store.snapshot import lives
 
-MOST_BASE = 8
-MOST_ARCHIVES_ALIKE = 8
+# So many of a size are merged; base segments sooner, since each costs every worker memory.
+ALIKE = {"base": 4, "archive": 8}
+# A segment of so many bytes is merged no more.
+_LARGE = 32 * 1024 * 1024
 MOST_GONE = 2000
-# A segment smaller than this is not worth rewriting for its dead half.
+# A segment smaller than this is not worth rewriting for its dead part.
 _SMALL = 1024 * 1024
 
 
 def overridden(snapshot):
     """{(name, start): end} of every segment line that something newer overrides."""
+    found = dict(snapshot.gone)
     entries = {each.name for each in snapshot.segments()}
-    found = {}
-    moved = _written_during_roll(snapshot)
-    # Not only the newest lines: an id that was removed may have been given again.
-    for head, _, _ in snapshot.entries:
-        if type(head) is dict:
-            name, start, end = head.get("gone", (None, 0, 0))
-        elif head[8] is not None:
-            name, start, end = head[8].decode(), int(head[9]), int(head[10])
+    moved = set()
+    for head, _ in snapshot.heads() + snapshot.removed():
+        if head[8] is not None:
+            name = head[8].decode()
+            found[name, int(head[9])] = int(head[10])
             if name not in entries:
                 moved.add(head[0])
-        else:
-            continue
-        found[name, start] = end
+    own = names_of_roll(snapshot.journal.header.number)
+    for entry in snapshot.segments():
+        found.update(_written_during_roll(snapshot, entry) if entry.name in own else _at_front(snapshot, entry, moved))
     for job_id in moved:
         found.update(_lines_of(snapshot, job_id))
     return {place: end for place, end in found.items() if place[0] in entries}
 
 
-def _written_during_roll(snapshot):
-    """Ids of lines that the last roll copied from behind its prefix.
+def _written_during_roll(snapshot, entry):
+    """Lines of a segment of the last roll that others overrode while it was being written.
 
-    Whoever wrote them could not know into which segment that roll was just
-    putting the job's line before.
+    They could not know in which segment that roll was just putting a job's line.
     """
-    journal = snapshot.journal
-    copied = journal.body + journal.header.carried
-    return {head[0] for head, offset, _ in snapshot.entries if offset < copied and type(head) is not dict}
+    return {(entry.name, start): end for head, start, end in _lines(snapshot, entry) if head[0] in snapshot.newest}
+
+
+def _at_front(snapshot, entry, moved):
+    """The lines at the front of each section whose job is among these; takes them out of the set.
+
+    Where a segment was merged while others took its jobs, thousands of lines say
+    a place that is no more; but work is taken from the front.
+    """
+    found = {}
+    for section in entry.sections if moved else ():
+        for head, start, data in snapshot.reader(entry).forward(section.start, section.end):
+            if head[0] not in moved:
+                break
+            moved.remove(head[0])
+            found[entry.name, start] = start + len(data) + 1
+    return found
+
+
+def _lines(snapshot, entry):
+    for section in entry.sections:
+        for head, start, data in snapshot.reader(entry).forward(section.start, section.end):
+            yield head, start, start + len(data) + 1
 
 
 def _lines_of(snapshot, job_id):
@@ -65,17 +86,20 @@ def _lines_of(snapshot, job_id):
 
 
 def advanced(segments, gone):
-    """(segments, gone) after moving every section's start past what is gone at its front."""
+    """(segments, gone) after moving every section's borders past what is gone at its ends."""
     moved = []
     kept = dict(gone)
+    starts = {(name, end): start for (name, start), end in gone.items()}
     for each in segments:
         sections = []
         for section in each.sections:
-            start = section.start
-            while start < section.end and (each.name, start) in kept:
+            start, end = section.start, section.end
+            while start < end and (each.name, start) in kept:
                 start = kept.pop((each.name, start))
-            if start < section.end:
-                sections.append(section._replace(start=start))
+            while start < end and (each.name, end) in starts:
+                end = starts[each.name, end]
+            if start < end:
+                sections.append(section._replace(start=start, end=end))
         if sections:
             moved.append(each._replace(sections=tuple(sections)))
     # What lies outside every section needs no mention.
@@ -87,9 +111,9 @@ def advanced(segments, gone):
 
 def merged(paths, snapshot, segments, gone):
     """(segments, gone) after at most one merge of base segments and one of archives."""
-    for kind, choose in (("base", _base_to_merge), ("archive", _archives_to_merge)):
-        alike = [each for each in segments if each.kind == kind]
-        parts = _worn(alike, gone) or choose(alike)
+    for kind in ("base", "archive"):
+        of_kind = [each for each in segments if each.kind == kind]
+        parts = _worn(of_kind, gone) or _alike(of_kind, ALIKE[kind])
         if parts:
             one = _rewritten(paths, snapshot, parts, gone)
             segments = _replaced(segments, parts, one)
@@ -108,33 +132,33 @@ def _worn(segments, gone):
     for name, _ in gone:
         lost[name] = lost.get(name, 0) + 1
     for each in segments:
-        if lost.get(each.name, 0) > MOST_GONE or each.size > _SMALL and alive(each) < each.size // 2:
+        if lost.get(each.name, 0) > MOST_GONE or each.size > _SMALL and alive(each) < each.size // 8:
             return [each]
     return []
 
 
-def _base_to_merge(segments):
-    if len(segments) <= MOST_BASE:
-        return []
-    alike = _newest_alike(segments)
-    return alike if len(alike) > 1 else segments[-2:]
+def _alike(segments, most):
+    """Neighbours of about one size, so many that they are worth merging; smaller ones between them go along."""
+    sizes = [_step(each) for each in segments]
+    for step in range(_step_of(_LARGE)):
+        run = []
+        for each, size in zip(segments + [None], sizes + [step + 1]):
+            if size <= step:
+                run.append(each)
+            elif sum(_step(part) == step for part in run) >= most:
+                return run
+            else:
+                run = []
+    return []
 
 
-def _archives_to_merge(segments):
-    alike = _newest_alike(segments)
-    return alike if len(alike) >= MOST_ARCHIVES_ALIKE else []
+def _step(entry):
+    return _step_of(alive(entry))
 
 
-def _newest_alike(segments):
-    """The newest segments, as long as each older one is not much bigger than all newer ones."""
-    alike = []
-    total = 0
-    for each in reversed(segments):
-        if alike and alive(each) > 2 * total:
-            break
-        alike.insert(0, each)
-        total += alive(each)
-    return alike
+def _step_of(size):
+    """0 below 4 MB, 1 below 32 MB, 2 below 256 MB …"""
+    return (size // _SMALL).bit_length() // 3
 
 
 def _rewritten(paths, snapshot, parts, gone):
@@ -142,7 +166,7 @@ def _rewritten(paths, snapshot, parts, gone):
     name = renamed(paths, parts[-1].name)
     writer = segment.Writer(paths.segment_places(name)[0], parts[0].kind)
     for wanted in _sections_of(parts):
-        streams = [_lines(snapshot.reader(part), part, wanted, gone) for part in parts]
+        streams = [_alive_lines(snapshot.reader(part), part, wanted, gone) for part in parts]
         for _, data in _joined(wanted, streams):
             writer.add(wanted, data + b"\n")
     if not writer.size:
@@ -156,7 +180,7 @@ def _sections_of(parts):
 
 
 def _joined(wanted, streams):
-    if wanted[0] in (header.READY, header.DUE):
+    if wanted[0] == header.READY or wanted[0] in header.TIMED:
         return merge(*streams, key=_key)
     return (line for stream in streams for line in stream)
 
@@ -165,7 +189,7 @@ def _key(item):
     return item[0]
 
 
-def _lines(reader, part, wanted, gone):
+def _alive_lines(reader, part, wanted, gone):
     for section in part.sections:
         if (section.kind, section.queue) != wanted:
             continue

@@ -28,9 +28,11 @@ PAGE = 4096
 
 # base sections: what each is sorted by
 READY = "ready"      # (priority, order)
-DUE = "due"          # (due, order)
+DUE = "due"          # (due, order): jobs that wait for their moment
+RETRY = "retry"      # (due, order): failed ones, so that few of them are found among many that wait
 BLOCKED = "blocked"  # as written
 DEAD = "dead"        # order of dying
+TIMED = (DUE, RETRY)
 # Archives have a section for each state of finished jobs, in order of finishing, queues mixed.
 
 Header = namedtuple("Header", ("generation", "number", "origin", "carried", "counts", "segments"))

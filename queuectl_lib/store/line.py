@@ -266,6 +266,20 @@ def settled(data, start):
     return ids, accumulate([start] + lengths)
 
 
+def split(data, start, path):
+    """The lines, without newlines, of a piece of journal that ends with a whole batch.
+
+    For who needs few of the heads: a third of what scan() costs. Raises StoreDamaged.
+    """
+    lines = data.split(b"\n")
+    lines.pop()
+    crc32 = zlib.crc32
+    damaged = [line for line in lines if line[-_TAIL:] != b',"crc":"%08x"}' % crc32(line[:-_TAIL])]
+    for line in damaged[:1]:
+        check(line, path, start + sum(len(each) + 1 for each in lines[:lines.index(line)]))
+    return lines
+
+
 def scan(data, start, path):
     """What whole batches a piece of journal holds.
 

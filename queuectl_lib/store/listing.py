@@ -25,27 +25,29 @@ class Listing:
         self._left = _wanted(snapshot.counts(), states, queues)
         # Opened at once: a roll may remove them while a list is being read.
         self._segments = [(entry, snapshot.reader(entry)) for entry in snapshot.segments()]
-        self._journal = [entry for entry in snapshot.newest.values() if self._matches(entry[0])]
+        self._journal = [entry for entry in snapshot.heads() if self._matches(entry[0])]
 
     def jobs(self):
         """Yields Job."""
+        # Counts are exact, so nobody reads on for what cannot come.
+        if self._left <= 0:
+            return
         for group in (self._running, self._ready, self._waiting, self._dead, self._finished):
             for job in group():
                 self._left -= 1
                 if self._search is None or found_in(job, self._search):
                     yield job
-                # Counts are exact, so nobody reads on for what cannot come.
                 if self._left <= 0:
                     return
 
     def _running(self):
-        return map(self._of_journal, self._in_journal(lambda head: head[1] == b"processing"))
+        return map(_decoded, self._in_journal(lambda head: head[1] == b"processing"))
 
     def _ready(self):
         if not self._asks_for(*_WAITING_STATES):
             return iter(())
         journal = sorted((_place(entry[0]), entry) for entry in self._in_journal(self._is_ready))
-        streams = [((key, self._of_journal(entry)) for key, entry in journal), iter(self._overdue())]
+        streams = [((key, _decoded(entry)) for key, entry in journal), self._overdue()]
         if self._asks_for(b"pending"):
             streams += [self._sorted_section(each, _place) for each in self._sections(header.READY)]
         return (job for _, job in merge(*streams, key=_first))
@@ -54,12 +56,12 @@ class Listing:
         if not self._asks_for(*_WAITING_STATES):
             return
         journal = sorted((_due(entry[0]), entry) for entry in self._in_journal(self._is_waiting))
-        streams = [((key, self._of_journal(entry)) for key, entry in journal)]
-        streams += [self._sorted_section(each, _due) for each in self._sections(header.DUE)]
+        streams = [((key, _decoded(entry)) for key, entry in journal)]
+        streams += [self._sorted_section(each, _due) for each in self._timed_sections()]
         for _, job in merge(*streams, key=_first):
             yield job
         for entry in self._in_journal(lambda head: head[1] in _WAITING_STATES and head[7] == b"null"):
-            yield self._of_journal(entry)
+            yield _decoded(entry)
         for each in self._sections(header.BLOCKED):
             for _, job in self._sorted_section(each, _place):
                 yield job
@@ -74,23 +76,24 @@ class Listing:
         if not self._asks_for(*states):
             return
         for entry in reversed(list(self._in_journal(lambda head: head[1] in states))):
-            yield self._of_journal(entry)
+            yield _decoded(entry)
         for each in reversed(self._segments):
             streams = [self._backward(place) for kind in kinds for place in self._sections(kind, [each])]
             for job in merge(*streams, key=_updated, reverse=True):
                 yield job
 
     def _overdue(self):
-        """[((priority, order), job)] of what fell due in segments, sorted, at most a window."""
+        """Yields ((priority, order), job) of what fell due in segments, sorted, at most a window."""
         found = []
-        for reader, section in self._sections(header.DUE):
+        for reader, section in self._timed_sections():
             for head, start, data in reader.forward(section.start, section.end):
                 if int(head[7]) > self._now or len(found) >= OVERDUE_WINDOW:
                     break
                 if self._alive(reader, head, start) and self._matches(head):
-                    found.append((_place(head), line.decode(data, reader.path, start)[0]))
+                    found.append((_place(head), data, reader.path, start))
                     self._shown_as_ready.add((reader.name, start))
-        return sorted(found, key=_first)
+        for place, data, path, start in sorted(found, key=_first):
+            yield place, line.decode(data, path, start)[0]
 
     def _sorted_section(self, place, key):
         reader, section = place
@@ -104,6 +107,11 @@ class Listing:
         for head, start, data in reader.backward(section.start, section.end):
             if self._alive(reader, head, start) and self._matches(head):
                 yield line.decode(data, reader.path, start)[0]
+
+    def _timed_sections(self):
+        for kind, state in ((header.DUE, b"pending"), (header.RETRY, b"failed")):
+            if self._asks_for(state):
+                yield from self._sections(kind)
 
     def _sections(self, kind, segments=None):
         for entry, reader in self._segments if segments is None else segments:
@@ -136,8 +144,10 @@ class Listing:
     def _asks_for(self, *states):
         return self._states is None or any(state in self._states for state in states)
 
-    def _of_journal(self, entry):
-        return self._snapshot.job_at(entry[1], entry[2])
+
+def _decoded(entry):
+    # A snapshot's lines have been checked.
+    return line.decode(entry[1], "", 0)[0]
 
 
 def found_in(job, search):

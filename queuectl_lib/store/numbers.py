@@ -15,6 +15,11 @@ def segment_name(number, rewritten=0):
     return "%08d-%d" % (number, rewritten) if rewritten else "%08d" % number
 
 
+def names_of_roll(number):
+    """The names of the base segment and the archive of the roll that left this number in the header."""
+    return segment_name(number - 1), segment_name(number)
+
+
 def number_of(name):
     """(number, rewritten) of a segment's name."""
     number, _, rewritten = name.partition("-")

@@ -17,12 +17,13 @@ or rewritten: a crash at any point leaves the old one in force, and files that
 no header names, which the next roll removes.
 """
 
+import itertools
 import os
 import time
 
 from queuectl_lib.store import compact, disk, header, line, locking, segment
 from queuectl_lib.store.journal import Journal
-from queuectl_lib.store.numbers import next_number, number_of, segment_name
+from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
 from queuectl_lib.store.paths import index_of, segment_names
 from queuectl_lib.store.snapshot import Snapshot
 
@@ -39,16 +40,25 @@ def roll(store, needless=False, patience=None, locked=False):
     other process; locked: roll.lock was inherited (roller.py).
     """
     if locked:
-        return _Roll(store).run(needless)
+        return _until_short(store, needless)
     fd = disk.open_private(store.paths.roll_lock, os.O_RDWR | os.O_CREAT)
     try:
         if patience is not None:
             locking.lock(fd, patience, store.paths.roll_lock)
         elif not locking.try_lock(fd):
             return False
-        return _Roll(store).run(needless)
+        return _until_short(store, needless)
     finally:
         os.close(fd)
+
+
+def _until_short(store, needless):
+    rolled = _Roll(store).run(needless)
+    # What others wrote meanwhile may be enough for another: starting a process for it
+    # would cost as much as the roll.
+    while rolled and _Roll(store).run(needless=False):
+        pass
+    return rolled
 
 
 class _Roll:
@@ -81,12 +91,13 @@ class _Roll:
         self._journal.refresh()
         if not needless and not self._journal.wants_roll():
             return False
-        self._journal.news(self._journal.body, locked=True)
+        self._journal.check_end()
+        # Read here, for what is half written now may be taken back; looked at without the lock.
         self._snapshot = Snapshot(self._paths, self._journal)
-        self._copied = self._journal.size
+        self._copied = self._snapshot.end
+        self._there = _segment_files(self._paths)
         self._number = next_number(self._paths, self._journal.header.number)
-        self._base_name = segment_name(self._number)
-        self._done_name = segment_name(self._number + 1)
+        self._base_name, self._done_name = names_of_roll(self._number + 1)
         self._new = disk.open_private(self._paths.new_jobs, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         # Reserved by being there: a batch that joins now gets a greater number.
         for path in (self._base_path(), self._done_path()):
@@ -105,7 +116,7 @@ class _Roll:
         self._waiting = []
         self._finished = []
         self._running = []
-        for entry in self._snapshot.newest.values():
+        for entry in self._snapshot.heads():
             state = entry[0][1]
             if state in segment.FINISHED:
                 self._finished.append(entry)
@@ -117,13 +128,13 @@ class _Roll:
     def _write_segments(self):
         gone = compact.overridden(self._snapshot)
         segments, gone = compact.advanced(self._snapshot.segments(), gone)
+        # Only the older ones: the next roll reads through what this one writes (compact.overridden).
+        segments, gone = compact.merged(self._paths, self._snapshot, segments, gone)
         written = [self._write(self._base_path(), "base", self._base_name, self._waiting),
                    self._write(self._done_path(), "archive", self._done_name, self._finished)]
-        segments += [each for each in written if each is not None]
-        segments, gone = compact.merged(self._paths, self._snapshot, segments, gone)
-        self._segments = segments
+        self._segments = segments + [each for each in written if each is not None]
         # A running job's line is carried itself and says what it overrides.
-        for head, _, _ in self._running:
+        for head, _ in self._running:
             if head[8] is not None:
                 gone.pop((head[8].decode(), int(head[9])), None)
         self._gone = [(name, start, end) for (name, start), end in gone.items()]
@@ -135,20 +146,18 @@ class _Roll:
             disk.remove(path)
             return None
         writer = segment.Writer(path, kind)
-        for section, _, entry in sorted(map(_with_key, enumerate(entries))):
-            start = entry[1] - self._journal.body
-            writer.add(section, self._snapshot.data[start:start + entry[2] + 1])
+        for section, _, data in sorted(map(_with_key, entries, itertools.count()), key=_place):
+            writer.add(section, data + b"\n")
         return writer.finish(name)
 
     def _carry(self):
         """Begin the new journal: room for the header, running jobs, what is gone."""
         counts = {queue: dict(states) for queue, states in self._snapshot.counts().items()}
         pieces = []
-        for entry in self._running:
-            start = entry[1] - self._journal.body
-            pieces.append(self._snapshot.data[start:start + entry[2] + 1])
+        for head, data in self._running:
+            pieces.append(data + b"\n")
             # The header counts what was before the journal's first line.
-            header.count(counts, entry[0], sign=-1)
+            header.count(counts, head, sign=-1)
         pieces += [line.encode_gone(over) for over in sorted(self._gone)]
         self._counts = header.tidied(counts)
         carried = b"".join(pieces)
@@ -181,9 +190,7 @@ class _Roll:
         self._journal.check_end()
         self._copy(self._journal.size)
         # Offsets start anew; places of arrival go on where they were.
-        final = self._header._replace(
-            origin=self._journal.origin() + self._journal.size,
-            carried=os.fstat(self._new).st_size - self._room)
+        final = self._header._replace(origin=self._journal.origin() + self._journal.size)
         data = header.encode(final, self._room)
         os.pwrite(self._new, data, 0)
         disk.sync(self._new, self._paths.new_jobs)
@@ -192,28 +199,31 @@ class _Roll:
         disk.remove(self._paths.suspect)
 
     def _tidy(self):
-        with self._store.lock():
-            segments = Snapshot(self._paths, self._journal).segments()
-            unnamed = self._unnamed(segments)
         self._journal.close()
-        for path in unnamed:
-            disk.remove(path)
-            disk.remove(index_of(path))
+        named = {each.name for each in self._segments}
+        # Of a roll that was killed, or merged by this one. What joined since the beginning is none of it.
+        for name, path in self._there:
+            if name not in named:
+                disk.remove(path)
+                disk.remove(index_of(path))
         _remove_abandoned(self._paths.base)
-        _settle_archives(self._paths, segments)
-
-    def _unnamed(self, segments):
-        """Segment files that nothing names: of a roll that was killed, or merged by this one."""
-        named = {each.name for each in segments}
-        return [directory + "/" + name + ".jsonl" for directory in (self._paths.base, self._paths.archive)
-                for name in segment_names(directory) if name not in named]
+        _settle_archives(self._paths, self._segments)
 
 
-def _with_key(numbered):
-    number, entry = numbered
-    section = segment.section_of(entry[0])
-    key = segment.sort_key(section, entry[0]) or (number, 0)
-    return section, key, entry
+def _segment_files(paths):
+    """(name, path) of every segment's file."""
+    return [(name, directory + "/" + name + ".jsonl") for directory in (paths.base, paths.archive)
+            for name in segment_names(directory)]
+
+
+def _with_key(entry, number):
+    head, data = entry
+    section = segment.section_of(head)
+    return section, segment.sort_key(section, head) or (number, 0), data
+
+
+def _place(item):
+    return item[:2]
 
 
 def _remove_abandoned(directory):

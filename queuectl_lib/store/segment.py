@@ -237,7 +237,7 @@ def section_of(head):
     elif head[7] == b"0":
         kind = header.READY
     else:
-        kind = header.DUE
+        kind = header.RETRY if head[1] == b"failed" else header.DUE
     return kind, head[4].decode()
 
 
@@ -245,6 +245,6 @@ def sort_key(section, head):
     """What a section's lines are sorted by; None keeps them as they come."""
     if section[0] == header.READY:
         return int(head[5]), int(head[6])
-    if section[0] == header.DUE:
+    if section[0] in header.TIMED:
         return int(head[7]), int(head[6])
     return None

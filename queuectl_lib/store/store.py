@@ -195,11 +195,15 @@ class Store:
         snapshot.close()
         return changed
 
-    def jobs(self, states=None, queues=None, search=None):
-        """Yields jobs, lazily, in the order a person asks about them (listing.py)."""
+    def look(self):
+        """The store at this moment (snapshot.Snapshot), for several questions; None where no store is."""
+        return self._read(lambda snapshot: snapshot.opened(), keep=True)
+
+    def jobs(self, states=None, queues=None, search=None, look=None):
+        """Yields jobs, lazily, in the order a person asks about them (listing.py); look: of what moment, not now."""
         from queuectl_lib.store.listing import Listing
-        listing = self._read(lambda snapshot: Listing(snapshot, clock.now(), states, queues, search), keep=True)
-        return iter(()) if listing is None else listing.jobs()
+        look = look or self.look()
+        return iter(()) if look is None else Listing(look, clock.now(), states, queues, search).jobs()
 
     def counts(self):
         """{queue: {state: n}}; costs the same whatever n is."""

@@ -50,7 +50,7 @@ class View:
 
     def _add_segment(self, entry):
         served = [section for section in entry.sections
-                  if section.kind in (header.READY, header.DUE) and section.start < section.end
+                  if section.kind in (header.READY,) + header.TIMED and section.start < section.end
                   and self.serves(section.queue.encode())]
         if not served:
             return
@@ -168,7 +168,7 @@ class View:
         return item
 
     def _is_overdue(self, item):
-        return item[3] != _JOURNAL and self._cursors[item[3]].kind == header.DUE
+        return item[3] != _JOURNAL and self._cursors[item[3]].kind in header.TIMED
 
     def _current(self, item):
         _, _, job_id, source, offset, _ = item

@@ -316,3 +316,13 @@ def test_enqueue_imports_nothing_heavy(tmp_path):
     printed = subprocess.run([support.PYTHON, "-S", "-E", "-c", code], cwd=str(tmp_path), stdout=subprocess.PIPE,
                              check=True, universal_newlines=True).stdout
     assert sorted(NOT_FOR_ENQUEUE & set(printed.split())) == []
+
+
+@pytest.mark.parametrize("words", [["status"], ["list", "--limit", "1"], ["list", "--state", "dead", "--limit", "1"], ["dlq", "list", "--limit", "1"]])
+def test_what_is_shown_is_of_one_moment_and_the_journal_is_read_once(dead, monkeypatch, words):
+    dead("enqueue", "true")
+    looks = []
+    look = stores.Store._snapshot
+    monkeypatch.setattr(stores.Store, "_snapshot", lambda self, live: (looks.append(words), look(self, live))[1])
+    dead(*words)
+    assert looks == [words]

@@ -143,3 +143,9 @@ def test_the_document_of_an_empty_store_has_every_field():
     document = report.status_document(standing(), NOW)
     assert document["states"] == dict.fromkeys(record.STATES, 0)
     assert document["recent"]["success_rate"] is None and document["oldest_waiting"] is None
+
+
+def test_throughput_of_many_that_end_in_a_moment_is_said_of_that_moment():
+    ended = [job(state="completed", finished_at=clock.moment(NOW - 50))]
+    assert report.recent_of(ended, NOW).per_minute == 60
+    assert report.recent_of(ended * report.LOOKED_AT, NOW).per_minute == 120000

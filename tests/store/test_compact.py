@@ -12,8 +12,7 @@ from tests.store.stores import job, many, read
 @pytest.fixture
 def tight(monkeypatch):
     """Merge and rewrite at once, however small the segments are."""
-    monkeypatch.setattr(compact, "MOST_BASE", 2)
-    monkeypatch.setattr(compact, "MOST_ARCHIVES_ALIKE", 2)
+    monkeypatch.setattr(compact, "ALIKE", {"base": 2, "archive": 2})
     monkeypatch.setattr(compact, "MOST_GONE", 3)
     monkeypatch.setattr(compact, "_SMALL", 100)
 
@@ -27,7 +26,7 @@ def test_many_small_base_segments_become_few(here):
     for number in range(30):
         here.bulk(many(3, "batch-%02d" % number))
         here.roll()
-        assert len(here.segments()) <= compact.MOST_BASE + 1
+        assert len(here.segments()) <= compact.ALIKE["base"] + 1
     assert here.run_order() == ["batch-%02d-%03d" % (number, place) for number in range(30) for place in range(3)]
 
 
@@ -64,16 +63,17 @@ def test_archives_merge_and_keep_the_newest_first(here, tight):
 
 
 def test_a_merge_copies_a_line_only_so_often(here, monkeypatch):
-    monkeypatch.setattr(compact, "MOST_ARCHIVES_ALIKE", 2)
+    monkeypatch.setattr(compact, "_SMALL", 500)
     copied = []
     rewritten = compact._rewritten
     monkeypatch.setattr(compact, "_rewritten", lambda paths, snapshot, parts, gone: (
         copied.extend(parts), rewritten(paths, snapshot, parts, gone))[1])
-    for number in range(32):
+    for number in range(100):
         here.add("job-%02d" % number)
         here.run("job-%02d" % number)
         here.roll()
-    assert sum(each.jobs for each in copied) <= 32 * 6
+    assert len(here.segments()) < 20
+    assert sum(each.jobs for each in copied) <= 100 * 2
 
 
 def test_what_was_taken_from_the_front_needs_no_mention(here):
@@ -82,6 +82,16 @@ def test_what_was_taken_from_the_front_needs_no_mention(here):
     here.roll()
     assert b'{"gone"' not in read(here.journal)
     assert sorted(here.ids("pending")) == ["job-%03d" % number for number in range(15, 20)]
+
+
+def test_dead_jobs_that_are_retried_from_the_newest_on_need_no_mention(here):
+    here.add(*("job-%d" % number for number in range(10)))
+    here.store.change(["job-%d" % number for number in range(10)], lambda old: old._replace(state="dead"))
+    here.roll()
+    here.store.change(here.ids("dead")[:6], lambda old: lifecycle.retry(old, here.now))
+    here.roll()
+    assert b'{"gone"' not in read(here.journal)
+    assert here.ids("dead") == ["job-3", "job-2", "job-1", "job-0"] and len(here.ids("pending")) == 6
 
 
 def test_what_was_taken_from_the_middle_is_remembered(here):
@@ -116,14 +126,37 @@ def test_a_segment_with_too_many_gaps_is_rewritten_without_them(here, tight):
     assert sorted(here.ids("pending") + here.ids("completed")) == ["job-%03d" % number for number in range(20)]
 
 
-def test_a_half_consumed_segment_is_rewritten(here, tight):
+def test_what_others_take_while_its_segment_is_rewritten_is_not_looked_up_one_by_one(here, tight, monkeypatch):
+    here.bulk(many(300))
+    here.run(*("job-%03d" % number for number in range(280)))
+    rewritten = compact._rewritten
+
+    def taken_meanwhile(*args):
+        one = rewritten(*args)
+        here.run(*("job-%03d" % number for number in range(280, 298)))
+        return one
+    with monkeypatch.context() as patch:
+        patch.setattr(compact, "_rewritten", taken_meanwhile)
+        here.roll()
+    looked_up = []
+    find = compact.segment.Reader.find
+    monkeypatch.setattr(compact.segment.Reader, "find", lambda self, job_id: (looked_up.append(job_id), find(self, job_id))[1])
+    here.roll()
+    assert looked_up == []
+    assert here.run_order() == ["job-298", "job-299"]
+
+
+def test_a_segment_of_which_little_is_left_is_rewritten(here, tight):
     here.bulk(many(20))
     before = os.path.getsize(here.segment_files()[0])
-    here.run(*("job-%03d" % number for number in range(11)))
+    here.run(*("job-%03d" % number for number in range(10)))
+    here.roll()
+    assert here.segments("base")[0].size == before
+    here.run(*("job-%03d" % number for number in range(10, 18)))
     here.roll()
     (base,) = here.segments("base")
-    assert base.size < before / 2
-    assert here.run_order() == ["job-%03d" % number for number in range(11, 20)]
+    assert base.size < before / 8
+    assert here.run_order() == ["job-018", "job-019"]
 
 
 def test_a_segment_that_is_used_up_is_removed(here):

@@ -112,6 +112,7 @@ def test_overdue_jobs_beyond_the_window_are_still_shown_once(here, monkeypatch):
 def large(tmp_path_factory):
     """A store of 5,000 waiting and 5,000 finished jobs."""
     one = Here(str(tmp_path_factory.mktemp("large") / "store"))
+    one.store.start_roller = lambda: None
     one.bulk(many(5000, "old"))
     one.store.change(["old-%03d" % number for number in range(5000)], lambda old: old._replace(state="completed"))
     one.roll()
@@ -121,9 +122,7 @@ def large(tmp_path_factory):
 
 @pytest.mark.parametrize("states, first", [(None, "job-000"), ({"pending"}, "job-000"), ({"completed"}, "old-4999")])
 def test_reading_ten_jobs_of_many_reads_a_few_chunks(large, monkeypatch, states, first):
-    read = []
-    pread = os.pread
-    monkeypatch.setattr(os, "pread", lambda fd, count, offset: read.append(count) or pread(fd, count, offset))
+    read = count_bytes_read(monkeypatch)
     jobs = large.opened().jobs(states)
     assert [next(jobs).id for _ in range(10)][0] == first
     assert sum(read) < 5 * segment._CHUNK
@@ -139,3 +138,27 @@ def test_a_list_being_read_survives_a_roll(here):
         here.roll()
     seen += [each.id for each in jobs]
     assert seen == ["job-%03d" % number for number in range(1000)] + ["new"]
+
+
+def test_few_failed_jobs_are_found_among_many_that_wait(here, monkeypatch):
+    here.bulk([job("late-%04d" % number, run_at=here.now / 1000 + 1) for number in range(3000)])
+    here.add("failed", max_retries=3)
+    here.run("failed", outcome=FAILURE)
+    here.roll()
+    read = count_bytes_read(monkeypatch)
+    assert here.ids("failed") == ["failed"]
+    assert sum(read) < 3 * segment._CHUNK
+
+
+def test_what_is_not_there_is_not_looked_for(large, monkeypatch):
+    read = count_bytes_read(monkeypatch)
+    assert large.ids("completed", queues={"absent"}) == []
+    assert sum(read) < segment._CHUNK
+
+
+def count_bytes_read(monkeypatch):
+    """A list that gets the size of every read."""
+    read = []
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, count, offset: read.append(count) or pread(fd, count, offset))
+    return read

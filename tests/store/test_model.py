@@ -235,8 +235,7 @@ def cramped(monkeypatch):
     def limits(seed):
         choose = random.Random(seed).choice
         monkeypatch.setattr(compact, "MOST_GONE", choose([3, 2000]))
-        monkeypatch.setattr(compact, "MOST_BASE", choose([2, 8]))
-        monkeypatch.setattr(compact, "MOST_ARCHIVES_ALIKE", choose([2, 8]))
+        monkeypatch.setattr(compact, "ALIKE", choose([{"base": 2, "archive": 2}, compact.ALIKE]))
         monkeypatch.setattr(compact, "_SMALL", choose([100, 1024 ** 2]))
         monkeypatch.setattr(store, "LARGEST_BATCH", choose([3, 1000]))
         monkeypatch.setattr(disk, "sync", lambda fd, path: None)

@@ -96,6 +96,19 @@ def test_while_one_process_rolls_another_leaves_it_to_it(here, monkeypatch):
     assert results == [False]
 
 
+def test_no_line_is_looked_at_while_others_wait_for_the_lock_but_the_last(here, monkeypatch):
+    here.add(*("job-%d" % number for number in range(50)))
+    held = []
+    checked = []
+    original = line.zlib.crc32
+    monkeypatch.setattr(locking.Held, "__enter__", lambda self, enter=locking.Held.__enter__: (enter(self), held.append(self))[0])
+    monkeypatch.setattr(locking.Held, "__exit__", lambda self, *how, leave=locking.Held.__exit__: (held.pop(), leave(self, *how))[1])
+    monkeypatch.setattr(line.zlib, "crc32", lambda *data: (checked.append(bool(held)), original(*data))[1])
+    here.roll()
+    assert checked.count(False) > 50
+    assert checked.count(True) < 10
+
+
 def test_nothing_is_rolled_twice_into_the_same_name(here):
     names = set()
     for number in range(5):
@@ -262,7 +275,7 @@ def test_a_reader_that_meets_a_roll_finds_everything(here, monkeypatch):
 
 def merge_all(here, monkeypatch):
     """A roll that replaces every base segment."""
-    monkeypatch.setattr("queuectl_lib.store.compact.MOST_BASE", 0)
+    monkeypatch.setattr("queuectl_lib.store.compact.ALIKE", {"base": 1, "archive": 1})
     here.roll()
 
 
@@ -326,3 +339,23 @@ def test_an_id_is_free_again_after_its_job_was_removed_and_rolled(here):
     here.store.add([job("a")])
     here.roll()
     assert here.states() == {"a": "pending"}
+
+
+def test_what_others_wrote_meanwhile_is_rolled_at_once_when_it_is_much(here, monkeypatch):
+    monkeypatch.setattr(journal, "BOUND", 2000)
+    here.add(*("early-%d" % number for number in range(10)))
+    late = iter(["late-%d" % number for number in range(10)])
+    carry = roll._Roll._carry
+    monkeypatch.setattr(roll._Roll, "_carry", lambda self: (carry(self), here.add(*late)))
+    assert roll.roll(here.store)
+    assert b'"late-' not in read(here.journal)
+    assert len(here.ids()) == 20
+
+
+def test_segments_are_told_oldest_first_whether_they_joined_or_were_rolled(here):
+    for number in range(6):
+        here.bulk(many(3, "batch-%d" % number))
+        if number == 2:
+            here.roll()
+        names = [each.name for each in here.segments()]
+        assert len(names) == number + 1 and names == sorted(names)

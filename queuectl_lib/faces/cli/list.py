@@ -52,7 +52,8 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS):
     limit = args.limit
     if limit is None and out.tty and not (args.json or args.jsonl):
         limit = _ON_A_TERMINAL
-    jobs = _sorted(store.jobs(states=wanted_states, queues=queues, search=args.search), args.sort, limit)
+    look = store.look()
+    jobs = _sorted(store.jobs(wanted_states, queues, args.search, look), args.sort, limit)
     seen = _Counted(jobs if limit in (None, "all") else islice(jobs, limit))
     if args.json:
         out.array(record.public(job) for job in seen)
@@ -61,7 +62,7 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS):
     else:
         _print_table(seen, store, columns, args.verbose, out)
     out.flush()
-    _note_rest(store, seen.count, wanted_states, queues, args.search, limit)
+    _note_rest(store, look, seen.count, wanted_states, queues, args.search, limit)
 
 
 def flat(groups):
@@ -130,9 +131,9 @@ def _fitted_lines(jobs, store, columns, now, out):
     return zip([None] + jobs, lines)
 
 
-def _note_rest(store, shown, states, queues, search, limit):
+def _note_rest(store, look, shown, states, queues, search, limit):
     """Says how many more there are, or why there is nothing."""
-    if not store.exists:
+    if look is None:
         terminal.note("no jobs: there is no store at %s yet" % store.root)
     elif limit in (None, "all") or search is not None:
         # Of a search nobody knows how much more it would find.
@@ -141,7 +142,7 @@ def _note_rest(store, shown, states, queues, search, limit):
         elif not shown:
             terminal.note("no such jobs" if states or queues or search else "no jobs")
     else:
-        rest = sum(number for queue, by_state in store.counts().items() if not queues or queue in queues
+        rest = sum(number for queue, by_state in look.counts().items() if not queues or queue in queues
                    for state, number in by_state.items() if not states or state in states) - shown
         if rest > 0:
             terminal.note("%d more; --limit all shows them" % rest)

@@ -8,7 +8,8 @@ Examples:
   queuectl status --json | jq .states.dead
 """
 
-from itertools import islice
+from heapq import merge
+from itertools import islice, takewhile
 
 from queuectl_lib.faces import report
 from queuectl_lib.faces.cli import options, reading
@@ -16,10 +17,6 @@ from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.work import slots
-
-# So many jobs are looked at for what is said of the newest finished and of the next to run:
-# status costs the same in a store of a million.
-_LOOKED_AT = 200
 
 
 def arguments(parser):
@@ -39,31 +36,26 @@ def run(args, out):
 
 def standing(store, now):
     """What there is to say of a store now (report.Standing)."""
-    processing = list(store.jobs(states=["processing"]))
+    look = store.look()
+    processing = list(store.jobs(["processing"], look=look))
     return report.Standing(
         store=store.root,
-        counts=store.counts(),
+        counts=look.counts() if look else {},
         workers=slots.living(store.paths),
         running={job.worker: job for job in processing},
         lost=[job for job in processing if reading.is_lost(store, job)],
-        oldest=_oldest(store, now),
-        recent=report.recent_of(_newest_finished(store), now))
+        oldest=_oldest(store.jobs(["pending", "failed"], look=look), now),
+        recent=report.recent_of(_newest_finished(store, look), now))
 
 
-def _oldest(store, now):
+def _oldest(jobs, now):
     """The longest waiting of those next to run."""
-    ready = []
-    for job in islice(store.jobs(states=["pending", "failed"]), _LOOKED_AT):
-        if record.due(job) > now:
-            # Ready ones come first.
-            break
-        ready.append(job)
+    # Ready ones come first.
+    ready = takewhile(lambda job: record.due(job) <= now, islice(jobs, report.LOOKED_AT))
     return min(ready, key=lambda job: job.created_at, default=None)
 
 
-def _newest_finished(store):
-    finished = []
-    for state in ("completed", "dead"):
-        finished += islice(store.jobs(states=[state]), _LOOKED_AT)
-    finished.sort(key=lambda job: job.finished_at or job.updated_at, reverse=True)
-    return finished[:_LOOKED_AT]
+def _newest_finished(store, look):
+    finished = [store.jobs([state], look=look) for state in ("completed", "dead")]
+    newest = merge(*finished, key=lambda job: job.finished_at or job.updated_at, reverse=True)
+    return list(islice(newest, report.LOOKED_AT))
