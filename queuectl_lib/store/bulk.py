@@ -10,6 +10,7 @@ import itertools
 
 from queuectl_lib.job import identifiers
 from queuectl_lib.store import disk, header, line
+from queuectl_lib.store.alike import Alike
 from queuectl_lib.store.duplicates import Duplicates
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import next_number, segment_name
@@ -53,7 +54,7 @@ class Batch:
     def _write(self, pile, ids, order):
         """Write every job; order: the first one's place of arrival. Returns the place behind the last."""
         made_up = identifiers.new_ids()
-        encode = line.Alike().encode
+        encode = Alike().encode
         groups = {}
         told = []
         held = 0

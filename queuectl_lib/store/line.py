@@ -50,13 +50,10 @@ _TAIL = len(',"crc":"01234567"}')
 # entries and, behind all of these, env: so the first occurrence of a mark is the field.
 _HISTORY = b',"history":['
 _FIXED = b',"max_retries":'
-_RUN_FIELDS = Job._fields[Job._fields.index("attempts"):Job._fields.index("history")]
-_FIXED_FIELDS = Job._fields[Job._fields.index("max_retries"):]
 _RUN_AT = Job._fields.index("attempts")
 _HISTORY_AT = Job._fields.index("history")
-_RUN_NAMES = tuple(',"%s":' % name for name in _RUN_FIELDS)
-_FIXED_NAMES = tuple(',"%s":' % name for name in _FIXED_FIELDS)
-_COMMAND_AT = Job._fields.index("command")
+_RUN_NAMES = tuple(',"%s":' % name for name in Job._fields[_RUN_AT:_HISTORY_AT])
+_FIXED_NAMES = tuple(',"%s":' % name for name in Job._fields[_HISTORY_AT + 1:])
 
 
 def _encode(value):
@@ -103,40 +100,7 @@ def encode(job, was, over=None, more=False, fixed=None):
     pieces.append(',"history":[%s]' % job.history.text)
     if fixed is None:
         fixed = fixed_of(job)
-    return _closed("".join(pieces).encode("ascii") + fixed, job.id)
-
-
-class Alike:
-    """encode() for new jobs, one after the other, that are mostly alike.
-
-    The jobs of a batch differ in id, queue, priority, place and command. What
-    stands around those in a line is kept from one job to the next, for as
-    long as the fields it was made of are the same.
-    """
-
-    def __init__(self):
-        self._fields = None
-        self._env = None
-
-    def encode(self, job, id, order):
-        """The line of a job under this id and with this place of arrival."""
-        # Of variables it has to be the same object: equal ones may stand in another order.
-        if self._fields != (job.state, job[_RUN_AT:_COMMAND_AT], job.cwd, job.created_at) or job.env is not self._env:
-            self._take(job._replace(id=id))
-        text = (f'{{"id":"{id}{self._behind_id}{job.queue}","priority":{job.priority},"order":{order}'
-                f'{self._behind_order}{JSON_OF[str](job.command)}{self._behind_command}')
-        return _closed(text.encode("ascii"), id)
-
-    def _take(self, job):
-        # What it is split at stands in no field before: a quote inside a value is escaped.
-        line = encode(job._replace(queue="", priority=0, order=0, command=""), None)
-        head, rest = line[:-_TAIL - 1].decode("ascii").split('","priority":0,"order":0', 1)
-        middle, end = rest.split(',"command":""', 1)
-        self._behind_id = head[_ID_AT + len(job.id):]
-        self._behind_order = middle + ',"command":'
-        self._behind_command = end
-        self._fields = (job.state, job[_RUN_AT:_COMMAND_AT], job.cwd, job.created_at)
-        self._env = job.env
+    return closed("".join(pieces).encode("ascii") + fixed, job.id)
 
 
 def fixed_of(job):
@@ -155,17 +119,17 @@ def fixed_part(line):
 
 def encode_removed(job, over):
     """The line that takes a job out of the store."""
-    return _closed(_head(job._replace(state="removed"), (job.state, job.queue), over, False).encode("ascii"))
+    return closed(_head(job._replace(state="removed"), (job.state, job.queue), over, False).encode("ascii"))
 
 
 def encode_gone(over):
     """The line that says a segment's line is overridden, and by now nowhere else."""
-    return _closed(b'{"gone":' + _encode(over).encode("ascii"))
+    return closed(b'{"gone":' + _encode(over).encode("ascii"))
 
 
 def encode_segment(entry, origin):
     """The line by which a segment joins the store; entry: a dict of header.py."""
-    return _closed(('{"segment":%s,"origin":%d' % (_encode(entry), origin)).encode("ascii"))
+    return closed(('{"segment":%s,"origin":%d' % (_encode(entry), origin)).encode("ascii"))
 
 
 def _head(job, was, over, more):
@@ -176,7 +140,8 @@ def _head(job, was, over, more):
         ',"over":["%s",%d,%d]' % over if over else "", ',"more":1' if more else "")
 
 
-def _closed(data, job_id=None):
+def closed(data, job_id=None):
+    """A line's bytes with their crc and newline; BadInput when that of a job is too long."""
     line = data + b',"crc":"%08x"}\n' % zlib.crc32(data)
     if len(line) > LONGEST and job_id is not None:
         raise BadInput("job %s is too big: %d bytes, at most %d fit a line; put what it carries into a file"
@@ -274,9 +239,9 @@ def split(data, start, path):
     lines = data.split(b"\n")
     lines.pop()
     crc32 = zlib.crc32
-    damaged = [line for line in lines if line[-_TAIL:] != b',"crc":"%08x"}' % crc32(line[:-_TAIL])]
-    for line in damaged[:1]:
-        check(line, path, start + sum(len(each) + 1 for each in lines[:lines.index(line)]))
+    for number in [number for number, line in enumerate(lines)
+                   if line[-_TAIL:] != b',"crc":"%08x"}' % crc32(line[:-_TAIL])]:
+        raise damaged(path, start + sum(len(line) + 1 for line in lines[:number]))
     return lines
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import line
+from queuectl_lib.store.alike import Alike
 from queuectl_lib.words.errors import BadInput, StoreDamaged
 from tests.store.stores import FAILURE, ODD, POLICY, START, SUCCESS, job
 
@@ -156,7 +157,7 @@ def test_jobs_encoded_one_after_the_other_have_the_lines_they_would_have_alone()
     chance = random.Random(3)
     variables = [None, {}, {"A": "1", "command": ODD}, {"B": "2", "A": "1"}, {"A": "1", "B": "2"}]
     commands = ["true", ODD, '","order":0', ',"command":""', "x" * 1000]
-    alike = line.Alike()
+    alike = Alike()
     model = job()
     for number in range(3000):
         if chance.random() < 0.3:
@@ -171,4 +172,4 @@ def test_jobs_encoded_one_after_the_other_have_the_lines_they_would_have_alone()
 def test_a_line_that_is_too_long_is_refused_however_it_is_encoded():
     long = job(cwd="/" + "x" * line.LONGEST)
     with pytest.raises(BadInput, match="job id-1 is too big"):
-        line.Alike().encode(long, "id-1", 0)
+        Alike().encode(long, "id-1", 0)
