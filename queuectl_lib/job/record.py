@@ -55,6 +55,7 @@ PUBLIC = (
 # Fields a user gives; everything else in a printed or grepped job is ours and is ignored.
 GIVEN = ("id", "command", "queue", "priority", "max_retries", "timeout", "run_at", "cwd", "env")
 _NOTHING_TOLD = History()
+# A job that gives no others is plain (Maker).
 PLAIN = frozenset(("id", "command", "queue", "priority"))
 _ALIASES = {"run_timeout": "timeout", "available_at": "run_at"}
 _OURS = frozenset(PUBLIC + Job._fields + ("was", "due", "over", "more", "crc")) - frozenset(GIVEN)

@@ -14,9 +14,11 @@ value would know nothing new. No import, 0.5 microseconds.
 """
 
 import bisect
+import mmap
 import os
 import struct
 import zlib
+from array import array
 
 from queuectl_lib.store import disk, line
 from queuectl_lib.store.paths import index_of
@@ -25,6 +27,7 @@ _ENTRY = struct.Struct(">QQ")
 _CRC = struct.Struct(">I")
 _END = struct.Struct(">QQI")
 _PER_PAGE = 255
+# So many entries are sorted at a time, as objects: whole pages of memory, once they are bytes.
 _RUN = 16384
 _PAGE = _PER_PAGE * _ENTRY.size + _CRC.size
 # 3 is a primitive root of 257: its powers run through 1..256 once.
@@ -40,8 +43,8 @@ class Builder:
     """Collects where every id of a segment is, and writes the index; 16 bytes of memory an id."""
 
     def __init__(self):
-        # Sorted runs, each one piece of memory: what grows side by side leaves holes
-        # between, and objects instead of bytes would take five times as much.
+        # Sorted runs of bytes, for objects would take five times as much. Each has pages of
+        # its own: on the heap it would lie between holes that nothing fits in any more.
         self._runs = []
         self._new = []
         self.count = 0
@@ -54,13 +57,16 @@ class Builder:
             new.append(pack(hash_of(job_id), offset))
             offset += len(each) + 1
         self.count += len(lines)
-        if len(new) > _RUN:
+        while len(new) >= _RUN:
             self._end_run()
 
     def _end_run(self):
-        self._new.sort()
-        self._runs.append(b"".join(self._new))
-        self._new.clear()
+        entries = sorted(self._new[:_RUN])
+        del self._new[:_RUN]
+        if entries:
+            run = mmap.mmap(-1, len(entries) * _ENTRY.size)
+            run.write(b"".join(entries))
+            self._runs.append(run)
 
     def hashes(self):
         """Every hash, in tuples of rising ones."""
@@ -78,7 +84,7 @@ class Builder:
             os.close(fd)
 
     def _pieces(self, size):
-        firsts = []
+        firsts = bytearray()
         waiting = []
         for entries in self._sorted():
             waiting += entries
@@ -88,36 +94,27 @@ class Builder:
             del waiting[:full]
         if waiting:
             yield _page(waiting, firsts)
-        yield _with_crc(struct.pack(">%dQ" % len(firsts), *firsts))
+        yield _with_crc(bytes(firsts))
         end = struct.pack(">QQ", self.count, size)
         yield end + _CRC.pack(zlib.crc32(end))
 
     def _sorted(self):
         """Every entry in order, in 256 lists: as objects they take more room, so only some at a time are."""
         self._end_run()
-        starts = [0] * len(self._runs)
+        bounds = list(map(_bounds, self._runs))
         for first_byte in range(256):
-            ends = [_place(run, first_byte + 1) for run in self._runs]
-            yield sorted([run[at:at + _ENTRY.size] for run, start, end in zip(self._runs, starts, ends)
-                          for at in range(start, end, _ENTRY.size)])
-            starts = ends
+            yield sorted([run[at:at + _ENTRY.size] for run, bound in zip(self._runs, bounds)
+                          for at in range(bound[first_byte], bound[first_byte + 1], _ENTRY.size)])
 
 
-def _place(run, first_byte):
-    """Where in a sorted run the hashes begin whose first byte is this or more."""
-    low = 0
-    high = len(run) // _ENTRY.size
-    while low < high:
-        middle = (low + high) // 2
-        if run[middle * _ENTRY.size] < first_byte:
-            low = middle + 1
-        else:
-            high = middle
-    return low * _ENTRY.size
+def _bounds(run):
+    """Where in a sorted run the hashes begin whose first byte is 0, 1, … and 256: the end."""
+    first_bytes = run[::_ENTRY.size]
+    return array("I", [_ENTRY.size * bisect.bisect_left(first_bytes, each) for each in range(257)])
 
 
 def _page(entries, firsts):
-    firsts.append(_ENTRY.unpack(entries[0])[0])
+    firsts += entries[0][:8]
     return _with_crc(b"".join(entries))
 
 
