@@ -64,7 +64,7 @@ def our_drain(here, workers, jobs):
 
 def apart(here):
     """Of the loops and of the workers themselves, without the commands they run and without rollers."""
-    jobs, rounds = (8000, 3) if here.full else (2000, 3)
+    jobs, rounds = (4000, 3) if here.full else (2000, 3)
     bare, ours = timing.interleaved(
         rounds, lambda: float(bare_loop(here, 2, jobs).printed.split()[0]) / jobs,
         lambda: cpu_per_job(here, 2, jobs)[1])
@@ -73,7 +73,7 @@ def apart(here):
 
 def crowded(here):
     """Workers, commands and rollers; the workers' start is left out, and the enqueueing."""
-    jobs, rounds = (8000, 3) if here.full else (2000, 3)
+    jobs, rounds = (4000, 3) if here.full else (2000, 3)
     few, many = timing.interleaved(rounds, lambda: cpu_per_job(here, 2, jobs), lambda: cpu_per_job(here, 32, jobs))
     note = " (workers alone %s, of 2: %s)" % tuple(
         rows.microseconds(sorted(own for _, own in side)[rounds // 2]) for side in (many, few))

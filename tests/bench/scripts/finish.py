@@ -1,9 +1,15 @@
 """Claim and finish jobs through the store itself, without running any command.
 
-    finish.py TREE STORE EXIT_CODE [MOST]
+    finish.py TREE STORE EXIT_CODE
 
-Prints how many, the CPU of doing so in seconds (this process alone, not the
-rollers it has started), and the longest time that one transaction took.
+In a real drain the commands slow down both the workers and the roller. Here this
+process would outrun every roller, and what is measured would be rolls of a size
+that no drain ever sees: so while a roller is at it, only so many jobs are taken
+for each second of CPU that it has had. At the end the store is rolled until it
+wants no more, as workers that stay would do.
+
+Prints how many jobs, the CPU of it in seconds (of this process alone, not of
+the rollers it has started), and the longest time that one transaction took.
 """
 
 import os
@@ -17,16 +23,55 @@ from queuectl_lib.job import lifecycle
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 
-# A roller is looked for, or after, so often: every 100 ms or so.
-_LOOK = 500
+# Jobs for a second of a roller's CPU. Of two cores that two workers and their commands
+# keep busy a roller gets two thirds of one, and 2,000 jobs are done in each of its
+# seconds; beside eight workers it gets less, and 8,000 are done.
+_RATE = 4000
+# How often the roller is looked after, in jobs.
+_LOOK = 100
 
 
-def main(root, exit_code, most):
+class Rollers:
+    """Starts a roller when the journal wants one, as a worker does, and does not outrun it."""
+
+    def __init__(self, desk):
+        self._desk = desk
+        self._pid = None
+        self._taken = 0
+
+    def look(self):
+        if self._pid is None:
+            self._pid = self._desk.maybe_roll()
+            self._taken = 0
+            return
+        self._taken += _LOOK
+        while not self._ended(os.WNOHANG) and self._taken > _RATE * self._cpu():
+            time.sleep(0.002)
+
+    def settle(self):
+        """Wait for the last one, and roll until nothing is left to roll."""
+        while self._pid is not None:
+            self._ended(0)
+            # Takes in the new journal.
+            self._desk.exchange(None, False)
+            self._pid = self._desk.maybe_roll()
+
+    def _ended(self, flags):
+        if os.waitpid(self._pid, flags)[0]:
+            self._pid = None
+        return self._pid is None
+
+    def _cpu(self):
+        with open("/proc/%d/schedstat" % self._pid) as file:
+            return int(file.read().split()[0]) / 1e9
+
+
+def main(root, exit_code):
     desk = stores.open_store(root, write=True).claims("1.bench")
+    rollers = Rollers(desk)
     nothing = lifecycle.Output("", 0, None)
     outcome = lifecycle.Outcome(exit_code, None, None, 0.001, nothing, nothing)
     policy = lifecycle.Policy(2, 3600, 0)
-    roller = None
     done = None
     longest = 0.0
     finished = 0
@@ -34,27 +79,19 @@ def main(root, exit_code, most):
     while True:
         now = clock.now()
         begin = time.perf_counter()
-        _, job = desk.exchange(done, finished < most, now)
+        _, job = desk.exchange(done, True, now)
         longest = max(longest, time.perf_counter() - begin)
         if job is None:
             break
         done = (job, lifecycle.finish(job, outcome, now, policy, random))
         finished += 1
         if finished % _LOOK == 0:
-            roller = looked_after(desk, roller)
+            rollers.look()
     desk.sync()
     spent = time.process_time() - spent
-    while roller is not None:
-        os.waitpid(roller, 0)
-        roller = desk.maybe_roll()
+    rollers.settle()
     print(finished, spent, longest)
 
 
-def looked_after(desk, roller):
-    if roller is not None and os.waitpid(roller, os.WNOHANG)[0] == 0:
-        return roller
-    return desk.maybe_roll()
-
-
 if __name__ == "__main__":
-    main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) if len(sys.argv) > 4 else 10 ** 9)
+    main(sys.argv[2], int(sys.argv[3]))
