@@ -3,17 +3,26 @@
 import argparse
 import json
 import platform
+import signal
 import sys
 import time
 
-import ground
+import bulk
 import drain
 import enqueue
+import flat
+import ground
 import idle
-import million
+import rivals
+import rolling
+import rows
+import storm
 
-HEADINGS = ("figure", "yardstick", "measured", "ratio", "target", "met")
-GROUPS = {"enqueue": enqueue, "drain": drain, "idle": idle, "million": million}
+GROUPS = {"enqueue": enqueue, "bulk": bulk, "drain": drain, "rivals": rivals, "rolling": rolling,
+          "idle": idle, "storm": storm, "flat": flat}
+
+# A measurement that takes longer hangs: it becomes a row that says so.
+_LONGEST = 600
 
 
 def main():
@@ -23,41 +32,64 @@ def main():
     parser.add_argument("--only", choices=sorted(GROUPS), help="one group of rows")
     args = parser.parse_args()
     begin = time.time()
-    rows = measure(args)
+    found = []
+    code = measure(args, found)
     if args.json:
         print(json.dumps({"python": platform.python_version(), "machine": platform.machine(),
-                          "seconds": round(time.time() - begin), "rows": [row._asdict() for row in rows]}, indent=1))
+                          "seconds": round(time.time() - begin), "rows": [row._asdict() for row in found]}, indent=1))
     else:
-        print_table(rows)
-        print("Python %s, %d s" % (platform.python_version(), time.time() - begin))
-    return 0
+        rows.print_table(found)
+        missed = sum(row.met is False for row in found)
+        print("Python %s, %d s, %d of %d targets missed"
+              % (platform.python_version(), time.time() - begin, missed, sum(row.met is not None for row in found)))
+    return code
 
 
-def measure(args):
-    rows = []
+def measure(args, found):
+    """Add every row to `found`; the exit code. Interrupted, what was found so far is there, and nothing else is."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGALRM, _too_long)
     here = ground.Ground(args.full)
     try:
         for name, group in GROUPS.items():
             if args.only in (None, name):
-                for row in group.rows(here):
-                    rows.append(row)
-                    # Minutes pass: whoever waits sees each figure when it is there.
-                    sys.stderr.write("%s: %s\n" % (row.figure, row.measured))
+                for measurement in group.measurements(here):
+                    _take(here, measurement, found)
+    except KeyboardInterrupt:
+        return 130
     finally:
+        # A second Ctrl+C would leave behind what the first one is clearing away.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         here.close()
-    return rows
+    return 0
 
 
-def print_table(rows):
-    lines = [HEADINGS] + [cells(row) for row in rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+def _take(here, measurement, found):
+    """One measurement's rows. What goes wrong in it is a row as well: the others are still wanted."""
+    signal.alarm(_LONGEST)
+    try:
+        for row in measurement.rows():
+            _add(row, found)
+    except Exception as error:
+        _add(rows.failed(measurement.name, error), found)
+    finally:
+        signal.alarm(0)
+    here.clear()
 
 
-def cells(row):
-    shown = {True: "yes", False: "NO", None: ""}[row.met]
-    return (row.figure, row.yardstick, row.measured, "" if row.ratio is None else "%.2f" % row.ratio, row.target, shown)
+def _add(row, found):
+    found.append(row)
+    # Minutes pass: whoever waits sees each figure when it is there.
+    sys.stderr.write("%s: %s%s\n" % (row.figure, row.measured, row.ratio and " (%s x)" % row.ratio))
+
+
+def _interrupt(signum, frame):
+    raise KeyboardInterrupt
+
+
+def _too_long(signum, frame):
+    raise TimeoutError("not done after %d s" % _LONGEST)
 
 
 if __name__ == "__main__":

@@ -1,86 +1,105 @@
-"""Rows: draining no-op jobs against a bare Popen loop; what many workers cost each other."""
+"""Rows: draining no-op jobs against a bare Popen loop, and what the CPU of it goes to.
+
+Both sides are timed as whole commands, from before their start until they have
+ended: the start of Python and of the processes, and here the last sync, the
+results' places in the store and the leave-taking, all count. With 8,000 jobs
+that is a hundredth or two; a row of its own says how much.
+"""
 
 import os
-import shutil
-import statistics
-import subprocess
 
 import ground
+import notes
+import processes
+import rows
+import timing
 
-BARE_LOOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bare_loop.py")
-
-
-def rows(here):
-    yield drained(here, 2, 0.95)
-    yield drained(here, 8, 1.0)
-    if shutil.which("xargs"):
-        yield against_xargs(here)
-    yield crowded(here)
+BOUNDS = {2: 0.95, 8: 1.0}
 
 
-def drained(here, workers, target):
-    jobs, rounds = (8000, 5) if here.full else (3000, 3)
-    bare, ours = ground.interleaved(rounds, lambda: bare_rate(here, workers, jobs), lambda: our_rate(here, workers, jobs))
-    share = ground.ratio(ours, bare)
-    return ground.Row("drain %d no-op jobs, %d workers, against the bare Popen loop" % (jobs, workers),
-                      per_second(bare), per_second(ours), share, ">= %.2f x" % target, share >= target)
+def measurements(here):
+    found = [rows.Measurement("drain, %d workers" % workers, lambda workers=workers: drained(here, workers))
+             for workers in BOUNDS]
+    found.append(rows.Measurement("drain, nothing to run", lambda: nothing(here)))
+    if processes.SUPPORTED:
+        found.append(rows.Measurement("CPU of a worker's own a job", lambda: apart(here)))
+        found.append(rows.Measurement("CPU per job, 32 workers against 2", lambda: crowded(here)))
+    return found
 
 
-def bare_rate(here, workers, jobs):
-    output = os.path.join(here.top, "bare.out")
-    words = ground.PYTHON + [BARE_LOOP, str(workers), str(jobs), output]
-    return jobs / ground.seconds(subprocess.run, words, check=True, env=here.environment)
+def drained(here, workers):
+    jobs, rounds = (8000, 5) if here.full else (4000, 3)
+    bare, ours = timing.interleaved(rounds, lambda: bare_loop(here, workers, jobs), lambda: our_drain(here, workers, jobs))
+    what = "%d no-op jobs, %d workers, against the bare Popen loop" % (jobs, workers)
+    yield rows.compared("drain " + what, rows.per_second, [jobs / one.seconds for one in bare],
+                        [jobs / one.seconds for one in ours], at_least=BOUNDS[workers])
+    yield rows.compared("CPU per job, commands included: " + what, rows.microseconds,
+                        [one.cpu / jobs for one in bare], [one.cpu / jobs for one in ours])
 
 
-def our_rate(here, workers, jobs):
+def nothing(here):
+    bare, ours = timing.interleaved(5, lambda: bare_loop(here, 2, 0).seconds, lambda: our_drain(here, 2, 0).seconds)
+    yield rows.compared("drain nothing, 2 workers: start and end alone", rows.milliseconds, bare, ours)
+
+
+def bare_loop(here, workers, jobs):
+    ended = here.run(ground.PYTHON + [ground.script("bare_loop.py"), workers, jobs, here.path("bare")])
+    for number in range(workers):
+        for suffix in ("out", "err"):
+            os.unlink(here.path("bare.%d.%s" % (number, suffix)))
+    return ended
+
+
+def our_drain(here, workers, jobs):
     store = here.fresh_store()
-    here.fill(store, jobs)
-    with open(os.path.join(here.top, "workers.log"), "ab") as log:
-        taken = ground.seconds(here.call, "worker", "start", "--count", workers, "--drain", store=store, output=log)
-    check_all_done(here, store, jobs)
+    here.fill(store, max(jobs, 1))
+    if not jobs:
+        here.call("worker", "start", "--drain", store=store)
+    with open(here.log, "ab") as log:
+        ended = here.call("worker", "start", "--count", workers, "--drain", store=store, output=log)
+    here.check_all_done(store, max(jobs, 1))
     here.forget(store)
-    return jobs / taken
+    return ended
 
 
-def check_all_done(here, store, jobs):
-    """A drain that did not run everything is no figure."""
-    done = here.states(store)["completed"]
-    if done != jobs:
-        raise SystemExit("bench: %d of %d jobs completed" % (done, jobs))
-
-
-def against_xargs(here):
-    jobs, rounds = 1000, 3
-    words = ["sh", "-c", "seq %d | xargs -P 2 -I{} sh -c true" % jobs]
-    xargs, ours = ground.interleaved(
-        rounds, lambda: jobs / ground.seconds(subprocess.run, words, check=True), lambda: our_rate(here, 2, jobs))
-    return ground.Row("drain %d no-op jobs, 2 workers, beside xargs -P 2" % jobs, per_second(xargs), per_second(ours),
-                      ground.ratio(ours, xargs), "", None)
+def apart(here):
+    """Of the loops and of the workers themselves, without the commands they run and without rollers."""
+    jobs, rounds = (4000, 3) if here.full else (2000, 3)
+    bare, ours = timing.interleaved(
+        rounds, lambda: float(bare_loop(here, 2, jobs).printed.split()[0]) / jobs,
+        lambda: cpu_per_job(here, 2, jobs)[1])
+    yield rows.compared("CPU per job without the command: bare loop, worker", rows.microseconds, bare, ours)
 
 
 def crowded(here):
-    jobs, rounds = (8000, 3) if here.full else (1500, 2)
-    few, many = ground.interleaved(rounds, lambda: cpu_per_job(here, 2, jobs), lambda: cpu_per_job(here, 32, jobs))
-    times = ground.ratio(many, few)
-    return ground.Row("CPU per job, 32 workers against 2", "%.2f ms" % (1e3 * statistics.median(few)),
-                      "%.2f ms" % (1e3 * statistics.median(many)), times, "<= 1.30 x", times <= 1.3)
+    """Workers, commands and rollers; the workers' start is left out, and the enqueueing."""
+    jobs, rounds = (4000, 3) if here.full else (2000, 3)
+    few, many = timing.interleaved(rounds, lambda: cpu_per_job(here, 2, jobs), lambda: cpu_per_job(here, 32, jobs))
+    note = " (workers alone %s, of 2: %s)" % tuple(
+        rows.microseconds(sorted(own for _, own in side)[rounds // 2]) for side in (many, few))
+    yield rows.compared("CPU per job, 32 workers against 2", rows.microseconds, [all_of_it for all_of_it, _ in few],
+                        [all_of_it for all_of_it, _ in many], at_most=1.3, note=note)
 
 
-def cpu_per_job(here, workers, jobs):
-    """Workers and the commands they run, their start left out."""
+def cpu_per_job(here, workers, jobs, watched=False):
+    """(all, the workers' own) CPU seconds a job, of workers that wait when the jobs come.
+
+    All is theirs, that of the commands, and that of the rollers. watched: with notes (notes.py).
+    """
     store = here.fresh_store()
-    running = here.start("worker", "start", "--count", workers, store=store)
-    ground.wait_for_workers(store, workers)
-    pids = ground.pids_in(store)["worker"]
-    before = sum(map(ground.cpu_with_children, pids))
+    if watched:
+        store = notes.asked(here, store)
+    running = here.start("--count", workers, store=store, program=here.watched if watched else here.tree)
+    pids = here.wait_for_workers(store, workers)
+    own = sum(map(processes.own_cpu, pids))
+    others = sum(map(processes.childrens_cpu, pids))
     here.fill(store, jobs)
     here.wait_until_done(store)
-    spent = sum(map(ground.cpu_with_children, pids)) - before
+    # Else a roller that is still at it would not be counted.
+    timing.wait_until(lambda: not any(map(processes.has_children, pids)))
+    own = sum(map(processes.own_cpu, pids)) - own
+    others = sum(map(processes.childrens_cpu, pids)) - others
     here.stop(running, store)
-    check_all_done(here, store, jobs)
+    here.check_all_done(store, jobs)
     here.forget(store)
-    return spent / jobs
-
-
-def per_second(rates):
-    return "%d/s" % statistics.median(rates)
+    return (own + others) / jobs, own / jobs

@@ -1,4 +1,4 @@
-"""The ground the figures are measured on: a fresh copy of the program, fresh stores, fair comparisons.
+"""The ground the figures are measured on: a fresh copy of the program, fresh stores, nothing left behind.
 
 The source tree is copied and its bytecode made in the copy, so that start-up is
 what a user has after the first run, also where PYTHONDONTWRITEBYTECODE is set.
@@ -10,160 +10,180 @@ import compileall
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import namedtuple
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import processes
+import timing
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
 PYTHON = [sys.executable, "-S"]
 
-# yardstick and measured are texts with their units, ratio is a number or None;
-# target is text such as "<= 1.25 x", met is True, False or None (no target).
-Row = namedtuple("Row", "figure yardstick measured ratio target met")
+# What a command took from before its start to its end: wall clock; CPU with that
+# of all children it waited for; and what it printed.
+Ended = namedtuple("Ended", "seconds cpu printed")
+
+# Processes that a worker has started get so long to end by themselves after a row.
+_PATIENCE = 10
 
 
 class Ground:
+    """A directory for everything; stores live until the row that made them is done, or are kept."""
+
     def __init__(self, full):
         self.full = full
         self.top = tempfile.mkdtemp(prefix="queuectl-bench-")
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith(("PYTHON", "QUEUECTL_"))}
-        self.tree = self._copy_tree()
-        self.one_file = os.path.join(self.top, "one-file", "queuectl.py")
+        self.environment.update({processes.MARK: self.top, "TMPDIR": self.top, "HOME": self.top})
+        self.log = self.path("log")
+        self._started = []
+        self._stores = 0
+        self._kept = set()
+        self.tree = self._copy_tree("tree", os.path.join(ROOT, "queuectl.py"))
+        # The same program, begun by a script that notes what its locks and rolls cost.
+        self.watched = self._copy_tree("watched", script("watched.py"))
+        self.one_file = self.path("one-file", "queuectl.py")
         os.mkdir(os.path.dirname(self.one_file))
         self.call("bundle", self.one_file)
-        self._stores = 0
 
-    def _copy_tree(self):
-        tree = os.path.join(self.top, "tree")
+    def _copy_tree(self, name, launcher):
+        tree = self.path(name)
         os.mkdir(tree)
-        shutil.copy(os.path.join(ROOT, "queuectl.py"), tree)
+        shutil.copy(launcher, os.path.join(tree, "queuectl.py"))
         shutil.copytree(os.path.join(ROOT, "queuectl_lib"), os.path.join(tree, "queuectl_lib"),
                         ignore=shutil.ignore_patterns("__pycache__"))
         compileall.compile_dir(tree, quiet=2)
         return os.path.join(tree, "queuectl.py")
 
-    def program(self, form="tree"):
-        return PYTHON + [self.tree if form == "tree" else self.one_file]
+    def path(self, *names):
+        return os.path.join(self.top, *names)
 
     def fresh_store(self):
         """The environment that names a store of its own."""
         self._stores += 1
-        store = os.path.join(self.top, "store-%d" % self._stores)
-        return dict(self.environment, QUEUECTL_STORE=store)
+        return self.named_store("store-%d" % self._stores)
 
-    def call(self, *words, store=None, form="tree", output=None):
-        """Run one command of the program to its end and return what it printed, or send that to a file."""
-        done = subprocess.run(self.program(form) + [str(word) for word in words], cwd=self.top, check=True,
-                              env=store or self.environment, stdin=subprocess.DEVNULL,
-                              stdout=output or subprocess.PIPE)
-        return None if output else done.stdout.decode()
+    def named_store(self, name):
+        return dict(self.environment, QUEUECTL_STORE=self.path(name))
 
-    def start(self, *words, store):
-        with open(os.path.join(self.top, "workers.log"), "ab") as log:
-            return subprocess.Popen(self.program() + [str(word) for word in words], cwd=self.top, env=store,
-                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    def keep(self, store):
+        """Let a store outlive its row."""
+        self._kept.add(store["QUEUECTL_STORE"])
+        return store
+
+    def begin(self, words, environment=None, **files):
+        """Start any command; it is ended with the row at the latest."""
+        process = subprocess.Popen([str(word) for word in words], cwd=self.top, env=environment or self.environment,
+                                   start_new_session=True, **dict({"stdin": subprocess.DEVNULL}, **files))
+        self._started.append(process)
+        return process
+
+    def run(self, words, environment=None, output=None):
+        """Run any command to its end: Ended. Its output is read, or sent to a file; CalledProcessError."""
+        with open(self.log, "ab") as log:
+            begin = time.perf_counter()
+            process = self.begin(words, environment, stdout=output or subprocess.PIPE, stderr=log)
+            printed = b"" if output else process.stdout.read()
+            usage = self.ended(process)
+            taken = time.perf_counter() - begin
+        if process.returncode != 0:
+            raise RuntimeError("exit %d of: %s: %s" % (process.returncode, " ".join(map(str, words))[-100:],
+                                                       self._last_words()))
+        return Ended(taken, usage.ru_utime + usage.ru_stime, printed.decode())
+
+    def ended(self, process):
+        """Wait for the end of what was begun: its use of the system, as os.wait4 tells it."""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+        self._started.remove(process)
+        if process.stdout:
+            process.stdout.close()
+        return usage
+
+    def _last_words(self):
+        with open(self.log, "rb") as log:
+            lines = log.read()[-300:].decode("utf-8", "replace").split("\n")
+        return lines[-2] if len(lines) > 1 else ""
+
+    def call(self, *words, store=None, program=None, output=None):
+        """Run one command of the program to its end: Ended."""
+        return self.run(PYTHON + [program or self.tree] + list(words), store, output)
+
+    def start(self, *words, store, program=None):
+        """Start workers."""
+        with open(self.log, "ab") as log:
+            return self.begin(PYTHON + [program or self.tree, "worker", "start"] + list(words), store,
+                              stdout=log, stderr=log)
 
     def stop(self, workers, store):
         self.call("worker", "stop", store=store)
-        workers.wait()
+        self.ended(workers)
 
-    def job_file(self, count, command="true"):
-        """A file of so many jobs as JSON lines."""
-        path = os.path.join(self.top, "jobs-%d.jsonl" % count)
+    def job_file(self, count):
+        """A file of so many no-op jobs as JSON lines."""
+        path = self.path("jobs-%d.jsonl" % count)
         if not os.path.exists(path):
-            line = '{"command": "%s"}\n' % command
             with open(path, "w") as file:
                 for _ in range(count):
-                    file.write(line)
+                    file.write('{"command": "true"}\n')
         return path
 
-    def fill(self, store, count):
+    def fill(self, store, count, *options):
+        """Enqueue so many no-op jobs from a file: Ended."""
         with open(os.devnull, "wb") as nowhere:
-            self.call("enqueue", "--file", self.job_file(count), store=store, output=nowhere)
+            return self.call("enqueue", *options, "--file", self.job_file(count), store=store, output=nowhere)
 
     def states(self, store):
         """{state: how many jobs}"""
-        return json.loads(self.call("status", "--json", store=store))["states"]
+        return json.loads(self.call("status", "--json", store=store).printed)["states"]
 
     def wait_until_done(self, store):
         def done():
             states = self.states(store)
             return states["pending"] + states["processing"] == 0
-        wait_until(done)
+        timing.wait_until(done)
+
+    def check_all_done(self, store, jobs):
+        """A drain that did not run everything is no figure."""
+        done = self.states(store)["completed"]
+        if done != jobs:
+            raise RuntimeError("%d of %d jobs completed" % (done, jobs))
+
+    def wait_for_workers(self, store, count):
+        """The pids of so many workers, once they are there."""
+        def there():
+            try:
+                return len(processes.pids_in(store["QUEUECTL_STORE"])["worker"]) == count
+            except (OSError, ValueError):
+                return False
+        timing.wait_until(there)
+        return processes.pids_in(store["QUEUECTL_STORE"])["worker"]
 
     def forget(self, store):
+        self._kept.discard(store["QUEUECTL_STORE"])
         shutil.rmtree(store["QUEUECTL_STORE"], ignore_errors=True)
 
+    def clear(self, patience=_PATIENCE):
+        """End what a row has left running, and remove its stores."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+        self._started.clear()
+        processes.end_marked(self.top, patience)
+        for name in os.listdir(self.top):
+            if name.startswith("store-") and self.path(name) not in self._kept:
+                shutil.rmtree(self.path(name), ignore_errors=True)
+
     def close(self):
+        self.clear(patience=0)
         shutil.rmtree(self.top, ignore_errors=True)
 
 
-def seconds(function, *arguments, **options):
-    begin = time.perf_counter()
-    function(*arguments, **options)
-    return time.perf_counter() - begin
-
-
-def interleaved(rounds, *sides):
-    """A list of results for every side, taken in turn (A B A B), so that a noisy moment hurts all alike."""
-    results = [[] for _ in sides]
-    for number in range(rounds):
-        order = range(len(sides)) if number % 2 == 0 else reversed(range(len(sides)))
-        for index in order:
-            results[index].append(sides[index]())
-    return results
-
-
-def ratio(measured, yardstick):
-    """The median of the ratios round by round."""
-    return statistics.median(a / b for a, b in zip(measured, yardstick))
-
-
-def wait_until(condition, deadline=300):
-    end = time.monotonic() + deadline
-    while not condition():
-        if time.monotonic() > end:
-            raise SystemExit("bench: waited %d s in vain" % deadline)
-        time.sleep(0.05)
-
-
-def pids_in(store):
-    """{kind: [pid]} of the pidfile."""
-    found = {"supervisor": [], "worker": []}
-    with open(os.path.join(store["QUEUECTL_STORE"], "workers.pid")) as file:
-        for line in file:
-            entry = json.loads(line)
-            found[entry["kind"]].append(entry["pid"])
-    return found
-
-
-def wait_for_workers(store, count):
-    def there():
-        try:
-            return len(pids_in(store)["worker"]) == count
-        except (OSError, ValueError):
-            return False
-    wait_until(there)
-
-
-def own_cpu(pid):
-    """Seconds of CPU of a process itself, to the nanosecond."""
-    with open("/proc/%d/schedstat" % pid) as file:
-        return int(file.read().split()[0]) / 1e9
-
-
-def cpu_with_children(pid):
-    """Seconds of CPU of a process and of its children that have ended."""
-    with open("/proc/%d/stat" % pid) as file:
-        fields = file.read().rpartition(")")[2].split()
-    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
-
-
-def resident(pid):
-    """Bytes of memory in use by a process."""
-    with open("/proc/%d/statm" % pid) as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def script(name):
+    """The path of a script that is run as a process of its own."""
+    return os.path.join(HERE, "scripts", name)

@@ -1,4 +1,4 @@
-"""Rows: waiting workers: how fast they start, what they use while nothing happens."""
+"""Rows: waiting workers: how fast they start a job, what they use while nothing happens."""
 
 import os
 import select
@@ -7,89 +7,91 @@ import subprocess
 import time
 
 import ground
+import processes
+import rows
+import timing
 
 
-def rows(here):
-    yield latency(here)
-    if os.path.exists("/proc/self/schedstat"):
-        yield idle_cpu(here)
-        yield memory(here)
-    yield storm(here)
+def measurements(here):
+    found = [rows.Measurement("from enqueue acknowledged to command started", lambda: latency(here))]
+    if processes.SUPPORTED:
+        found.append(rows.Measurement("CPU of idle workers", lambda: idle_cpu(here)))
+        found.append(rows.Measurement("memory of a worker", lambda: memory(here)))
+    return found
 
 
 def latency(here):
     """Both moments are seen from outside: the id arriving on a pipe, the command's first word arriving on another."""
     store = here.fresh_store()
-    fifo = os.path.join(here.top, "fifo")
-    os.mkfifo(fifo)
-    heard = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
-    running = here.start("worker", "start", "--count", 1, store=store)
-    ground.wait_for_workers(store, 1)
-    waits = [one_wait(here, store, fifo, heard) for _ in range(60 if here.full else 25)]
-    here.stop(running, store)
-    os.close(heard)
-    here.forget(store)
-    median = 1e3 * statistics.median(waits)
-    return ground.Row("from enqueue acknowledged to command started, idle worker", "",
-                      "%.1f ms (worst %.1f)" % (median, 1e3 * max(waits)), None, "<= 5 ms", median <= 5)
+    with Ear(here) as ear:
+        here.start("--count", 1, store=store)
+        here.wait_for_workers(store, 1)
+        waits = [one_wait(here, store, ear) for _ in range(60 if here.full else 25)]
+    yield rows.alone("from enqueue acknowledged to command started, idle worker (median)", "%.1f ms",
+                     1e3 * statistics.median(waits), at_most=5, note=" (worst %.1f)" % (1e3 * max(waits)))
 
 
-def one_wait(here, store, fifo, heard):
-    words = here.program() + ["enqueue", "echo > '%s'" % fifo]
-    with subprocess.Popen(words, cwd=here.top, env=store, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE) as enqueue:
-        moments = {}
-        while len(moments) < 2:
-            for file in select.select([enqueue.stdout, heard], [], [], 60)[0]:
-                name = "begun" if file is heard else "acknowledged"
-                moments.setdefault(name, time.perf_counter())
-                os.read(heard if file is heard else enqueue.stdout.fileno(), 100)
-    return max(0.0, moments["begun"] - moments["acknowledged"])
+class Ear:
+    """A FIFO that a job's command writes a word into as soon as it has started."""
+
+    def __init__(self, here):
+        self.path = here.path("ear")
+        self.command = "echo > '%s'" % self.path
+
+    def __enter__(self):
+        os.mkfifo(self.path)
+        self.fd = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
+        return self
+
+    def __exit__(self, *exception):
+        os.close(self.fd)
+        os.unlink(self.path)
+
+    def heard(self, *others):
+        """Which of these files, and of the FIFO, have something to read: {fd: moment}."""
+        ready = select.select([self.fd] + list(others), [], [], 60)[0]
+        now = time.perf_counter()
+        for fd in ready:
+            os.read(fd, 100)
+        return dict.fromkeys(ready, now)
+
+
+def one_wait(here, store, ear):
+    enqueue = here.begin(ground.PYTHON + [here.tree, "enqueue", ear.command], store, stdout=subprocess.PIPE)
+    printed = enqueue.stdout.fileno()
+    moments = {}
+    while len(moments) < 2:
+        for fd, moment in ear.heard(printed).items():
+            moments.setdefault(fd, moment)
+    here.ended(enqueue)
+    return max(0.0, moments[ear.fd] - moments[printed])
 
 
 def idle_cpu(here):
     store = here.fresh_store()
-    running = here.start("worker", "start", "--count", 4, store=store)
-    ground.wait_for_workers(store, 4)
+    here.start("--count", 4, store=store)
+    here.wait_for_workers(store, 4)
     time.sleep(2)
-    pids = sum(ground.pids_in(store).values(), [])
+    pids = sum(processes.pids_in(store["QUEUECTL_STORE"]).values(), [])
     span = 60 if here.full else 10
-    before = sum(map(ground.own_cpu, pids))
+    before = sum(map(processes.own_cpu, pids))
     time.sleep(span)
-    share = 100 * (sum(map(ground.own_cpu, pids)) - before) / span
-    here.stop(running, store)
-    here.forget(store)
-    return ground.Row("CPU of 4 idle workers and their supervisor, of one core", "", "%.2f %%" % share, None,
-                      "<= 0.20 %", share <= 0.2)
+    share = 100 * (sum(map(processes.own_cpu, pids)) - before) / span
+    yield rows.alone("CPU of 4 idle workers and their supervisor, of one core", "%.2f %%", share, at_most=0.2)
 
 
 def memory(here):
-    store = here.fresh_store()
-    here.fill(store, 500)
-    running = here.start("worker", "start", "--count", 2, store=store)
-    ground.wait_for_workers(store, 2)
-    here.wait_until_done(store)
-    most = max(map(ground.resident, ground.pids_in(store)["worker"])) / 1e6
-    here.stop(running, store)
-    here.forget(store)
-    return ground.Row("memory of a worker after 250 jobs", "", "%.1f MB" % most, None, "<= 20 MB", most <= 20)
+    yield rows.alone("memory of a worker (peak), after 150 jobs", "%.1f MB", most_of_worker(here, here.fresh_store()),
+                     at_most=20)
 
 
-def storm(here):
-    """50 processes enqueue 20 jobs each, one after another, while 8 workers drain."""
-    writers, each = (50, 20) if here.full else (50, 2)
-    store = here.fresh_store()
-    running = here.start("worker", "start", "--count", 8, store=store)
-    ground.wait_for_workers(store, 8)
-    script = "i=0; while [ $i -lt %d ]; do \"$@\" enqueue true || exit 1; i=$((i+1)); done" % each
-    begin = time.perf_counter()
-    several = [subprocess.Popen(["sh", "-c", script, "sh"] + here.program(), cwd=here.top, env=store,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) for _ in range(writers)]
-    failed = sum(process.wait() != 0 for process in several)
-    taken = time.perf_counter() - begin
-    here.wait_until_done(store)
-    once = here.states(store)["completed"] == writers * each and failed == 0
+def most_of_worker(here, store, jobs=150):
+    """Megabytes (10**6): the most that a worker had resident, which has come into this store and done so many jobs."""
+    here.fill(store, jobs)
+    wanted = here.states(store)["completed"] + jobs
+    running = here.start("--count", 1, store=store)
+    worker, = here.wait_for_workers(store, 1)
+    timing.wait_until(lambda: here.states(store)["completed"] >= wanted)
+    most = processes.peak_memory(worker) / 1e6
     here.stop(running, store)
-    here.forget(store)
-    return ground.Row("storm: %d processes enqueue %d jobs each while 8 workers drain" % (writers, each), "",
-                      "%d/s, %d failed" % (writers * each / taken, failed), None, "0 failed", once)
+    return most

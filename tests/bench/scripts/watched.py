@@ -1,0 +1,64 @@
+"""Starts queuectl as its launcher does, and notes what its locks and rolls cost.
+
+It stands in the place of queuectl.py in a copy of the tree, so that the rollers
+a worker starts are watched as well. Every flock of the store lock is timed at
+the system call: from the first try until it is held, and from then until it is
+let go. Nothing of the program is changed. A probe that takes the lock again and
+again would see no wait but its own, and its own turns at the CPU.
+
+A note is a line in the file $BENCH_NOTES: what is noted, seconds. A roller notes
+each time it held the lock, and its CPU at its end; every other process only a
+wait longer than all its waits before.
+"""
+
+import fcntl
+import os
+import sys
+import time
+
+ROLLS = "roll" in sys.argv
+_flock = fcntl.flock
+_tried = {}
+_held = {}
+_longest = 0.0
+
+
+def note(what, seconds):
+    with open(os.environ["BENCH_NOTES"], "a") as file:
+        file.write("%s %.6f\n" % (what, seconds))
+
+
+def timed_flock(fd, operation):
+    global _longest
+    if os.path.basename(os.readlink("/proc/self/fd/%d" % fd)) != "lock":
+        return _flock(fd, operation)
+    if operation == fcntl.LOCK_UN:
+        _flock(fd, operation)
+        if ROLLS:
+            note("held", time.perf_counter() - _held.pop(fd))
+        return None
+    begun = _tried.setdefault(fd, time.perf_counter())
+    _flock(fd, operation)
+    _held[fd] = time.perf_counter()
+    waited = _held[fd] - _tried.pop(fd, begun)
+    if waited > _longest:
+        _longest = waited
+        note("waited", waited)
+    return None
+
+
+def start():
+    if "BENCH_NOTES" in os.environ:
+        fcntl.flock = timed_flock
+    from queuectl_lib.faces.cli.main import main
+    code = main()
+    if ROLLS and "BENCH_NOTES" in os.environ:
+        times = os.times()
+        note("cpu", times.user + times.system)
+    return code
+
+
+if __name__ == "__main__":
+    home = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = [home] + [place for place in sys.path if os.path.realpath(place) != home]
+    sys.exit(start())
