@@ -84,22 +84,28 @@ def crowded(here):
 def cpu_per_job(here, workers, jobs, watched=False):
     """(all, the workers' own) CPU seconds a job, of workers that wait when the jobs come.
 
-    All is theirs, that of the commands, and that of the rollers. watched: with notes (notes.py).
+    All is theirs, that of the commands, and that of their supervisor and the rollers it forks.
+    watched: with notes (notes.py).
     """
     store = here.fresh_store()
     if watched:
         store = notes.asked(here, store)
     running = here.start("--count", workers, store=store, program=here.watched if watched else here.tree)
     pids = here.wait_for_workers(store, workers)
-    own = sum(map(processes.own_cpu, pids))
-    others = sum(map(processes.childrens_cpu, pids))
+    supervisor = processes.parent(pids[0])
+    own, others = spent(pids, supervisor)
     here.fill(store, jobs)
     here.wait_until_done(store)
     # Else a roller that is still at it would not be counted.
-    timing.wait_until(lambda: not any(map(processes.has_children, pids)))
-    own = sum(map(processes.own_cpu, pids)) - own
-    others = sum(map(processes.childrens_cpu, pids)) - others
+    timing.wait_until(lambda: processes.children(supervisor) == sorted(pids))
+    own, others = [after - before for after, before in zip(spent(pids, supervisor), (own, others))]
     here.stop(running, store)
     here.check_all_done(store, jobs)
     here.forget(store)
     return (own + others) / jobs, own / jobs
+
+
+def spent(pids, supervisor):
+    """(of the workers themselves, of all others) CPU seconds so far."""
+    return sum(map(processes.own_cpu, pids)), (
+        processes.own_cpu(supervisor) + sum(map(processes.childrens_cpu, [supervisor] + pids)))

@@ -32,10 +32,16 @@ def peak_memory(pid):
     raise OSError("the kernel does not tell the peak memory of %d" % pid)
 
 
-def has_children(pid):
-    """Is there a child that lives, or that nobody has reaped yet?"""
+def children(pid):
+    """The pids of its children that live, or that nobody has reaped yet, sorted."""
     with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
-        return bool(file.read().split())
+        return sorted(map(int, file.read().split()))
+
+
+def parent(pid):
+    """The pid of its parent."""
+    with open("/proc/%d/stat" % pid) as file:
+        return int(file.read().rpartition(")")[2].split()[1])
 
 
 def pids_in(root):

@@ -21,6 +21,7 @@ sys.path.insert(0, sys.argv[1])
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import store as stores
+from queuectl_lib.store.journal import Journal
 from queuectl_lib.words import clock
 
 # Jobs for a second of a roller's CPU. Of two cores that two workers and their commands
@@ -32,16 +33,17 @@ _LOOK = 100
 
 
 class Rollers:
-    """Starts a roller when the journal wants one, as a worker does, and does not outrun it."""
+    """Starts a roller when the journal wants one, as an enqueue does, and does not outrun it."""
 
-    def __init__(self, desk):
-        self._desk = desk
+    def __init__(self, store):
+        self._store = store
+        self._journal = Journal(store.paths.jobs, writable=False)
         self._pid = None
         self._taken = 0
 
     def look(self):
         if self._pid is None:
-            self._pid = self._desk.maybe_roll()
+            self._pid = self._started()
             self._taken = 0
             return
         self._taken += _LOOK
@@ -52,9 +54,11 @@ class Rollers:
         """Wait for the last one, and roll until nothing is left to roll."""
         while self._pid is not None:
             self._ended(0)
-            # Takes in the new journal.
-            self._desk.exchange(None, False)
-            self._pid = self._desk.maybe_roll()
+            self._pid = self._started()
+
+    def _started(self):
+        self._journal.refresh()
+        return self._store.start_roller() if self._journal.wants_roll() else None
 
     def _ended(self, flags):
         if os.waitpid(self._pid, flags)[0]:
@@ -67,8 +71,9 @@ class Rollers:
 
 
 def main(root, exit_code):
-    desk = stores.open_store(root, write=True).claims("1.bench")
-    rollers = Rollers(desk)
+    store = stores.open_store(root, write=True)
+    desk = store.claims("1.bench")
+    rollers = Rollers(store)
     nothing = lifecycle.Output("", 0, None)
     outcome = lifecycle.Outcome(exit_code, None, None, 0.001, nothing, nothing)
     policy = lifecycle.Policy(2, 3600, 0)

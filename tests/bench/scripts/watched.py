@@ -1,7 +1,8 @@
 """Starts queuectl as its launcher does, and notes what its locks and rolls cost.
 
 It stands in the place of queuectl.py in a copy of the tree, so that the rollers
-a worker starts are watched as well. Every flock of the store lock is timed at
+are watched as well, those that are started and those that a supervisor forks.
+Every flock of the store lock is timed at
 the system call: from the first try until it is held, and from then until it is
 let go. Nothing of the program is changed. A probe that takes the lock again and
 again would see no wait but its own, and its own turns at the CPU.
@@ -16,7 +17,7 @@ import os
 import sys
 import time
 
-ROLLS = "roll" in sys.argv
+_rolls = False
 _flock = fcntl.flock
 _tried = {}
 _held = {}
@@ -34,7 +35,7 @@ def timed_flock(fd, operation):
         return _flock(fd, operation)
     if operation == fcntl.LOCK_UN:
         _flock(fd, operation)
-        if ROLLS:
+        if _rolls:
             note("held", time.perf_counter() - _held.pop(fd))
         return None
     begun = _tried.setdefault(fd, time.perf_counter())
@@ -50,12 +51,25 @@ def timed_flock(fd, operation):
 def start():
     if "BENCH_NOTES" in os.environ:
         fcntl.flock = timed_flock
+        watch_rolls()
     from queuectl_lib.faces.cli.main import main
-    code = main()
-    if ROLLS and "BENCH_NOTES" in os.environ:
-        times = os.times()
-        note("cpu", times.user + times.system)
-    return code
+    return main()
+
+
+def watch_rolls():
+    """Whoever calls roll() is a process of its own for it, and does nothing else."""
+    from queuectl_lib.store import roll
+    unwatched = roll.roll
+
+    def watched(*arguments, **options):
+        global _rolls
+        _rolls = True
+        try:
+            return unwatched(*arguments, **options)
+        finally:
+            times = os.times()
+            note("cpu", times.user + times.system)
+    roll.roll = watched
 
 
 if __name__ == "__main__":
