@@ -56,6 +56,9 @@ class Claims:
         now = clock.now() if now is None else now
         if self._lock is None:
             self._lock = self._store.lock()
+        if self._journal.is_replaced():
+            # To take in a new journal takes milliseconds: nobody else need wait for that.
+            self._catch_up(locked=False)
         with self._lock:
             self._catch_up(locked=True)
             lines = []

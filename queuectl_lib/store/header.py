@@ -76,7 +76,8 @@ def glance(data, path):
 
     More is not needed to append, and so need not be parsed.
     """
-    if not line.is_whole(data.rstrip(b" \n")):
+    # A job's line is whole as well.
+    if not data.startswith(b'{"queuectl":') or not line.is_whole(data.rstrip(b" \n")):
         raise StoreDamaged("%s: its first line is damaged: keep a copy of the file and run "
                            "'queuectl doctor --repair'" % path)
     version, *others = data.split(b",", 5)[:5]

@@ -59,6 +59,13 @@ class Journal:
         self._open()
         return True
 
+    def is_replaced(self):
+        """Is another file there by now, or none?"""
+        try:
+            return os.stat(self.path).st_ino != self.inode
+        except FileNotFoundError:
+            return True
+
     def _open(self):
         self.close()
         self.fd = disk.open_private(self.path, self._flags)

@@ -245,20 +245,20 @@ def _stop_signals():
 
 
 def _left_for_later(store, queues, now):
-    """'3 jobs left for later: 2 retries, 1 delayed; next in 4 s', or None."""
-    retries = delayed = 0
+    """'3 jobs left for later: 2 retries, 1 waiting; next in 4 s', or None."""
+    retries = waiting = 0
     for queue, states in store.counts().items():
         if not queues or queue in queues:
             retries += states.get("failed", 0)
-            delayed += states.get("pending", 0)
+            waiting += states.get("pending", 0)
     kinds = []
     if retries:
         kinds.append("1 retry" if retries == 1 else "%d retries" % retries)
-    if delayed:
-        kinds.append("%d delayed" % delayed)
+    if waiting:
+        kinds.append("%d waiting" % waiting)
     if not kinds:
         return None
-    jobs = "1 job" if retries + delayed == 1 else "%d jobs" % (retries + delayed)
+    jobs = "1 job" if retries + waiting == 1 else "%d jobs" % (retries + waiting)
     text = "%s left for later: %s" % (jobs, ", ".join(kinds))
     claims = store.claims("supervisor", queues)
     claims.running()

@@ -84,3 +84,9 @@ def test_what_was_counted_can_be_taken_back():
     header.count(counts, head)
     header.count(counts, head, sign=-1)
     assert header.tidied(counts) == {"mail": {"pending": 1}}
+
+
+def test_a_file_that_begins_with_a_job_is_damaged():
+    """Its line is whole and has a crc, but it is no header."""
+    with pytest.raises(StoreDamaged, match="first line is damaged"):
+        header.glance(NEW, "jobs.jsonl")

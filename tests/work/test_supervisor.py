@@ -293,7 +293,7 @@ def test_drain_says_what_is_left_for_later(where, crew):
     enqueue(where, "true", run_at=clock.moment(clock.now() + 3600000))
     here = crew(count=2, drain=True)
     assert here.wait() == 0
-    assert "2 jobs left for later: 1 retry, 1 delayed; next in" in here.text()
+    assert "2 jobs left for later: 1 retry, 1 waiting; next in" in here.text()
 
 
 def test_drain_speaks_only_of_its_own_queues(where, crew):
