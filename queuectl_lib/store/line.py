@@ -38,10 +38,13 @@ _HEAD = (
     rb'"priority":(-?\d+),"order":(\d+),"due":(\d+|null)'
     rb'(?:,"over":\["([^"]+)",(\d+),(\d+)\])?(,"more":1)?')
 
+# The head of a job that waits for no moment, and whose batch does not go on behind it.
+_SETTLED = (
+    rb'\{"id":"([^"]+)","state":"[a-z]+","was":(?:\["[a-z]+","[^"]+"\]|null),"queue":"[^"]+",'
+    rb'"priority":-?\d+,"order":\d+,"due":null(?:,"over":\["[^"]+",\d+,\d+\])?,"(?!over"|more")')
+
 _BEGIN = b'{"id":"'
 _ID_AT = len(_BEGIN)
-_NOT_WAITING = b',"due":null'
-_MORE = b',"more":1'
 _RUNNING = b'","state":"processing","was":'
 _TAIL = len(',"crc":"01234567"}')
 # A line is made of these parts, in the order of the fields of a Job: its head; what a
@@ -218,13 +221,13 @@ def settled(data, start):
     parsed, and a line's crc is left to whoever takes the job out of it, and to the
     next roll. None when there are lines of other kinds, or of a batch, among them.
     """
-    if data[-1:] != b"\n" or _MORE in data:
-        return None
     lines = data.split(b"\n")
-    lines.pop()
-    if not data.count(_NOT_WAITING) == data.count(_BEGIN) == len(lines):
+    if lines.pop():
         return None
-    ids = [line[_ID_AT:line.index(b'"', _ID_AT)] for line in lines]
+    try:
+        ids = [match.group(1) for match in map(re.compile(_SETTLED).match, lines)]
+    except AttributeError:
+        return None
     # Every line but the last moves the next one on by its length and a newline.
     lengths = [len(line) + 1 for line in lines]
     lengths.pop()

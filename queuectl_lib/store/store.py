@@ -96,8 +96,9 @@ class Store:
     def add(self, jobs):
         """Store new jobs, all or none, synced. Returns them with id and order; DuplicateJob."""
         made_up = identifiers.new_ids()
-        with self.lock():
-            live = self._journal()
+        lock, live = self._opened()
+        with lock:
+            live.refresh()
             live.check_end()
             self._refuse_duplicates(live, [job.id for job in jobs if job.id is not None])
             origin = live.origin()
@@ -172,8 +173,9 @@ class Store:
         changed = []
         for start in range(0, len(ids), LARGEST_BATCH):
             group = ids[start:start + LARGEST_BATCH]
-            with self.lock():
-                live = self._journal()
+            lock, live = self._opened()
+            with lock:
+                live.refresh()
                 live.check_end()
                 changed += self._rewrite_group(live, group, function, encode)
             self._settle(live)
@@ -244,10 +246,12 @@ class Store:
         from queuectl_lib.store.roller import start_roller
         return start_roller(self.paths)
 
-    def _journal(self):
+    def _opened(self):
+        """The lock, to be taken, and the journal, opened before that: so it is held for less."""
+        lock = self.lock()
         live = journal.Journal(self.paths.jobs, writable=True)
         live.refresh()
-        return live
+        return lock, live
 
     def _snapshot(self, live):
         from queuectl_lib.store.snapshot import Snapshot

@@ -142,6 +142,30 @@ def test_a_damaged_line_between_good_ones_stops_a_scan():
         line.scan(data + b"garbage\n" + data, 0, "jobs.jsonl")
 
 
+def settled_lines():
+    """Of jobs that wait for no moment: running, ended, removed, some of them from a segment."""
+    running = lifecycle.claim(new(), "1.a", START)
+    return [line.encode(running, ("pending", "default")), line.encode(dead(), ("processing", "default"), OVER),
+            line.encode_removed(dead(), OVER), line.encode(running._replace(id="a", queue="other"), None)]
+
+
+def test_lines_of_jobs_that_wait_for_nothing_are_told_by_id_and_place():
+    data = b"".join(settled_lines())
+    ids, offsets = line.settled(data, 4096)
+    assert list(zip(ids, offsets)) == [(head[0], offset) for head, offset, _ in line.scan(data, 4096, "x")[0]]
+
+
+@pytest.mark.parametrize("other", [
+    line.encode(new(), None), line.encode_gone(OVER), b"garbage\n", b'{"id":"a"}\n', b"\n",
+    settled_lines()[0][:-1], settled_lines()[1].replace(b',"attempts"', b',"more":1,"attempts"'),
+    line.encode(lifecycle.claim(new(), "1.a", START), ("pending", "default"), more=True)])
+def test_among_other_lines_they_are_not(other):
+    first, *rest = settled_lines()
+    assert line.settled(first + b"".join(rest) + other, 0) is None
+    if other.endswith(b"\n"):
+        assert line.settled(first + other + b"".join(rest), 0) is None
+
+
 TRICKY = 'x,"max_retries":9,"timeout":1'
 
 
