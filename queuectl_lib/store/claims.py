@@ -59,6 +59,7 @@ class Claims:
         if self._journal.is_replaced():
             # To take in a new journal takes milliseconds: nobody else need wait for that.
             self._catch_up(locked=False)
+        result = self._result(*done) if done is not None and done[0].id == self._last.id else None
         with self._lock:
             self._catch_up(locked=True)
             lines = []
@@ -66,7 +67,7 @@ class Claims:
             if done is not None:
                 kept = self._still(done[0])
                 if kept:
-                    lines.append((done[1], self._result(*done)))
+                    lines.append((done[1], result or self._result(*done)))
             job = self._transact(lines, now, take)
         if self._store.config.durability == "full":
             self._sync_at_once()

@@ -194,9 +194,9 @@ class Journal:
             end = start + len(_JOINED) - 1 if start >= self.body else start
         return None
 
-    def wants_roll(self):
-        """Does it hold so much news that somebody should roll it?"""
-        return self.size - self.body - self._carried > BOUND
+    def wants_roll(self, times=1):
+        """Does it hold so much news (or so many times that) that somebody should roll it?"""
+        return self.size - self.body - self._carried > times * BOUND
 
     def sync(self):
         disk.sync(self.fd, self.path)

@@ -18,6 +18,8 @@ from queuectl_lib.words.errors import QueuectlError
 # Of many jobs a second the journal holds this time's lines more than it should.
 _BUSY_SECONDS = 0.2
 _IDLE_SECONDS = 1.0
+# Every worker begins anew in a new journal: while they write much, it comes half as often.
+_BUSY_TIMES = 2
 
 
 class Rolling:
@@ -37,12 +39,13 @@ class Rolling:
             self._journal.refresh()
             if self._roller is not None and os.waitpid(self._roller, os.WNOHANG)[0]:
                 self._roller = None
-            if self._roller is None and self._journal.wants_roll():
+            busy = self._journal.size != before
+            if self._roller is None and self._journal.wants_roll(_BUSY_TIMES if busy else 1):
                 self._roller = self._started()
         except (QueuectlError, OSError):
             # No store any more, or none to be written: the workers say so.
             return _IDLE_SECONDS
-        return _IDLE_SECONDS if self._journal.size == before else _BUSY_SECONDS
+        return _BUSY_SECONDS if busy else _IDLE_SECONDS
 
     def _started(self):
         if not self._fork:
