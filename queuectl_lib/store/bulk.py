@@ -39,9 +39,9 @@ class Batch:
         ids = disk.unnamed(incoming(self._paths))
         pile = Pile(self._paths)
         try:
-            order = self._write(pile, ids, self.journal.origin() + self.journal.size)
+            self._write(pile, ids, self.journal.arrival(self.journal.size))
             pile.sort()
-            entry = self._store_segment(pile.writer, order)
+            entry = self._store_segment(pile.writer)
         except BaseException:
             ids.close()
             disk.remove(pile.writer.path)
@@ -52,7 +52,7 @@ class Batch:
         return entry.jobs, _told(ids)
 
     def _write(self, pile, ids, order):
-        """Write every job; order: the first one's place of arrival. Returns the place behind the last."""
+        """Write every job; order: the first one's place of arrival."""
         made_up = identifiers.new_ids()
         encode = Alike().encode
         groups = {}
@@ -80,7 +80,6 @@ class Batch:
                 told = []
                 held = 0
         self._put(pile, groups, ids, told)
-        return order
 
     def _put(self, pile, groups, ids, told):
         for (queue, _), lines in groups.items():
@@ -89,7 +88,7 @@ class Batch:
         pile.put(groups.values())
         disk.write_pieces(ids.fileno(), ["".join([each + "\n" for each in told]).encode()], self._paths.base)
 
-    def _store_segment(self, writer, order):
+    def _store_segment(self, writer):
         writer.write_index()
         duplicates = None
         if self._gives_ids:
@@ -102,10 +101,10 @@ class Batch:
                 self.journal.refresh()
                 self.journal.check_end()
                 if duplicates is None or duplicates.nothing_came():
-                    return self._join(writer, order)
+                    return self._join(writer)
             duplicates.look()
 
-    def _join(self, writer, order):
+    def _join(self, writer):
         """Put the segment in force; the store lock is held."""
         name = segment_name(next_number(self._paths, self.journal.header.number))
         path = self._paths.segment_places(name)[0]
@@ -113,8 +112,7 @@ class Batch:
         disk.replace(writer.path, path)
         entry = writer.entry(name, self._counts)
         disk.sync_directory(self._paths.base)
-        origin = max(self.journal.origin(), order)
-        self.journal.append(line.encode_segment(header.as_dict(entry), origin))
+        self.journal.append(line.encode_segment(header.as_dict(entry)))
         return entry
 
 

@@ -10,7 +10,7 @@ front of a journal that is copied already.
     generation  grows by one with every roll
     number      the highest segment number given so far: none is given twice, since
                 lines name segments that may be gone long ago
-    origin      origin + offset of a new job's line is its place of arrival
+    origin      origin + offset of a new job's line decides its place of arrival (journal.py)
     carried     how many bytes of journal the roll itself wrote: not yet news
     counts      jobs by queue and state before the journal's first line
     segments    oldest first. A section is a range of a segment's bytes that is

@@ -23,14 +23,16 @@ BOUND = 1024 * 1024
 _GLANCE = 65536
 # Few lines are longer.
 _LINE = 8192
-_JOINED = b'\n{"segment":'
+# The jobs of a big batch arrive one place behind the other, and its line by which they
+# join is longer than any batch of 200 million needs.
+_BATCH_BITS = 20
 
 
 class Journal:
     """jobs.jsonl as one process has it open.
 
     body: offset of the first line behind the header; size, inode: the file's
-    at the last refresh or append.
+    at the last refresh or append; origin: the header's.
     """
 
     def __init__(self, path, writable):
@@ -43,7 +45,7 @@ class Journal:
         self._old_end = None
         self._first = b""
         self._header = None
-        self._origin = 0
+        self.origin = 0
         self._carried = 0
         self._flags = os.O_RDWR | os.O_APPEND if writable else os.O_RDONLY
 
@@ -79,7 +81,7 @@ class Journal:
         self.body = first.find(b"\n") + 1
         self._first = first[:self.body]
         self._header = None
-        _, _, self._origin, self._carried = header.glance(self._first, self.path)
+        _, _, self.origin, self._carried = header.glance(self._first, self.path)
 
     @property
     def header(self):
@@ -168,31 +170,9 @@ class Journal:
         self.size = start + len(data)
         return start
 
-    def origin(self):
-        """What to add to a line's offset for its place of arrival."""
-        at = self._last_joined()
-        if at is None:
-            return self._origin
-        data = self.read(at)
-        found = data[:data.index(b"\n")]
-        line.check(found, self.path, at)
-        # The line of a batch that a roll carried over is older than the header.
-        return max(self._origin, line.scan(found + b"\n", 0, self.path)[0][0][0]["origin"])
-
-    def _last_joined(self):
-        """Where the last line stands by which a segment joined, or None.
-
-        Looked for in pieces: to read all at once took three times as long, for the memory.
-        """
-        end = self.size
-        while end >= self.body:
-            start = max(self.body - 1, end - _GLANCE)
-            at = self.read(start, end).rfind(_JOINED)
-            if at >= 0:
-                return start + at + 1
-            # It may lie across the border of two pieces.
-            end = start + len(_JOINED) - 1 if start >= self.body else start
-        return None
+    def arrival(self, offset):
+        """The place of arrival of a job whose line begins there; so many following ones are free for a batch's."""
+        return self.origin + offset << _BATCH_BITS
 
     def wants_roll(self, times=1):
         """Does it hold so much news (or so many times that) that somebody should roll it?"""

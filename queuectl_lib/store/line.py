@@ -1,7 +1,7 @@
 """The line format: one whole job as one line of JSON.
 
     {"id":"…","state":"…","was":["pending","default"],"queue":"…","priority":0,
-     "order":8192,"due":0,"over":["00000007",120,560],"more":1, …,"crc":"89abcdef"}
+     "order":8589934592,"due":0,"over":["00000007",120,560],"more":1, …,"crc":"89abcdef"}
 
 What decides order and counts comes first, so that a scan slices it out of the
 bytes and parses only the jobs it wants. Fields that are null are left out.
@@ -17,7 +17,7 @@ bytes and parses only the jobs it wants. Fields that are null are left out.
 Two more kinds of line stand in a journal only:
 
     {"gone":["00000007",120,560],"crc":…}     that segment line is overridden
-    {"segment":{…},"origin":n,"crc":…}        a batch written as a segment joins the store
+    {"segment":{…},"crc":…}                   a batch written as a segment joins the store
 """
 
 import re
@@ -130,9 +130,9 @@ def encode_gone(over):
     return closed(b'{"gone":' + _encode(over).encode("ascii"))
 
 
-def encode_segment(entry, origin):
+def encode_segment(entry):
     """The line by which a segment joins the store; entry: a dict of header.py."""
-    return closed(('{"segment":%s,"origin":%d' % (_encode(entry), origin)).encode("ascii"))
+    return closed(('{"segment":%s' % _encode(entry)).encode("ascii"))
 
 
 def _head(job, was, over, more):

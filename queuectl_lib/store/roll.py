@@ -190,7 +190,7 @@ class _Roll:
         self._journal.check_end()
         self._copy(self._journal.size)
         # Offsets start anew; places of arrival go on where they were.
-        final = self._header._replace(origin=self._journal.origin() + self._journal.size)
+        final = self._header._replace(origin=self._journal.origin + self._journal.size)
         data = header.encode(final, self._room)
         os.pwrite(self._new, data, 0)
         disk.sync(self._new, self._paths.new_jobs)

@@ -101,12 +101,11 @@ class Store:
             live.refresh()
             live.check_end()
             self._refuse_duplicates(live, [job.id for job in jobs if job.id is not None])
-            origin = live.origin()
             at = live.size
             stored = []
             lines = []
             for number, job in enumerate(jobs, 1):
-                job = job._replace(id=job.id or next(made_up), order=origin + at)
+                job = job._replace(id=job.id or next(made_up), order=live.arrival(at))
                 lines.append(line.encode(job, None, more=number < len(jobs)))
                 stored.append(job)
                 at += len(lines[-1])

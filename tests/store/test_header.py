@@ -63,7 +63,7 @@ NEW = line.encode(job("a", queue="mail")._replace(order=0), None)
 STARTED = line.encode(job("a", queue="mail")._replace(order=0, state="processing"), ("pending", "mail"))
 MOVED = line.encode(job("a", queue="slow")._replace(order=0), ("processing", "mail"))
 REMOVED = line.encode_removed(job("a", queue="slow")._replace(order=0), None)
-JOINED = line.encode_segment(header.as_dict(SEGMENT._replace(counts={"mail": {"pending": 5}})), 0)
+JOINED = line.encode_segment(header.as_dict(SEGMENT._replace(counts={"mail": {"pending": 5}})))
 
 
 @pytest.mark.parametrize("lines, counts", [

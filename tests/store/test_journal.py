@@ -168,16 +168,19 @@ def test_a_place_of_arrival_is_never_given_twice(here):
     assert orders == sorted(set(orders))
 
 
-@pytest.mark.parametrize("before, after", [(0, 0), (0, 3), (3, 0), (3, 3)])
-def test_the_line_by_which_a_batch_joined_is_found_wherever_it_stands(here, monkeypatch, before, after):
-    """The journal is searched in pieces, and the line may lie across the border of two."""
-    here.add(*["a%d" % number for number in range(before)])
-    here.bulk([job("c"), job("d"), job("e")])
-    here.add(*["z%d" % number for number in range(after)])
-    joined, = [each for each in lines_of(here.journal) if each.startswith(b'{"segment":')]
-    for size in range(20, 120):
-        monkeypatch.setattr(journal, "_GLANCE", size)
-        assert b'"origin":%d,' % reopened(here).origin() in joined
+def test_a_batch_arrives_when_it_began_and_keeps_its_order(here):
+    """Others may store while it is written: they do not come between its jobs."""
+    def slowly():
+        yield job("b0")
+        here.add("x")
+        yield job("b1")
+        yield job("b2")
+    here.add("a")
+    here.bulk(slowly())
+    here.add("z")
+    orders = {name: here.find(name).order for name in ("a", "b0", "b1", "b2", "x", "z")}
+    assert orders["a"] < orders["b0"] < orders["b1"] < orders["b2"] < orders["z"]
+    assert orders["x"] <= orders["b0"] and orders["a"] < orders["x"]
 
 
 def test_only_news_ask_for_a_roll(here, rollers, monkeypatch):
