@@ -12,11 +12,12 @@ def asked(here, store):
 
 
 def taken(here):
-    """{"held", "cpu" (of rollers), "waited" (of all): [seconds]}; the notes are gone then."""
+    """{"held", "cpu" (of rollers): [seconds], "waited" (of all): [(seconds, of them for a CPU)]}; the notes are gone then."""
     noted = {"held": [], "cpu": [], "waited": []}
     with open(here.path("notes")) as file:
         for line in file:
-            what, seconds = line.split()
-            noted[what].append(float(seconds))
+            what, *seconds = line.split()
+            seconds = tuple(map(float, seconds))
+            noted[what].append(seconds if len(seconds) > 1 else seconds[0])
     os.unlink(here.path("notes"))
     return noted

@@ -2,14 +2,15 @@
 
 It stands in the place of queuectl.py in a copy of the tree, so that the rollers
 are watched as well, those that are started and those that a supervisor forks.
-Every flock of the store lock is timed at
-the system call: from the first try until it is held, and from then until it is
-let go. Nothing of the program is changed. A probe that takes the lock again and
-again would see no wait but its own, and its own turns at the CPU.
+Every flock of the store lock is timed at the system call: from the first try
+until it is held, and from then until it is let go. Nothing of the program is
+changed. A probe that takes the lock again and again would see no wait but its
+own, and its own turns at the CPU.
 
 A note is a line in the file $BENCH_NOTES: what is noted, seconds. A roller notes
 each time it held the lock, and its CPU at its end; every other process only a
-wait longer than all its waits before.
+wait longer than all its waits before, and how much of it was spent runnable,
+waiting for a CPU that others had.
 """
 
 import fcntl
@@ -24,28 +25,36 @@ _held = {}
 _longest = 0.0
 
 
-def note(what, seconds):
+def note(what, *seconds):
     with open(os.environ["BENCH_NOTES"], "a") as file:
-        file.write("%s %.6f\n" % (what, seconds))
+        file.write("%s %s\n" % (what, " ".join("%.6f" % each for each in seconds)))
+
+
+def moment():
+    """(now, how long this process has waited for a CPU so far)"""
+    with open("/proc/self/schedstat") as file:
+        return time.perf_counter(), int(file.read().split()[1]) / 1e9
 
 
 def timed_flock(fd, operation):
     global _longest
     if os.path.basename(os.readlink("/proc/self/fd/%d" % fd)) != "lock":
-        return _flock(fd, operation)
+        _flock(fd, operation)
+        return
     if operation == fcntl.LOCK_UN:
         _flock(fd, operation)
         if _rolls:
             note("held", time.perf_counter() - _held.pop(fd))
-        return None
-    begun = _tried.setdefault(fd, time.perf_counter())
+        return
+    began = _tried.setdefault(fd, moment())
     _flock(fd, operation)
-    _held[fd] = time.perf_counter()
-    waited = _held[fd] - _tried.pop(fd, begun)
+    ended = moment()
+    _held[fd] = ended[0]
+    _tried.pop(fd)
+    waited, starved = ended[0] - began[0], ended[1] - began[1]
     if waited > _longest:
         _longest = waited
-        note("waited", waited)
-    return None
+        note("waited", waited, starved)
 
 
 def start():
