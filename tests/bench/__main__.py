@@ -40,8 +40,9 @@ def main():
     else:
         rows.print_table(found)
         missed = sum(row.met is False for row in found)
-        print("Python %s, %d s, %d of %d targets missed"
-              % (platform.python_version(), time.time() - begin, missed, sum(row.met is not None for row in found)))
+        print("Python %s, %d s, %d of %d targets missed%s"
+              % (platform.python_version(), time.time() - begin, missed, sum(row.met is not None for row in found),
+                 ", interrupted" if code else ""))
     return code
 
 

@@ -32,7 +32,7 @@ def bulk_rate(here, jobs):
 
 
 def sqlite_rate(here, puts):
-    """A stand-in for litequeue's put: its table, indexes and settings (WAL, synchronous NORMAL), a transaction a job."""
+    """A stand-in for litequeue's put: its table, indexes, settings (WAL, synchronous NORMAL), a transaction a job."""
     path = here.path("puts.sqlite")
     connection = sqlite3.connect(path, isolation_level=None)
     for statement in ("PRAGMA journal_mode = WAL", "PRAGMA temp_store = 2", "PRAGMA synchronous = 1",

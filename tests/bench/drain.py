@@ -29,7 +29,8 @@ def measurements(here):
 
 def drained(here, workers):
     jobs, rounds = (8000, 5) if here.full else (4000, 3)
-    bare, ours = timing.interleaved(rounds, lambda: bare_loop(here, workers, jobs), lambda: our_drain(here, workers, jobs))
+    bare, ours = timing.interleaved(
+        rounds, lambda: bare_loop(here, workers, jobs), lambda: our_drain(here, workers, jobs))
     what = "%d no-op jobs, %d workers, against the bare Popen loop" % (jobs, workers)
     yield rows.compared("drain " + what, rows.per_second, [jobs / one.seconds for one in bare],
                         [jobs / one.seconds for one in ours], at_least=BOUNDS[workers])

@@ -119,7 +119,7 @@ def memory(here, title, store):
 
 
 def rolled(here, shelf):
-    """Of finishing a million jobs without running their commands; the rest of a drain is measured on 4,000 with them."""
+    """Of finishing a million jobs without their commands; the rest of a drain is measured on 4,000 with them."""
     shelf.large("finished")
     noted, jobs, claiming, longest = shelf.finishing
     all_of_it, own = drain.cpu_per_job(here, 2, 4000)

@@ -12,7 +12,10 @@ def asked(here, store):
 
 
 def taken(here):
-    """{"held", "cpu" (of rollers): [seconds], "waited" (of all): [(seconds, of them for a CPU)]}; the notes are gone then."""
+    """The notes, which are gone then.
+
+    held, cpu: [seconds], of rollers; waited: [(seconds, of them for a CPU)], of all.
+    """
     noted = {"held": [], "cpu": [], "waited": []}
     with open(here.path("notes")) as file:
         for line in file:
