@@ -250,6 +250,7 @@ class Store:
         lock = self.lock()
         live = journal.Journal(self.paths.jobs, writable=True)
         live.refresh()
+        locking.give_way()
         return lock, live
 
     def _snapshot(self, live):
