@@ -3,7 +3,7 @@
 The segment is written, sorted, indexed, checked for duplicate ids and synced
 without the lock; under it only what others stored meanwhile is looked at, the file
 gets its number, and the line is appended. Before that line nothing of the
-batch exists, after it all does. Memory is 16 bytes a job, for the index.
+batch exists, after it all does. Memory does not grow with the batch.
 """
 
 import itertools

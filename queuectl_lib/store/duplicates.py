@@ -85,7 +85,7 @@ class Duplicates:
             stored = index.Index(reader.path, reader.size)
             self._refuse_any(snapshot, brought, map(stored.shared, brought.hashes()))
         except index.Useless:
-            stored = segment.indexed(reader.fd, reader.size)
+            stored = segment.indexed(reader.fd, reader.size, reader.path)
             self._refuse_any(snapshot, brought, map(brought.shared, stored.hashes()))
 
     def _refuse_any(self, snapshot, brought, shared):

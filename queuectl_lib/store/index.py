@@ -14,7 +14,6 @@ value would know nothing new. No import, 0.5 microseconds.
 """
 
 import bisect
-import mmap
 import os
 import struct
 import zlib
@@ -27,7 +26,7 @@ _ENTRY = struct.Struct(">QQ")
 _CRC = struct.Struct(">I")
 _END = struct.Struct(">QQI")
 _PER_PAGE = 255
-# So many entries are sorted at a time, as objects: whole pages of memory, once they are bytes.
+# So many entries are sorted at a time, as objects.
 _RUN = 16384
 _PAGE = _PER_PAGE * _ENTRY.size + _CRC.size
 # 3 is a primitive root of 257: its powers run through 1..256 once.
@@ -40,12 +39,17 @@ def hash_of(job_id):
 
 
 class Builder:
-    """Collects where every id of a segment is, and writes the index; 16 bytes of memory an id."""
+    """Collects where every id of a segment is, and writes the index.
 
-    def __init__(self):
-        # Sorted runs of bytes, for objects would take five times as much. Each has pages of
-        # its own: on the heap it would lie between holes that nothing fits in any more.
-        self._runs = []
+    In sorted runs: what is full goes into a file without a name, so that memory
+    holds one run, and of each other where its parts begin.
+    """
+
+    def __init__(self, path):
+        """path: for that file, as long as it takes to open it; of a small segment there is none."""
+        self._path = path
+        self._file = None
+        self._bounds = []
         self._new = []
         self.count = 0
 
@@ -57,21 +61,28 @@ class Builder:
             new.append(pack(hash_of(job_id), offset))
             offset += len(each) + 1
         self.count += len(lines)
-        while len(new) >= _RUN:
-            self._end_run()
+        while len(new) > _RUN:
+            self._put_away(sorted(new[:_RUN]))
+            del new[:_RUN]
 
-    def _end_run(self):
-        entries = sorted(self._new[:_RUN])
-        del self._new[:_RUN]
-        if entries:
-            run = mmap.mmap(-1, len(entries) * _ENTRY.size)
-            run.write(b"".join(entries))
-            self._runs.append(run)
+    def _put_away(self, run):
+        if self._file is None:
+            self._file = disk.unnamed(self._path)
+        data = b"".join(run)
+        disk.write_pieces(self._file.fileno(), [data], self._path)
+        self._bounds.append(_bounds(data))
+
+    def _part(self, number, first, last):
+        """The entries of a run that is put away whose hashes begin with these bytes."""
+        bounds = self._bounds[number]
+        start = _ENTRY.size * (_RUN * number + bounds[first])
+        return os.pread(self._file.fileno(), _ENTRY.size * (bounds[last] - bounds[first]), start)
 
     def hashes(self):
         """Every hash, in tuples of rising ones."""
-        self._end_run()
-        return (struct.unpack(">%dQ" % (len(run) // 8), run)[::2] for run in self._runs)
+        for number in range(len(self._bounds)):
+            yield _hashes(self._part(number, 0, 256))
+        yield _hashes(b"".join(sorted(self._new)))
 
     def write(self, segment_path, size):
         """Write and sync the index of a segment of so many bytes."""
@@ -100,17 +111,22 @@ class Builder:
 
     def _sorted(self):
         """Every entry in order, in 256 lists: as objects they take more room, so only some at a time are."""
-        self._end_run()
-        bounds = list(map(_bounds, self._runs))
-        for first_byte in range(256):
-            yield sorted([run[at:at + _ENTRY.size] for run, bound in zip(self._runs, bounds)
-                          for at in range(bound[first_byte], bound[first_byte + 1], _ENTRY.size)])
+        last = b"".join(sorted(self._new))
+        bounds = _bounds(last)
+        for first in range(256):
+            parts = [self._part(number, first, first + 1) for number in range(len(self._bounds))]
+            parts.append(last[_ENTRY.size * bounds[first]:_ENTRY.size * bounds[first + 1]])
+            yield sorted([part[at:at + _ENTRY.size] for part in parts for at in range(0, len(part), _ENTRY.size)])
 
 
 def _bounds(run):
-    """Where in a sorted run the hashes begin whose first byte is 0, 1, … and 256: the end."""
+    """Which entries of a sorted run are the first with a hash whose first byte is 0, 1, … and 256: the end."""
     first_bytes = run[::_ENTRY.size]
-    return array("I", [_ENTRY.size * bisect.bisect_left(first_bytes, each) for each in range(257)])
+    return array("I", [bisect.bisect_left(first_bytes, each) for each in range(257)])
+
+
+def _hashes(run):
+    return struct.unpack(">%dQ" % (len(run) // 8), run)[::2]
 
 
 def _page(entries, firsts):

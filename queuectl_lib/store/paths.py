@@ -89,6 +89,12 @@ def index_of(segment_path):
     return directory + "/." + name[:-len(".jsonl")] + ".index"
 
 
+def runs_of(segment_path):
+    """What making that index needs a file for; named like an incoming segment, so that the next roll removes what is left."""
+    directory, name = os.path.split(segment_path)
+    return directory + "/.incoming-" + name[:-len(".jsonl")] + ".runs"
+
+
 def segment_names(directory):
     """The names of the segments in base/ or archive/."""
     try:

@@ -10,6 +10,7 @@ import errno
 import os
 
 from queuectl_lib.store import disk, header, index, line
+from queuectl_lib.store.paths import runs_of
 from queuectl_lib.words.errors import StoreDamaged
 
 FINISHED = (b"completed", b"cancelled")
@@ -56,7 +57,7 @@ class Writer:
     def write_index(self):
         """Read back what was written, and write and sync the index of it."""
         self.flush()
-        builder = indexed(self.fd, self.size)
+        builder = indexed(self.fd, self.size, self.path)
         builder.write(self.path, self.size)
         self.jobs = builder.count
 
@@ -213,9 +214,9 @@ def pieces(fd, start, end):
         start = at + len(data) - len(rest)
 
 
-def indexed(fd, size):
+def indexed(fd, size, path):
     """The index.Builder of a segment of so many bytes, from its lines."""
-    builder = index.Builder()
+    builder = index.Builder(runs_of(path))
     for start, lines in pieces(fd, 0, size):
         builder.add_lines(lines, start)
     return builder

@@ -29,7 +29,7 @@ def large(tmp_path_factory):
 
 def write_index(path, ids, size):
     """The index of lines of LENGTH bytes with these ids."""
-    builder = index.Builder()
+    builder = index.Builder(path + ".runs")
     for at in range(0, len(ids), 100):
         lines = [(b'{"id":"%s","state":' % id).ljust(LENGTH - 1) for id in ids[at:at + 100]]
         builder.add_lines(lines, at * LENGTH)
@@ -182,3 +182,8 @@ def test_ids_of_the_same_hash_are_no_duplicates(here, one_hash_for_all):
         here.bulk([job("another"), job("old-001")])
     with pytest.raises(DuplicateJob, match="twice stands twice"):
         here.bulk([job("one"), job("twice"), job("two"), job("twice")])
+
+
+def test_making_a_large_one_leaves_no_other_file(large):
+    folder = os.path.dirname(large[0])
+    assert os.listdir(folder) == [os.path.basename(index.index_of(large[0]))]
