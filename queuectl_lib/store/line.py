@@ -196,6 +196,17 @@ def id_of(line):
     return line[_ID_AT:line.find(b'"', _ID_AT)]
 
 
+def ids_of(lines):
+    """The same of many lines."""
+    return [line[_ID_AT:line.find(b'"', _ID_AT)] for line in lines]
+
+
+def starts_of(lines, start):
+    """Where each of these lines begins, newlines counted, if the first one begins there."""
+    # Every line but the last moves the next one on.
+    return accumulate([start] + [len(line) + 1 for line in lines[:-1]])
+
+
 def is_removal(line):
     """Does a job's line say that the job was removed?"""
     return _match(line).group(2) == REMOVED
@@ -228,10 +239,7 @@ def settled(data, start):
         ids = [match.group(1) for match in map(re.compile(_SETTLED).match, lines)]
     except AttributeError:
         return None
-    # Every line but the last moves the next one on by its length and a newline.
-    lengths = [len(line) + 1 for line in lines]
-    lengths.pop()
-    return ids, accumulate([start] + lengths)
+    return ids, starts_of(lines, start)
 
 
 def split(data, start, path):

@@ -118,6 +118,14 @@ class Reader:
         for place, each in self.lines(start, end):
             yield self.head(each, place), place, each
 
+    def named(self, start, end):
+        """Yields (id, start, line) of the same lines, otherwise unread."""
+        for start, lines in pieces(self.fd, start, end):
+            yield from zip(line.ids_of(lines), line.starts_of(lines, start), lines)
+            start += sum(map(len, lines)) + len(lines)
+        if start < end:
+            self._damaged(start)
+
     def lines(self, start, end):
         """Yields (start, line) of the same lines, unread."""
         for start, lines in pieces(self.fd, start, end):

@@ -13,7 +13,7 @@ n-th section cursor.
 
 from heapq import heappop, heappush
 
-from queuectl_lib.store import header, line, segment
+from queuectl_lib.store import header, segment
 
 # Of jobs overdue in segments, so many are put in order at a time.
 OVERDUE_WINDOW = 1000
@@ -184,9 +184,9 @@ class View:
     def _advance(self, cursor):
         """Move a cursor to its next line that is alive; False at its end."""
         newest = self.newest
-        for start, data in cursor.lines:
+        for job_id, start, data in cursor.lines:
             # What many workers take from one section, each of them passes over here.
-            if line.id_of(data) in newest or start in cursor.gone:
+            if job_id in newest or start in cursor.gone:
                 continue
             head = cursor.reader.head(data, start)
             cursor.item = (int(head[5]), int(head[6]), head[0], cursor.number, start, data)
@@ -204,6 +204,6 @@ class _Cursor:
         self.number = number
         # Where lines of this segment begin that are overridden, and nowhere else by now.
         self.gone = gone
-        self.lines = reader.lines(section.start, section.end)
+        self.lines = reader.named(section.start, section.end)
         self.item = None
         self.due = 0

@@ -36,7 +36,7 @@ Options.__new__.__defaults__ = (None, False, False, None, None)
 STORE_UNUSABLE = 3
 
 _RETRY_SECONDS = 1.0
-_PASS_ON_MS = 20
+_PASS_ON_MS = 100
 _LAST_TRIES = 3
 
 

@@ -165,7 +165,7 @@ def test_more_ready_work_wakes_one_more_worker(where):
 
 
 def test_in_a_stream_of_short_jobs_not_each_wakes_another_worker(where, monkeypatch):
-    moments = iter(range(1000, 2000, 5))
+    moments = iter(range(1000, 3000, 20))
     monkeypatch.setattr(clock, "now", lambda: next(moments))
     room = Room(Desk(*[a_job("job-%d" % number) for number in range(20)]))
     live(room, where, drain=True)
