@@ -37,6 +37,7 @@ _BYTE = 0x7FFFFFF0
 # the longest wait was less than half of what it was without. A worker takes it for every job,
 # and eight of them spent a tenth more when each gave way.
 give_way = getattr(os, "sched_yield", lambda: None)
+_owns_alarm = False
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
@@ -81,7 +82,7 @@ def _wait_in_kernel(fd, timeout):
     # 1 ms, which only who has to wait need pay.
     import signal
     try:
-        previous = signal.signal(signal.SIGALRM, _give_up)
+        previous = None if _owns_alarm else signal.signal(signal.SIGALRM, _give_up)
     except ValueError:
         return _try_again_and_again(fd, timeout)
     try:
@@ -94,8 +95,18 @@ def _wait_in_kernel(fd, timeout):
         return False
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        if previous is not None:
+            signal.signal(signal.SIGALRM, previous)
     return True
+
+
+def own_alarm():
+    """For a process that has the alarm to itself, and waits often: what the alarm does is set once."""
+    global _owns_alarm
+    if fcntl is not None:
+        import signal
+        signal.signal(signal.SIGALRM, _give_up)
+        _owns_alarm = True
 
 
 def _give_up(signum, frame):

@@ -19,7 +19,7 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import disk, store as stores
+from queuectl_lib.store import disk, locking, store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import duties, events, pidfile, place
@@ -47,6 +47,7 @@ def main(root, options, connection, supervisor, inherited=()):
     `supervisor`; inherited: its ends of the siblings' pipes, if forked.
     """
     _leave_the_terminal()
+    locking.own_alarm()
     for other in inherited:
         other.close()
     control = Control(Waiter(), connection)

@@ -301,3 +301,21 @@ def test_a_wait_leaves_no_alarm_behind(files, let_go):
     helper.join()
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
     assert signal.signal(signal.SIGALRM, signal.SIG_DFL) == signal.SIG_IGN
+
+
+def test_who_owns_the_alarm_waits_as_long_and_no_longer(files, monkeypatch):
+    monkeypatch.setattr(locking, "_owns_alarm", False)
+    before = signal.getsignal(signal.SIGALRM)
+    one, other = files.open(), files.open()
+    try:
+        locking.own_alarm()
+        locking.try_lock(one)
+        for _ in range(2):
+            with pytest.raises(StoreLocked):
+                locking.lock(other, 0.02, files.path)
+        handler = signal.getsignal(signal.SIGALRM)
+        locking.unlock(one)
+        locking.lock(other, 30, files.path)
+        assert signal.getsignal(signal.SIGALRM) is handler and signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
