@@ -62,7 +62,10 @@ class Recovery:
         try:
             if now >= self._next_look - soon:
                 self._next_look = now + _LOOK_SECONDS
-                self._find(now, lambda number: number != self._own)
+                # Who takes a slot recovers its former owner's job. Without this look thirty-two
+                # busy workers would read through the journal for nothing, all day long.
+                if not slots.all_held(self._store.paths):
+                    self._find(now, lambda number: number != self._own)
             if self._cases and now >= self._next_step:
                 self._step(now)
         finally:

@@ -181,6 +181,24 @@ def living(paths):
             workers.append(worker)
 
 
+def all_held(paths):
+    """Is somebody alive in every slot there ever was?"""
+    number = 0
+    while True:
+        number += 1
+        try:
+            fd = os.open(paths.slot_lock(number), _READ)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        try:
+            if locking.try_shared(fd):
+                return False
+        finally:
+            os.close(fd)
+
+
 def _probed(path):
     fd = os.open(path, _READ)
     try:

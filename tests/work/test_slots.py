@@ -210,3 +210,14 @@ def test_a_content_read_while_it_is_rewritten_is_read_again(here, monkeypatch):
             file.write(whole)
     monkeypatch.setattr(slots.time, "sleep", finish_writing)
     assert slots.lives(here.paths, 1, slot.incarnation)
+
+
+def test_whether_every_slot_is_held(here):
+    assert slots.all_held(here.paths)
+    first, second = take(here), take(here)
+    assert slots.all_held(here.paths)
+    first.leave()
+    assert not slots.all_held(here.paths)
+    assert take(here).number == 1 and slots.all_held(here.paths)
+    second.leave()
+    assert not slots.all_held(here.paths)
