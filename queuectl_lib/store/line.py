@@ -89,6 +89,13 @@ def __getattr__(name):
     return HEAD
 
 
+def get_ready():
+    """Do now what is else done at the first line that is read: whoever forks readers does it once for all."""
+    re.compile(_SETTLED)
+    _match(b"")
+    _decode("{}")
+
+
 def encode(job, was, over=None, more=False, fixed=None):
     """The job's line with its newline.
 

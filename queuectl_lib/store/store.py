@@ -49,6 +49,7 @@ def open_store(directory=None, create=False, write=False):
 def load_all():
     """Import now what the verbs would import when they are called."""
     from queuectl_lib.store import bulk, claims, config, listing, roll, roller, snapshot
+    line.get_ready()
     return bulk, claims, config, listing, roll, roller, snapshot
 
 
