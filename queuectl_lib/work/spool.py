@@ -77,7 +77,7 @@ class Spool:
             output = Output(data.decode("utf-8", "surrogateescape"), len(data), None)
         else:
             name = output_name(job_id, attempt, self._stream)
-            output, moved = self._keep(self._paths.inside(name), name, limit, alone)
+            output, moved = self._keep(self._paths.output_file(job_id, attempt, self._stream), name, limit, alone)
         if moved or not alone:
             # A left-over child writes on into the old file, which is gone when it ends.
             self.fd = replaced(self.fd, self.path, _FLAGS)

@@ -10,7 +10,6 @@ import os
 import shutil
 
 import drain
-import ground
 import rows
 import timing
 

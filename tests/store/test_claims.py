@@ -388,11 +388,17 @@ def counted_syncs(monkeypatch):
     return synced
 
 
-def test_one_sync_serves_all_who_wrote_before_it(here, monkeypatch):
+def two_who_claimed(here):
+    """Two workers, each with a claim that is not synced."""
     here.add("a", "b")
-    mine, others = here.worker("1.a"), here.worker("2.b")
-    here.claim(mine)
-    here.claim(others)
+    workers = here.worker("1.a"), here.worker("2.b")
+    for worker in workers:
+        here.claim(worker)
+    return workers
+
+
+def test_one_sync_serves_all_who_wrote_before_it(here, monkeypatch):
+    mine, others = two_who_claimed(here)
     synced = counted_syncs(monkeypatch)
     mine.sync()
     others.sync()
@@ -411,10 +417,7 @@ def test_what_was_written_after_a_sync_needs_one_of_its_own(here, monkeypatch):
 
 
 def test_a_half_written_mark_of_a_sync_counts_for_nothing(here, monkeypatch):
-    here.add("a", "b")
-    mine, others = here.worker("1.a"), here.worker("2.b")
-    here.claim(mine)
-    here.claim(others)
+    mine, others = two_who_claimed(here)
     synced = counted_syncs(monkeypatch)
     mine.sync()
     with open(here.store.paths.lock, "r+b") as file:
