@@ -139,7 +139,7 @@ class Snapshot:
 
     def _decoded(self, data, offset):
         line.check(data, self.journal.path, offset)
-        if line.HEAD.match(data).group(2) == line.REMOVED:
+        if line.is_removal(data):
             return None
         return line.decode(data, self.journal.path, offset)
 

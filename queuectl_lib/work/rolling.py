@@ -35,10 +35,9 @@ class Rolling:
     def look(self):
         """Start a roll when it is time, reap the last one; seconds until the next look. Never raises."""
         before = self._journal.size
+        self._reap()
         try:
             self._journal.refresh()
-            if self._roller is not None and os.waitpid(self._roller, os.WNOHANG)[0]:
-                self._roller = None
             busy = self._journal.size != before
             if self._roller is None and self._journal.wants_roll(_BUSY_TIMES if busy else 1):
                 self._roller = self._started()
@@ -47,16 +46,25 @@ class Rolling:
             return _IDLE_SECONDS
         return _BUSY_SECONDS if busy else _IDLE_SECONDS
 
+    def _reap(self):
+        try:
+            if self._roller is not None and os.waitpid(self._roller, os.WNOHANG)[0]:
+                self._roller = None
+        except ChildProcessError:
+            self._roller = None
+
     def _started(self):
         if not self._fork:
             return self._store.start_roller()
         # A signal for the supervisor must not be written into its pipe by the child.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        pid = os.fork()
-        if pid == 0:
-            _roll_and_exit(self._store.root)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return pid
+        try:
+            pid = os.fork()
+            if pid == 0:
+                _roll_and_exit(self._store.root)
+            return pid
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _roll_and_exit(root):
@@ -64,6 +72,8 @@ def _roll_and_exit(root):
     code = 1
     try:
         signal.set_wakeup_fd(-1)
+        # From here on they do nothing; the alarm that ends a wait for the lock has to come through.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.setsid()
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -89,3 +90,47 @@ def test_a_store_that_is_gone_is_somebody_elses_trouble(where):
     one = rolling.Rolling(where, fork=True)
     shutil.rmtree(where.root)
     assert one.look() > 0
+
+
+def test_a_fork_that_fails_leaves_the_signals_as_they_were_and_is_tried_again(where, monkeypatch):
+    def no_room():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    fill(where)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    one = rolling.Rolling(where, fork=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fork", no_room)
+        one.look()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    one.look()
+    os.waitpid(one._roller, 0)
+    assert generation(where) == 2
+
+
+def test_a_roller_that_somebody_else_reaped_is_not_the_last_one(where):
+    fill(where)
+    one = rolling.Rolling(where, fork=True)
+    one.look()
+    os.waitpid(one._roller, 0)
+    fill(where)
+    one.look()
+    os.waitpid(one._roller, 0)
+    assert generation(where) == 3
+
+
+def test_the_roller_can_still_give_up_a_wait_for_the_lock(where, monkeypatch):
+    """The supervisor blocks all signals for the fork: the alarm, too."""
+    blocked = str(where.paths.root) + "/blocked"
+
+    def tell(store):
+        with open(blocked, "w") as file:
+            file.write("%d" % len(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+
+    monkeypatch.setattr(rolling.roll, "roll", tell)
+    fill(where)
+    one = rolling.Rolling(where, fork=True)
+    one.look()
+    os.waitpid(one._roller, 0)
+    with open(blocked) as file:
+        assert file.read() == "0"
