@@ -50,8 +50,14 @@ def state(job, lost=False):
 def note(job, now, lost=False):
     """The one thing worth knowing beside the state, in a few words."""
     if job.state == "processing":
-        return None if lost else "for " + _since(job.started_at, now)
+        if lost:
+            return None
+        return "for " + _since(job.started_at, now)
+    if job.held:
+        return "held"
     if job.state == "pending":
+        if job.waits_for:
+            return "after " + ", ".join(job.waits_for)
         due = record.due(job)
         return "in %s" % _span(due - now) if due and due > now else None
     if job.state == "failed":

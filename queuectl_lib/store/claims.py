@@ -12,7 +12,7 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle, record
-from queuectl_lib.store import line, segment
+from queuectl_lib.store import line, pieces, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.view import View
 from queuectl_lib.words import clock
@@ -145,7 +145,7 @@ class Claims:
 
     def _look_for_running(self):
         data = self._journal.read(self._journal.body, self._end)
-        return [self._job_at(offset)[0] for job_id, offset in line.running(data, self._journal.body)
+        return [self._job_at(offset)[0] for job_id, offset in pieces.running(data, self._journal.body)
                 if self._view.newest.get(job_id) == offset]
 
     def next_due(self, now):
@@ -202,14 +202,22 @@ class Claims:
         if self._journal.refresh():
             self._start_over()
         if self._journal.size > self._end:
-            settled = self._journal.settled(self._end)
-            if settled is not None:
-                self._view.take_settled(*settled)
-                self._end = self._journal.size
+            if self._take_settled():
                 return
             entries, end = self._journal.news(self._end, locked)
             self._view.take(entries)
             self._end = end
+
+    def _take_settled(self):
+        """Take in what is new in the cheap way; False where that does not do."""
+        if not self._journal.saw_written(self._end):
+            return False
+        settled = pieces.settled(self._journal.read(self._end), self._end)
+        if settled is None:
+            return False
+        self._view.take_settled(*settled)
+        self._end = self._journal.size
+        return True
 
     def _start_over(self):
         """Begin anew in another journal; what its roll wrote is of all kinds, what follows mostly settled."""
@@ -225,7 +233,7 @@ class Claims:
             if record.due(job) is None:
                 self._view.settle(job.id.encode(), place)
             else:
-                self._view.take(line.scan(data, place, self._journal.path)[0])
+                self._view.take(pieces.scan(data, place, self._journal.path)[0])
             end += len(data)
         self._end = self._journal.size
         if self._store.config.durability != "fast":

@@ -4,7 +4,8 @@ import json
 import re
 from collections import OrderedDict, namedtuple
 
-from queuectl_lib.job.record import timeout as parse_timeout
+from queuectl_lib.job.checks import command as check_command
+from queuectl_lib.job.checks import timeout as parse_timeout
 from queuectl_lib.store import disk
 from queuectl_lib.store.defaults import DEFAULTS
 from queuectl_lib.words.clock import parse_duration, show_duration
@@ -16,6 +17,7 @@ Key = namedtuple("Key", ("meaning", "parse", "show"))
 
 _SIZES = {"": 1, "B": 1, "K": 1024, "KB": 1024, "M": 1024 ** 2, "MB": 1024 ** 2, "G": 1024 ** 3, "GB": 1024 ** 3}
 DURABILITIES = ("normal", "full", "fast")
+_LIMIT = r"queue\.([A-Za-z0-9][A-Za-z0-9._-]{0,127})\.limit\Z"
 
 
 def _count(value):
@@ -63,6 +65,36 @@ def _durability(value):
     return value
 
 
+def _exit_codes(value):
+    """A tuple of exit codes, from '2,126' or a list."""
+    if value in (None, "none", ""):
+        return ()
+    given = value if isinstance(value, (list, tuple)) else str(value).replace(",", " ").split()
+    try:
+        codes = tuple(sorted({int(code) for code in given}))
+    except (ValueError, TypeError):
+        raise BadInput("want exit codes such as 2,126,127, or none, not %r" % value)
+    if not all(1 <= code <= 255 for code in codes):
+        raise BadInput("want exit codes from 1 to 255, not %s" % value)
+    return codes
+
+
+def _command(value):
+    return None if value in (None, "none", "") else check_command(value)
+
+
+def _retention(value):
+    return None if value in (None, "none") else _positive(value)
+
+
+def _limit(value):
+    """How many of a queue's jobs may run at once."""
+    number = _count(value)
+    if number < 1:
+        raise BadInput("want 1 or more, not %s (to stop a queue: queuectl pause)" % value)
+    return number
+
+
 def _show_size(number):
     for unit in ("GB", "MB", "KB"):
         if number % _SIZES[unit] == 0:
@@ -72,6 +104,14 @@ def _show_size(number):
 
 def _show_limit(value):
     return "none" if value is None else show_duration(value)
+
+
+def _show_text(value):
+    return "none" if value is None else value
+
+
+def _show_codes(codes):
+    return ",".join(map(str, codes)) or "none"
 
 
 KEYS = OrderedDict((
@@ -84,12 +124,23 @@ KEYS = OrderedDict((
     ("poll_interval", Key("an idle worker looks at the store at least this often", _positive, show_duration)),
     ("output_limit", Key("what is kept of an attempt's output, head and tail", _size, _show_size)),
     ("durability", Key("normal; full: every change synced at once; fast: no sync", _durability, str)),
+    ("no_retry_exit_codes", Key("a job that ends with one of these is dead at once", _exit_codes, _show_codes)),
+    ("retention", Key("finished jobs older than this are purged", _retention, _show_limit)),
+    ("on_dead", Key("a command run for each job that dies, with it as JSON on its input", _command, _show_text)),
+    ("on_complete", Key("the same for each job that completes", _command, _show_text)),
+    ("hook_timeout", Key("how long on_dead and on_complete may take", _positive, show_duration)),
 ))
+# Each queue has one of its own: queue.NAME.limit.
+QUEUE_LIMIT = Key("how many of this queue's jobs run at once (slots count)", _limit, str)
+
 
 def load(paths):
     """The Config of a store; StoreDamaged when its file is not what was written."""
     stored = stored_values(paths)
-    return DEFAULTS._replace(**stored) if stored else DEFAULTS
+    if not stored:
+        return DEFAULTS
+    limits = {_queue_of(name): stored.pop(name) for name in list(stored) if _queue_of(name)}
+    return DEFAULTS._replace(limits=limits, **stored)
 
 
 def stored_values(paths):
@@ -97,7 +148,7 @@ def stored_values(paths):
     try:
         with open(paths.config, encoding="utf-8") as file:
             stored = json.load(file)
-        return {name: KEYS[name].parse(value) for name, value in stored.items()}
+        return {name: key_of(name).parse(value) for name, value in stored.items()}
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -106,19 +157,39 @@ def stored_values(paths):
         raise StoreDamaged("%s: %s: mend it, or remove it to have the defaults" % (paths.config, error))
 
 
+def _queue_of(name):
+    """The queue whose limit the key of this name is, or None."""
+    match = re.match(_LIMIT, name)
+    return match and match.group(1)
+
+
+def key_of(name):
+    """The Key of this name; KeyError."""
+    return QUEUE_LIMIT if _queue_of(name) else KEYS[name]
+
+
 def key_named(name):
     """The key's own spelling of max-retries or max_retries; BadInput for an unknown one."""
+    if _queue_of(name):
+        return name
     key = name.replace("-", "_")
     if key not in KEYS:
-        raise BadInput("unknown setting %r%s: see 'queuectl config list'" % (name, did_you_mean(key, KEYS)))
+        known = did_you_mean(key, KEYS) or " (a queue's limit is queue.NAME.limit)" * key.startswith("queue")
+        raise BadInput("unknown setting %r%s: see 'queuectl config list'" % (name, known))
     return key
+
+
+def value_of(values, name):
+    """What a Config says of a key; of a queue's limit that is not set, None."""
+    queue = _queue_of(name)
+    return values.limits.get(queue) if queue else getattr(values, name)
 
 
 def set(store, name, text):
     """Set a key from text, checked; returns the value."""
     key = key_named(name)
     try:
-        value = KEYS[key].parse(text)
+        value = key_of(key).parse(text)
     except BadInput as error:
         raise BadInput("%s: %s" % (key, error))
     _update(store, lambda values: values.update({key: value}))

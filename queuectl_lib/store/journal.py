@@ -115,21 +115,23 @@ class Journal:
         return data
 
     def news(self, start, locked):
-        """(entries, end) of line.scan from an offset on; with the lock held the end is repaired."""
+        """(entries, end) of pieces.scan from an offset on; with the lock held the end is repaired."""
+        # Imported here, as in all that an enqueue loads: most of them need only a look at the last line.
+        from queuectl_lib.store import pieces
         data = self.read(start)
-        entries, end = line.scan(data, start, self.path)
+        entries, end = pieces.scan(data, start, self.path)
         if locked and end < start + len(data):
             return self._repaired(data, start, end)
         return entries, end
 
     def carried(self):
-        """line.scan of what the roll itself wrote behind the header."""
-        return line.scan(self.read(self.body, self.body + self._carried), self.body, self.path)
+        """pieces.scan of what the roll itself wrote behind the header."""
+        from queuectl_lib.store import pieces
+        return pieces.scan(self.read(self.body, self.body + self._carried), self.body, self.path)
 
-    def settled(self, start):
-        """line.settled of everything from an offset on, or None."""
-        # What stood there before we came may be old: its lines are to be checked one by one.
-        return line.settled(self.read(start), start) if start >= self._old_end else None
+    def saw_written(self, start):
+        """Was what stands at an offset written after this process came? Older lines are to be checked one by one."""
+        return start >= self._old_end
 
     def line_at(self, start):
         """The line that begins at an offset, newline left out."""
@@ -139,12 +141,13 @@ class Journal:
         return data[:data.index(b"\n")]
 
     def _repaired(self, data, start, end):
+        from queuectl_lib.store import pieces
         tail = data[end - start:]
         last = tail[tail.rfind(b"\n") + 1:]
         if last and line.is_whole(last):
             disk.append(self.fd, b"\n", self.path)
             data += b"\n"
-        entries, end = line.scan(data, start, self.path)
+        entries, end = pieces.scan(data, start, self.path)
         if end < start + len(data):
             os.ftruncate(self.fd, end)
         self.size = end

@@ -10,14 +10,17 @@ bytes and parses only the jobs it wants. Fields that are null are left out.
             counts are kept by adding lines up, without knowing the jobs
     due     0: ready; ms since 1970: waits for that moment; null: not waiting for time
     over    the segment line (name, start, end) that this one overrides, if any
+    waits_for, slots    of the job (job/record.py)
+    telling 1: not all jobs that come after this one have learned of its state (spread.py)
     more    1: the batch goes on with the next line; it counts only as a whole
     crc     crc32 of every byte before `,"crc"`. JSON alone took every second
             flipped bit for a valid object
 
-Two more kinds of line stand in a journal only:
+Three more kinds of line stand in a journal only:
 
     {"gone":["00000007",120,560],"crc":…}     that segment line is overridden
     {"segment":{…},"crc":…}                   a batch written as a segment joins the store
+    {"pauses":{…},"crc":…}                    from here on these queues are paused (pauses.py)
 """
 
 import re
@@ -36,17 +39,15 @@ REMOVED = b"removed"
 _HEAD = (
     rb'\{"id":"([^"]+)","state":"([a-z]+)","was":(?:\["([a-z]+)","([^"]+)"\]|null),"queue":"([^"]+)",'
     rb'"priority":(-?\d+),"order":(\d+),"due":(\d+|null)'
-    rb'(?:,"over":\["([^"]+)",(\d+),(\d+)\])?(,"more":1)?')
-
-# The head of a job that waits for no moment, and whose batch does not go on behind it.
-_SETTLED = (
-    rb'\{"id":"([^"]+)","state":"[a-z]+","was":(?:\["[a-z]+","[^"]+"\]|null),"queue":"[^"]+",'
-    rb'"priority":-?\d+,"order":\d+,"due":null(?:,"over":\["[^"]+",\d+,\d+\])?,"(?!over"|more")')
+    rb'(?:,"over":\["([^"]+)",(\d+),(\d+)\])?(?:,"waits_for":\["([^\]]+)"\])?(?:,"slots":(\d+))?'
+    rb'(,"telling":1)?(,"more":1)?')
+# Where in HEAD's groups what stands.
+ID, STATE, WAS, WAS_QUEUE, QUEUE, PRIORITY, ORDER, DUE, OVER, OVER_START, OVER_END, WAITS_FOR, SLOTS, TELLING, MORE = range(15)
 
 _BEGIN = b'{"id":"'
 _ID_AT = len(_BEGIN)
-_RUNNING = b'","state":"processing","was":'
-_TAIL = len(',"crc":"01234567"}')
+# So many bytes the crc takes at the end.
+TAIL = len(',"crc":"01234567"}')
 # A line is made of these parts, in the order of the fields of a Job: its head; what a
 # run changes; the history; what stays as it was given, which begins with max_retries.
 # Inside a JSON string the quotes would be escaped, and the only objects are the history's
@@ -91,19 +92,19 @@ def __getattr__(name):
 
 def get_ready():
     """Do now what is else done at the first line that is read: whoever forks readers does it once for all."""
-    re.compile(_SETTLED)
     _match(b"")
     _decode("{}")
 
 
-def encode(job, was, over=None, more=False, fixed=None):
+def encode(job, was, over=None, more=False, fixed=None, telling=False):
     """The job's line with its newline.
 
     was: (state, queue) before, or None; over: (segment, start, end) or None;
-    fixed: the fixed_part of an earlier line, when only running changed the job.
+    fixed: the fixed_part of an earlier line, when only running changed the job;
+    telling: others have still to learn of its state.
     Raises BadInput when the line would be longer than LONGEST.
     """
-    pieces = [_head(job, was, over, more)]
+    pieces = [_head(job, was, over, more, telling)]
     for name, value in zip(_RUN_NAMES, job[_RUN_AT:]):
         if value is not None:
             pieces.append(name + JSON_OF[type(value)](value))
@@ -118,18 +119,19 @@ def fixed_of(job):
     pieces = []
     for name, value in zip(_FIXED_NAMES, job[_HISTORY_AT + 1:]):
         if value is not None:
-            pieces.append(name + (_encode(value) if type(value) is dict else JSON_OF[type(value)](value)))
+            pieces.append(name + JSON_OF.get(type(value), _encode)(value))
     return "".join(pieces).encode("ascii")
 
 
 def fixed_part(line):
     """The same, sliced out of a line (without newline)."""
-    return line[line.index(_FIXED):-_TAIL]
+    return line[line.index(_FIXED):-TAIL]
 
 
-def encode_removed(job, over):
+def encode_removed(job, over, more=False):
     """The line that takes a job out of the store."""
-    return closed(_head(job._replace(state="removed"), (job.state, job.queue), over, False).encode("ascii"))
+    removed = job._replace(state="removed", waits_for=None, slots=None)
+    return closed(_head(removed, (job.state, job.queue), over, more, False).encode("ascii"))
 
 
 def encode_gone(over):
@@ -142,12 +144,21 @@ def encode_segment(entry):
     return closed(('{"segment":%s' % _encode(entry)).encode("ascii"))
 
 
-def _head(job, was, over, more):
+def encode_pauses(pauses):
+    """The line from which on these pauses (pauses.py) are in force, and no others."""
+    return closed(('{"pauses":%s' % _encode(pauses)).encode("ascii"))
+
+
+def _head(job, was, over, more, telling):
     due = record.due(job)
-    return '{"id":"%s","state":"%s","was":%s,"queue":"%s","priority":%d,"order":%d,"due":%s%s%s' % (
+    head = '{"id":"%s","state":"%s","was":%s,"queue":"%s","priority":%d,"order":%d,"due":%s%s' % (
         job.id, job.state, '["%s","%s"]' % was if was else "null", job.queue, job.priority, job.order,
-        "null" if due is None else due,
-        ',"over":["%s",%d,%d]' % over if over else "", ',"more":1' if more else "")
+        "null" if due is None else due, ',"over":["%s",%d,%d]' % over if over else "")
+    if job.waits_for:
+        head += ',"waits_for":["%s"]' % '","'.join(job.waits_for)
+    if job.slots:
+        head += ',"slots":%d' % job.slots
+    return head + (',"telling":1' if telling else "") + (',"more":1' if more else "")
 
 
 def closed(data, job_id=None):
@@ -161,7 +172,7 @@ def closed(data, job_id=None):
 
 def is_whole(line):
     """Does the crc of a line (without newline) fit its bytes?"""
-    return line[-_TAIL:] == b',"crc":"%08x"}' % zlib.crc32(line[:-_TAIL])
+    return line[-TAIL:] == b',"crc":"%08x"}' % zlib.crc32(line[:-TAIL])
 
 
 def goes_on(line):
@@ -191,11 +202,17 @@ def decode(line, path, offset):
     history = line.index(_HISTORY, head.end())
     fixed = line.index(_FIXED, history)
     # The history stays text: who runs a job need not read it.
-    fields = _decode((b"{" + line[head.end() + 1:history] + line[fixed:-_TAIL] + b"}").decode())
-    job_id, state, _, _, queue, priority, order, _, name, start, end, _ = head.groups()
+    fields = _decode((b"{" + line[head.end() + 1:history] + line[fixed:-TAIL] + b"}").decode())
+    job_id, state, _, _, queue, priority, order, _, name, start, end, waits_for, slots, _, _ = head.groups()
     job = Job(job_id.decode(), state.decode(), queue.decode(), int(priority), int(order),
+              waits_for and ids_in(waits_for), slots and int(slots),
               history=History(line[history + len(_HISTORY):fixed - 1].decode()), **fields)
     return job, name and (name.decode(), int(start), int(end))
+
+
+def decode_other(line):
+    """The dict of a line that is no job's and whose crc was looked at."""
+    return _decode(line.decode("ascii"))
 
 
 def id_of(line):
@@ -214,81 +231,18 @@ def starts_of(lines, start):
     return accumulate([start] + [len(line) + 1 for line in lines[:-1]])
 
 
+def ids_in(waits_for):
+    """The ids of HEAD's group of that name."""
+    return waits_for.decode().split('","')
+
+
+def waiting_parts(line):
+    """The ids (bytes) that a job's line waits for; of most lines none."""
+    if b',"waits_for":["' not in line:
+        return ()
+    return _match(line).group(WAITS_FOR + 1).split(b'","')
+
+
 def is_removal(line):
     """Does a job's line say that the job was removed?"""
     return _match(line).group(2) == REMOVED
-
-
-def running(data, start):
-    """Yields (id, offset) of the lines in a piece of journal that say a job is running.
-
-    start: the piece's offset in the file.
-    """
-    at = data.find(_RUNNING)
-    while at >= 0:
-        begin = data.rfind(b"\n", 0, at) + 1
-        yield id_of(data[begin:at + 1]), start + begin
-        at = data.find(_RUNNING, at + 1)
-
-
-def settled(data, start):
-    """(ids, offsets) of lines of jobs that wait for no moment: running, ended, held or removed.
-
-    data: whole lines that others have just appended at offset `start`. Of many workers
-    each sees all lines of all others, so this has to cost next to nothing: nothing is
-    parsed, and a line's crc is left to whoever takes the job out of it, and to the
-    next roll. None when there are lines of other kinds, or of a batch, among them.
-    """
-    lines = data.split(b"\n")
-    if lines.pop():
-        return None
-    try:
-        ids = [match.group(1) for match in map(re.compile(_SETTLED).match, lines)]
-    except AttributeError:
-        return None
-    return ids, starts_of(lines, start)
-
-
-def split(data, start, path):
-    """The lines, without newlines, of a piece of journal that ends with a whole batch.
-
-    For who needs few of the heads: a third of what scan() costs. Raises StoreDamaged.
-    """
-    lines = data.split(b"\n")
-    lines.pop()
-    crc32 = zlib.crc32
-    for number in [number for number, line in enumerate(lines)
-                   if line[-_TAIL:] != b',"crc":"%08x"}' % crc32(line[:-_TAIL])]:
-        raise damaged(path, start + sum(len(line) + 1 for line in lines[:number]))
-    return lines
-
-
-def scan(data, start, path):
-    """What whole batches a piece of journal holds.
-
-    data: bytes beginning at offset `start` of the file, at a line's begin.
-    Returns ([(head, offset, length)…], end): head is HEAD's groups for a job
-    and a dict for the other kinds, length leaves the newline out, end is
-    the offset behind the last whole batch. What follows is not there yet, or
-    never will be (journal.repair). Raises StoreDamaged.
-    """
-    found = []
-    batch = []
-    offset = end = start
-    match = re.compile(_HEAD).match
-    crc32 = zlib.crc32
-    lines = data.split(b"\n")
-    lines.pop()
-    for line in lines:
-        length = len(line)
-        if line[-_TAIL:] != b',"crc":"%08x"}' % crc32(line[:-_TAIL]):
-            raise damaged(path, offset)
-        head = match(line)
-        head = head.groups() if head else _decode(line.decode("ascii"))
-        batch.append((head, offset, length))
-        offset += length + 1
-        if type(head) is dict or head[11] is None:
-            found += batch
-            batch = []
-            end = offset
-    return found, end

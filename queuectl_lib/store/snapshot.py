@@ -7,15 +7,9 @@ They slice and count its bytes as a whole: taking every line apart on its own
 cost a list more than starting Python.
 """
 
-import re
 from collections import Counter
 
-from queuectl_lib.store import header, line, segment
-
-# Behind a newline a line begins. Compiled by whoever needs them: an enqueue does not.
-_CHANGES = rb'\n\{"id":"[^"]+","state":"([a-z]+)","was":(?:\["([a-z]+)","([^"]+)"\]|null),"queue":"([^"]+)"'
-_IDS = rb'\n\{"id":"([^"]+)"'
-_GONE = rb'\n\{"gone":\["([^"]+)",(\d+),(\d+)\]'
+from queuectl_lib.store import header, line, pieces, segment
 
 
 class Snapshot:
@@ -40,7 +34,7 @@ class Snapshot:
         last = data[data.rfind(b"\n", 0, len(data) - 1) + 1:]
         if not line.goes_on(last):
             return data
-        return data[:1 + line.scan(data[1:], 0, self.journal.path)[1]]
+        return data[:1 + pieces.scan(data[1:], 0, self.journal.path)[1]]
 
     def close(self):
         for reader in self._readers.values():
@@ -55,14 +49,14 @@ class Snapshot:
     def lines(self):
         """Every line of the journal, checked, without its newline; those that are no jobs too."""
         if self._lines is None:
-            self._lines = line.split(self._data[1:], self.journal.body, self.journal.path)
+            self._lines = pieces.split(self._data[1:], self.journal.body, self.journal.path)
         return self._lines
 
     @property
     def newest(self):
         """{id (bytes): number of its last line} of the journal."""
         if self._newest is None:
-            ids = re.findall(_IDS, self._data)
+            ids = pieces.ids(self._data)
             numbers = range(len(self.lines))
             if len(ids) < len(self.lines):
                 numbers = [number for number, each in enumerate(self.lines) if each.startswith(b'{"id":')]
@@ -86,7 +80,7 @@ class Snapshot:
             counts = {queue: dict(states) for queue, states in self.journal.header.counts.items()}
             # Damage is not counted.
             if self.lines:
-                for change, times in Counter(re.findall(_CHANGES, self._data)).items():
+                for change, times in Counter(pieces.changes(self._data)).items():
                     header.count(counts, (None,) + tuple(part or None for part in change), times)
             for fields in self._joined():
                 header.count(counts, fields)
@@ -104,7 +98,7 @@ class Snapshot:
     def gone(self):
         """{(name, start): end} of every segment line that the journal calls overridden."""
         if self._gone is None:
-            self._gone = {(name.decode(), int(start)): int(end) for name, start, end in re.findall(_GONE, self._data)}
+            self._gone = pieces.gone(self._data)
         return self._gone
 
     def find(self, job_id):
@@ -119,6 +113,13 @@ class Snapshot:
                     job, _ = line.decode(data, self.reader(entry).path, start)
                     return job, (entry.name, start, start + len(data) + 1)
         return None
+
+    def find_locked(self, job_id):
+        """The same under the store lock: no roll comes in between, so what is missing is damage."""
+        try:
+            return self.find(job_id)
+        except FileNotFoundError as error:
+            raise segment.missing(error)
 
     def know_all(self):
         """Prepare for many lookups: one pass now instead of a search for each."""
@@ -156,12 +157,9 @@ class Snapshot:
     def _joined(self):
         """The journal's lines of batches that joined as segments, as dicts, oldest first."""
         found = []
-        # From behind: bytes.find takes four times as long to see that there is none.
-        at = self._data.rfind(b'\n{"segment":')
-        while at >= 0:
-            end = self._data.index(b"\n", at + 1)
-            found.insert(0, line.scan(self._data[at + 1:end + 1], self.journal.body + at, self.journal.path)[0][0][0])
-            at = self._data.rfind(b'\n{"segment":', 0, at + 1)
+        for at, each in reversed(pieces.other_lines(self._data, "segment")):
+            line.check(each, self.journal.path, self.journal.body - 1 + at)
+            found.append(line.decode_other(each))
         return found
 
 

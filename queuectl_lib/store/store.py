@@ -48,9 +48,9 @@ def open_store(directory=None, create=False, write=False):
 
 def load_all():
     """Import now what the verbs would import when they are called."""
-    from queuectl_lib.store import bulk, claims, config, listing, roll, roller, snapshot
+    from queuectl_lib.store import bulk, changing, claims, config, listing, roll, roller, snapshot
     line.get_ready()
-    return bulk, claims, config, listing, roll, roller, snapshot
+    return bulk, changing, claims, config, listing, roll, roller, snapshot
 
 
 class Store:
@@ -97,7 +97,7 @@ class Store:
     def add(self, jobs):
         """Store new jobs, all or none, synced. Returns them with id and order; DuplicateJob."""
         made_up = identifiers.new_ids()
-        lock, live = self._opened()
+        lock, live = self.opened()
         with lock:
             live.refresh()
             live.check_end()
@@ -111,7 +111,7 @@ class Store:
                 stored.append(job)
                 at += len(lines[-1])
             live.append(b"".join(lines))
-        self._settle(live)
+        self.settle(live)
         return stored
 
     def add_many(self, jobs):
@@ -128,7 +128,7 @@ class Store:
                 from queuectl_lib.store.bulk import Batch
                 batch = Batch(self, first, rest)
                 count, ids = batch.commit()
-                self._settle(batch.journal)
+                self.settle(batch.journal)
                 return count, ids
         stored = self.add(first) if first else []
         return len(stored), [job.id for job in stored]
@@ -137,9 +137,9 @@ class Store:
         if not ids:
             return
         seen = set()
-        snapshot = self._snapshot(live)
+        snapshot = self.snapshot(live)
         for job_id in ids:
-            if job_id in seen or _found(snapshot, job_id) is not None:
+            if job_id in seen or snapshot.find_locked(job_id) is not None:
                 raise DuplicateJob("a job with the id %s is already there: choose another id, or --if-absent" % job_id)
             seen.add(job_id)
         snapshot.close()
@@ -155,47 +155,28 @@ class Store:
         """Give jobs a new value: function(job) -> job, which may raise NotDone.
 
         In groups of 1,000; within a group all or none are changed. Synced.
-        Returns the new jobs; UnknownJob, or what the function raised.
+        Returns changing.Changed; raises UnknownJob, or what the function raised.
         """
-        return self._rewrite(ids, function, lambda old, new, over, more:
-                             line.encode(new, (old.state, old.queue), over, more))
+        from queuectl_lib.store import changing
+        return changing.change(self, ids, function)
 
     def remove(self, ids, check=lambda job: job):
-        """Take jobs out of the store, their outputs too. check(job) may raise NotDone. Returns them."""
-        removed = self._rewrite(ids, check, lambda old, new, over, more: line.encode_removed(old, over))
-        for job in removed:
-            for name in paths.outputs_of(job):
-                disk.remove(self.paths.inside(name))
-        return removed
+        """Take jobs out of the store, their outputs too. check(job) may raise NotDone. Returns changing.Changed."""
+        from queuectl_lib.store import changing
+        return changing.remove(self, ids, check)
 
-    def _rewrite(self, ids, function, encode):
-        ids = list(dict.fromkeys(ids))
-        changed = []
-        for start in range(0, len(ids), LARGEST_BATCH):
-            group = ids[start:start + LARGEST_BATCH]
-            lock, live = self._opened()
-            with lock:
-                live.refresh()
-                live.check_end()
-                changed += self._rewrite_group(live, group, function, encode)
-            self._settle(live)
-        return changed
+    def retry(self, ids, now, check=lambda job: job):
+        """Give jobs a full budget again, and those back that were given up because of them; as change()."""
+        from queuectl_lib.store import changing
+        return changing.retry(self, ids, now, check)
 
-    def _rewrite_group(self, live, group, function, encode):
-        snapshot = self._snapshot(live)
-        if len(group) > 20:
-            snapshot.know_all()
-        changed = []
-        lines = []
-        for number, job_id in enumerate(group, 1):
-            found = _found(snapshot, job_id)
-            if found is None:
-                raise UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
-            changed.append(function(found[0]))
-            lines.append(encode(found[0], changed[-1], found[1], number < len(group)))
-        live.append(b"".join(lines))
-        snapshot.close()
-        return changed
+    def pauses(self):
+        """{queue: Pause} (pauses.py)."""
+        return {}
+
+    def change_pauses(self, function):
+        """Give the store other pauses: function({queue: Pause}) -> {queue: Pause}; synced. Returns them."""
+        raise NotImplementedError
 
     def look(self):
         """The store at this moment (snapshot.Snapshot), for several questions; None where no store is."""
@@ -246,7 +227,7 @@ class Store:
         from queuectl_lib.store.roller import start_roller
         return start_roller(self.paths)
 
-    def _opened(self):
+    def opened(self):
         """The lock, to be taken, and the journal, opened before that: so it is held for less."""
         lock = self.lock()
         live = journal.Journal(self.paths.jobs, writable=True)
@@ -254,11 +235,13 @@ class Store:
         locking.give_way()
         return lock, live
 
-    def _snapshot(self, live):
+    def snapshot(self, live):
+        """The Snapshot of an opened journal."""
         from queuectl_lib.store.snapshot import Snapshot
         return Snapshot(self.paths, live)
 
-    def _settle(self, live):
+    def settle(self, live):
+        """Bring what was written to the medium, have the journal rolled if it is long, and close it."""
         if self.config.durability != "fast":
             self.sync(live)
         if live.wants_roll():
@@ -269,7 +252,7 @@ class Store:
         for last in (False, False, True):
             live = journal.Journal(self.paths.jobs, writable=False)
             try:
-                snapshot = self._snapshot(live)
+                snapshot = self.snapshot(live)
                 result = function(snapshot)
                 if not keep:
                     snapshot.close()
@@ -283,14 +266,6 @@ class Store:
                     raise _missing(error)
             finally:
                 live.close()
-
-
-def _found(snapshot, job_id):
-    """snapshot.find under the store lock: no roll comes in between, so what is missing is damage."""
-    try:
-        return snapshot.find(job_id)
-    except FileNotFoundError as error:
-        raise _missing(error)
 
 
 def _missing(error):

@@ -34,6 +34,9 @@ def ended(job):
     if job.state == "dead":
         times = "1 attempt" if job.attempts == 1 else "%d attempts" % job.attempts
         return "dead %s (%s) after %s" % (job.id, cause(job), times)
+    if job.next_run_at is not None:
+        wait = job.history[-1].get("delay", 0)
+        return "put back %s (%s): again in %s" % (job.id, cause(job), clock.show_duration(wait))
     return "handed back %s: it will run again" % job.id
 
 

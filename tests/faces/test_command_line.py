@@ -322,7 +322,7 @@ def test_enqueue_imports_nothing_heavy(tmp_path):
 def test_what_is_shown_is_of_one_moment_and_the_journal_is_read_once(dead, monkeypatch, words):
     dead("enqueue", "true")
     looks = []
-    look = stores.Store._snapshot
-    monkeypatch.setattr(stores.Store, "_snapshot", lambda self, live: (looks.append(words), look(self, live))[1])
+    look = stores.Store.snapshot
+    monkeypatch.setattr(stores.Store, "snapshot", lambda self, live: (looks.append(words), look(self, live))[1])
     dead(*words)
     assert looks == [words]

@@ -162,9 +162,9 @@ def test_every_field_but_the_stores_own_is_public():
 
 
 def test_a_default_holds_for_what_a_job_leaves_out():
-    defaults = record.Defaults(9, 5, "mail", -1, NOW_TEXT, "/tmp", {"A": "1"})
+    defaults = record.Defaults(9, 5, "mail", -1, NOW_TEXT, "/tmp", {"A": "1"}, ["a", "b"], True, NOW_TEXT, 2, 5)
     job = create(defaults)
-    assert (job.max_retries, job.timeout, job.queue, job.priority, job.run_at, job.cwd, job.env) == tuple(defaults)
+    assert tuple(getattr(job, name) for name in defaults._fields) == tuple(defaults)
     assert create(defaults, timeout=None).timeout is None
     assert create(defaults, priority=0).priority == 0
 

@@ -21,6 +21,9 @@ GOOD = [
     ("output_limit", "65536", 65536), ("output_limit", "64KB", 65536), ("output_limit", "8k", 8192), ("output_limit", "1 MB", 1024 ** 2),
     ("output_limit", "1g", 1024 ** 3), ("output_limit", "100000b", 100000),
     ("durability", "normal", "normal"), ("durability", "full", "full"), ("durability", "fast", "fast"),
+    ("no_retry_exit_codes", "2,126, 127", (2, 126, 127)), ("no_retry_exit_codes", "none", ()), ("no_retry_exit_codes", "3 3", (3,)),
+    ("retention", "7d", 604800), ("retention", "none", None),
+    ("on_dead", "mail -s dead ops", "mail -s dead ops"), ("on_complete", "none", None), ("hook_timeout", "5s", 5),
 ]
 BAD = [
     ("max_retries", ["-1", "1.5", "many", "", "1000000001", "true", "1e3"]),
@@ -32,6 +35,8 @@ BAD = [
     ("poll_interval", ["0", "-1", "soon", ""]),
     ("output_limit", ["", "0", "8191", "1KB", "KB", "1TB", "1KM", "-1", "1.5MB", "2000GB", "٣MB", "²MB", "9" * 5000]),
     ("durability", ["", "Full", "none", "always"]),
+    ("no_retry_exit_codes", ["0", "256", "-1", "x", "1-3"]),
+    ("retention", ["0", "-1", "soon"]), ("on_dead", [" ", "a\0b"]), ("hook_timeout", ["0", "none", "soon"]),
 ]
 
 
@@ -60,12 +65,13 @@ def test_values_are_shown_as_people_write_them(key, value, shown):
 
 
 def test_the_defaults_are_those_of_the_contract(here):
-    assert here.store.config == (3, 2, 3600, 0, None, 10, 1, 1024 ** 2, "normal")
+    assert here.store.config == (
+        3, 2, 3600, 0, None, 10, 1, 1024 ** 2, "normal", (), None, None, None, 30, {})
     assert here.store.config.policy == Policy(2, 3600, 0)
 
 
 def test_every_key_has_a_default_that_it_takes_and_a_meaning():
-    assert tuple(config.KEYS) == DEFAULTS._fields
+    assert tuple(config.KEYS) + ("limits",) == DEFAULTS._fields
     for (name, key), default in zip(config.KEYS.items(), DEFAULTS):
         assert key.meaning and key.show(default)
         assert default is None or key.parse(default) == default, name
@@ -120,3 +126,18 @@ def test_a_file_that_may_not_be_read_is_named(here, monkeypatch):
 def test_the_file_is_private(here):
     config.set(here.store, "max_retries", "7")
     assert os.stat(here.store.paths.config).st_mode & 0o777 == 0o600
+
+
+def test_a_queues_limit_is_a_key_of_its_own(here):
+    assert config.set(here.store, "queue.mail.limit", "2") == 2
+    assert here.opened().config.limits == {"mail": 2}
+    assert config.value_of(here.opened().config, "queue.mail.limit") == 2
+    config.unset(here.store, "queue.mail.limit")
+    assert here.opened().config.limits == {}
+
+
+@pytest.mark.parametrize("key, text", [("queue.mail.limit", "0"), ("queue.mail.limit", "many"), ("queue..limit", "2"),
+                                       ("queue.a b.limit", "2"), ("queue.mail.limits", "2")])
+def test_a_bad_limit_is_refused(here, key, text):
+    with pytest.raises(BadInput):
+        config.set(here.store, key, text)

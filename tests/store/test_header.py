@@ -2,7 +2,7 @@
 
 import pytest
 
-from queuectl_lib.store import header, line
+from queuectl_lib.store import header, line, pieces
 from queuectl_lib.words.errors import StoreDamaged, StoreError
 from tests.store.stores import job
 
@@ -54,7 +54,7 @@ def test_a_segment_that_joined_is_read_with_its_counts():
 
 def counts_after(*lines):
     counts = {}
-    for head, _, _ in line.scan(b"".join(lines), 0, "jobs.jsonl")[0]:
+    for head, _, _ in pieces.scan(b"".join(lines), 0, "jobs.jsonl")[0]:
         header.count(counts, head)
     return header.tidied(counts)
 
@@ -80,7 +80,7 @@ def test_counts_are_kept_by_adding_lines_up(lines, counts):
 
 def test_what_was_counted_can_be_taken_back():
     counts = {"mail": {"pending": 1}}
-    head = line.scan(STARTED, 0, "jobs.jsonl")[0][0][0]
+    head = pieces.scan(STARTED, 0, "jobs.jsonl")[0][0][0]
     header.count(counts, head)
     header.count(counts, head, sign=-1)
     assert header.tidied(counts) == {"mail": {"pending": 1}}

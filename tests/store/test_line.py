@@ -6,7 +6,7 @@ import random
 import pytest
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import line
+from queuectl_lib.store import line, pieces
 from queuectl_lib.store.alike import Alike
 from queuectl_lib.words.errors import BadInput, StoreDamaged
 from tests.store.stores import FAILURE, ODD, POLICY, START, SUCCESS, job
@@ -64,7 +64,9 @@ def test_what_is_sliced_out_of_the_bytes_is_what_json_says(make, was, over, more
     assert [text and text.decode() for text in head] == [
         fields["id"], fields["state"], was and fields["was"][0], was and fields["was"][1], fields["queue"],
         str(fields["priority"]), str(fields["order"]), "null" if fields["due"] is None else str(fields["due"]),
-        over and fields["over"][0], over and str(fields["over"][1]), over and str(fields["over"][2]), ',"more":1' if more else None]
+        over and fields["over"][0], over and str(fields["over"][1]), over and str(fields["over"][2]),
+        '","'.join(fields["waits_for"]) if "waits_for" in fields else None, str(fields["slots"]) if "slots" in fields else None,
+        None, ',"more":1' if more else None]
 
 
 def test_a_line_is_plain_ascii_json_without_nulls():
@@ -110,12 +112,12 @@ def test_the_longest_line_fits_and_one_byte_more_is_bad_input():
 
 
 def test_every_entry_of_a_journal_is_told_with_its_place():
-    pieces = [line.encode(new(), None), line.encode_gone(OVER), line.encode_removed(dead(), OVER)]
-    entries, end = line.scan(b"".join(pieces), 4096, "jobs.jsonl")
+    lines = [line.encode(new(), None), line.encode_gone(OVER), line.encode_removed(dead(), OVER)]
+    entries, end = pieces.scan(b"".join(lines), 4096, "jobs.jsonl")
     assert [(offset, length) for _, offset, length in entries] == [
-        (4096, len(pieces[0]) - 1), (4096 + len(pieces[0]), len(pieces[1]) - 1),
-        (4096 + len(pieces[0]) + len(pieces[1]), len(pieces[2]) - 1)]
-    assert end == 4096 + sum(map(len, pieces))
+        (4096, len(lines[0]) - 1), (4096 + len(lines[0]), len(lines[1]) - 1),
+        (4096 + len(lines[0]) + len(lines[1]), len(lines[2]) - 1)]
+    assert end == 4096 + sum(map(len, lines))
     assert entries[0][0][0] == b"nightly"
     assert entries[1][0]["gone"] == list(OVER)
     assert entries[2][0][1] == line.REMOVED and entries[2][0][2] == b"dead"
@@ -124,22 +126,22 @@ def test_every_entry_of_a_journal_is_told_with_its_place():
 def test_a_batch_counts_only_as_a_whole():
     alone = line.encode(new(), None)
     first, second, last = (line.encode(new(), None, more=more) for more in (True, True, False))
-    assert line.scan(alone + first + second, 0, "x")[1] == len(alone)
-    assert len(line.scan(alone + first + second, 0, "x")[0]) == 1
-    assert len(line.scan(alone + first + second + last, 0, "x")[0]) == 4
+    assert pieces.scan(alone + first + second, 0, "x")[1] == len(alone)
+    assert len(pieces.scan(alone + first + second, 0, "x")[0]) == 1
+    assert len(pieces.scan(alone + first + second + last, 0, "x")[0]) == 4
 
 
 @pytest.mark.parametrize("cut", [1, 2, 20, 200])
 def test_an_unfinished_last_line_is_not_there_yet(cut):
     data = line.encode(new(), None)
-    entries, end = line.scan(data + data[:-cut], 0, "jobs.jsonl")
+    entries, end = pieces.scan(data + data[:-cut], 0, "jobs.jsonl")
     assert len(entries) == 1 and end == len(data)
 
 
 def test_a_damaged_line_between_good_ones_stops_a_scan():
     data = line.encode(new(), None)
     with pytest.raises(StoreDamaged, match="at byte %d " % len(data)):
-        line.scan(data + b"garbage\n" + data, 0, "jobs.jsonl")
+        pieces.scan(data + b"garbage\n" + data, 0, "jobs.jsonl")
 
 
 def settled_lines():
@@ -151,8 +153,8 @@ def settled_lines():
 
 def test_lines_of_jobs_that_wait_for_nothing_are_told_by_id_and_place():
     data = b"".join(settled_lines())
-    ids, offsets = line.settled(data, 4096)
-    assert list(zip(ids, offsets)) == [(head[0], offset) for head, offset, _ in line.scan(data, 4096, "x")[0]]
+    ids, offsets = pieces.settled(data, 4096)
+    assert list(zip(ids, offsets)) == [(head[0], offset) for head, offset, _ in pieces.scan(data, 4096, "x")[0]]
 
 
 @pytest.mark.parametrize("other", [
@@ -161,9 +163,9 @@ def test_lines_of_jobs_that_wait_for_nothing_are_told_by_id_and_place():
     line.encode(lifecycle.claim(new(), "1.a", START), ("pending", "default"), more=True)])
 def test_among_other_lines_they_are_not(other):
     first, *rest = settled_lines()
-    assert line.settled(first + b"".join(rest) + other, 0) is None
+    assert pieces.settled(first + b"".join(rest) + other, 0) is None
     if other.endswith(b"\n"):
-        assert line.settled(first + other + b"".join(rest), 0) is None
+        assert pieces.settled(first + other + b"".join(rest), 0) is None
 
 
 TRICKY = 'x,"max_retries":9,"timeout":1'

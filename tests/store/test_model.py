@@ -82,11 +82,11 @@ class Model:
         self.took(name, claimed, expected)
 
     def retry(self):
-        for new in self.store.change(self.some_ids(ENDED), lambda old: lifecycle.retry(old, self.here.now)):
+        for new in self.store.change(self.some_ids(ENDED), lambda old: lifecycle.retry(old, self.here.now)).jobs:
             self.jobs[new.id] = new
 
     def remove(self):
-        for old in self.store.remove(self.some_ids(("completed", "dead"), most=20)):
+        for old in self.store.remove(self.some_ids(("completed", "dead"), most=20)).jobs:
             del self.jobs[old.id]
             self.free_again.append(old.id)
 

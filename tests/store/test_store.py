@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import disk, store
+from queuectl_lib.store import changing, disk, store
 from queuectl_lib.words.errors import (DiskFull, DuplicateJob, NotDone, QueuectlError, StoreError, StoreUnwritable,
                                        UnknownJob)
 from tests.store.stores import FAILURE, Here, in_child, job, kill_myself, many, read, write
@@ -220,17 +220,17 @@ def test_a_change_is_all_or_nothing(here, rolled):
     with pytest.raises(UnknownJob, match="absent"):
         here.store.change(["dead", "absent"], lambda old: lifecycle.retry(old, here.now))
     assert here.states() == before
-    assert [each.state for each in here.store.change(["dead"], lambda old: lifecycle.retry(old, here.now))] == ["pending"]
+    assert [each.state for each in here.store.change(["dead"], lambda old: lifecycle.retry(old, here.now)).jobs] == ["pending"]
 
 
 def test_an_id_named_twice_is_changed_once(here):
     here.add("a")
-    assert len(here.store.change(["a", "a"], lambda old: old._replace(priority=old.priority + 1))) == 1
+    assert len(here.store.change(["a", "a"], lambda old: old._replace(priority=old.priority + 1)).jobs) == 1
     assert here.find("a").priority == 1
 
 
 def test_thousands_are_changed_and_removed_in_groups(here, monkeypatch):
-    monkeypatch.setattr(store, "LARGEST_BATCH", 50)
+    monkeypatch.setattr(changing, "GROUP", 50)
     ids = here.bulk(many(220))
     here.store.change(ids, lambda old: old._replace(state="dead"))
     assert here.store.counts() == {"default": {"dead": 220}}
@@ -250,7 +250,7 @@ def test_a_removed_job_is_gone_with_its_output(here, rolled):
     here.store.change(["a", "b"], lambda old: old._replace(state="dead", stdout_file="output/%s.1.out" % old.id))
     if rolled:
         here.roll()
-    assert [each.id for each in here.store.remove(["a"])] == ["a"]
+    assert [each.id for each in here.store.remove(["a"]).jobs] == ["a"]
     with pytest.raises(UnknownJob):
         here.find("a")
     assert here.files("output") == ["b.1.out"]

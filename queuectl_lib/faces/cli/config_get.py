@@ -16,8 +16,8 @@ def arguments(parser):
 
 def run(args, out):
     name = config.key_named(args.key)
-    value = getattr(stores.open_store(args.store).config, name)
+    value = config.value_of(stores.open_store(args.store).config, name)
     if args.json:
         out.document(value)
     else:
-        out.line(config.KEYS[name].show(value))
+        out.line("none" if value is None else config.key_of(name).show(value))

@@ -26,12 +26,14 @@ def arguments(parser):
 
 
 def run(args, out):
-    standing = list(zip(config.KEYS, stores.open_store(args.store).config, DEFAULTS))
+    values = stores.open_store(args.store).config
+    standing = list(zip(config.KEYS, values, DEFAULTS))
+    standing += [("queue.%s.limit" % queue, limit, None) for queue, limit in sorted(values.limits.items())]
     if args.json:
-        out.document({name: {"value": value, "default": default, "meaning": config.KEYS[name].meaning}
+        out.document({name: {"value": value, "default": default, "meaning": config.key_of(name).meaning}
                       for name, value, default in standing})
         return
-    rows = [_row(name, value, default, config.KEYS[name]) for name, value, default in standing]
+    rows = [_row(name, value, default, config.key_of(name)) for name, value, default in standing]
     if out.width is not None:
         rows = list(_wrapped(rows, out.width))
 
@@ -43,7 +45,8 @@ def run(args, out):
 
 
 def _row(name, value, default, key):
-    return {"key": name, "value": key.show(value), "default": key.show(default), "meaning": key.meaning}
+    return {"key": name, "value": key.show(value), "default": "none" if default is None else key.show(default),
+            "meaning": key.meaning}
 
 
 def _wrapped(rows, width):

@@ -11,6 +11,7 @@ Examples:
 
 from queuectl_lib.faces import listing, report, terminal
 from queuectl_lib.faces.cli import list as listing_command
+from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.table import Column
 from queuectl_lib.job import identifiers
 from queuectl_lib.store import store as stores
@@ -29,7 +30,7 @@ def arguments(parser):
 
 
 def run(args, out):
-    queues = [identifiers.check_queue(name) for name in listing_command.flat(args.queue)] or None
+    queues = [identifiers.check_queue(name) for name in options.words(args.queue)] or None
     if not args.group:
         listing_command.show(args, out, ["dead"], queues, listing.DEAD_COLUMNS)
         return

@@ -33,5 +33,5 @@ def run(args, out):
     jobs = "1 dead job" if len(ids) == 1 else "%d dead jobs" % len(ids)
     if not args.yes and sys.stdin.isatty() and not terminal.confirmed("Remove %s for good?" % jobs):
         raise NotDone("nothing was removed")
-    for job in store.remove(ids, reading.dead_only):
+    for job in store.remove(ids, reading.dead_only).jobs:
         out.line(job.id)

@@ -38,6 +38,12 @@ def arguments(parser):
     add("--max-retries", metavar="N", type=_whole("--max-retries"), help="how often it is tried again after a failure")
     add("--delay", metavar="DUR", help="not before this much time has passed")
     add("--run-at", metavar="WHEN", help="not before: 2026-11-22 03:10 (local), ISO 8601, or epoch seconds")
+    add("--after", metavar="ID[,ID]", action="append", help="not before these jobs have completed")
+    add("--hold", action="store_true", help="not before it is released (queuectl release)")
+    add("--expires", metavar="DUR", type=options.checked("--expires", clock.parse_duration),
+        help="to the DLQ when it has not been started so long after it could have been")
+    add("--slots", metavar="N", type=_whole("--slots"), help="how many of its queue's limit it takes (default: 1)")
+    add("--nice", metavar="N", type=_whole("--nice"), help="lower its priority with the system by 1 to 19")
     add("--cwd", metavar="DIR", help="where it runs (default: here)")
     add("--env", metavar="K=V", action="append", help="variables added to its environment: --env A=1 B=2 ...")
     add("--if-absent", action="store_true", help="a job of the same id there already is fine")
@@ -86,7 +92,8 @@ def _defaults(args, config, now):
         raise BadInput("--cwd: there is no directory %s" % args.cwd)
     # Checked by the same rules as a job's own fields.
     fields = {"command": "-", "queue": args.queue, "priority": args.priority, "cwd": args.cwd,
-              "max_retries": args.max_retries, "run_at": args.run_at, "env": _environment(args.env)}
+              "max_retries": args.max_retries, "run_at": args.run_at, "env": _environment(args.env),
+              "after": options.words(args.after) or None, "held": args.hold, "slots": args.slots, "nice": args.nice}
     if args.timeout is not None:
         fields["timeout"] = args.timeout
     if args.delay is not None:
@@ -97,7 +104,9 @@ def _defaults(args, config, now):
         job = record.create(fields, now, here)
     except BadInput as error:
         raise BadInput(_named_as_option(str(error), fields))
-    return record.Defaults(job.max_retries, job.timeout, job.queue, job.priority, job.run_at, job.cwd, job.env)
+    if args.expires is not None:
+        job = job._replace(expires_at=clock.moment(max(now, record.due(job) or 0) + int(args.expires * 1000)))
+    return record.Defaults._make(getattr(job, name) for name in record.Defaults._fields)
 
 
 def _named_as_option(message, fields):

@@ -43,7 +43,7 @@ def filters(parser):
 
 
 def run(args, out):
-    show(args, out, states(args.state), [identifiers.check_queue(name) for name in flat(args.queue)] or None)
+    show(args, out, states(args.state), [identifiers.check_queue(name) for name in options.words(args.queue)] or None)
 
 
 def show(args, out, wanted_states, queues, columns=listing.COLUMNS):
@@ -65,14 +65,9 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS):
     _note_rest(store, look, seen.count, wanted_states, queues, args.search, limit)
 
 
-def flat(groups):
-    """The words of an option given several times, with several words each, or joined by commas."""
-    return [word for group in groups or () for text in group for word in text.split(",") if word]
-
-
 def states(groups):
     """The states that --state names, or None for all of them."""
-    wanted = flat(groups)
+    wanted = options.words(groups)
     for state in wanted:
         if state not in record.STATES:
             raise BadInput("--state: unknown state %r%s; there are: %s"

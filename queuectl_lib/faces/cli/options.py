@@ -119,6 +119,12 @@ def ids(parser, nargs="+"):
     parser.add_argument("ids", metavar="ID", nargs=nargs)
 
 
+def words(groups):
+    """The words of an option given several times, with several words each, or joined by commas."""
+    texts = [group if isinstance(group, list) else [group] for group in groups or ()]
+    return [word for group in texts for text in group for word in text.split(",") if word]
+
+
 def checked(option, parse):
     """A `type` for add_argument whose errors name the option."""
     def convert(text):

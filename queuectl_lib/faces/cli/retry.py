@@ -9,7 +9,6 @@ Examples:
 """
 
 from queuectl_lib.faces.cli import options
-from queuectl_lib.job import lifecycle
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.work import wake
@@ -26,8 +25,8 @@ def run(args, out):
 
 def retry(store, ids, check, out):
     """Gives jobs that pass the check a full budget again and prints their ids."""
-    now = clock.now()
-    jobs = store.change(ids, lambda job: lifecycle.retry(check(job), now))
+    changed = store.retry(ids, clock.now(), check)
+    jobs = changed.jobs + changed.followers
     wake.wake(store.paths, {job.queue for job in jobs})
     for job in jobs:
         out.line(job.id)

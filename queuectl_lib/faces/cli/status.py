@@ -51,8 +51,13 @@ def standing(store, now):
 def _oldest(jobs, now):
     """The longest waiting of those next to run."""
     # Ready ones come first.
-    ready = takewhile(lambda job: record.due(job) <= now, islice(jobs, report.LOOKED_AT))
+    ready = takewhile(lambda job: _is_due(job, now), islice(jobs, report.LOOKED_AT))
     return min(ready, key=lambda job: job.created_at, default=None)
+
+
+def _is_due(job, now):
+    due = record.due(job)
+    return due is not None and due <= now
 
 
 def _newest_finished(store, look):

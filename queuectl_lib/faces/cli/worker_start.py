@@ -11,7 +11,6 @@ Examples:
 """
 
 from queuectl_lib.faces.cli import options
-from queuectl_lib.faces.cli.list import flat
 from queuectl_lib.job import identifiers
 from queuectl_lib.store import store as stores
 from queuectl_lib.words.errors import BadInput
@@ -34,7 +33,7 @@ def arguments(parser):
 def run(args, out):
     if args.count > _MOST_WORKERS:
         raise BadInput("--count: want at most %d, not %d" % (_MOST_WORKERS, args.count))
-    queues = [identifiers.check_queue(name) for name in flat(args.queue)] or None
+    queues = [identifiers.check_queue(name) for name in options.words(args.queue)] or None
     store = stores.open_store(args.store, create=True, write=True)
     # A damaged store is said here once, not by every worker.
     store.counts()
