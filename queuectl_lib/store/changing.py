@@ -3,7 +3,7 @@
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import disk, line, paths
+from queuectl_lib.store import disk, line, paths, pauses
 from queuectl_lib.words.errors import UnknownJob
 
 # So many at a time are changed: more would keep others waiting for the lock.
@@ -31,6 +31,18 @@ def remove(store, ids, check):
 def retry(store, ids, now, check):
     """As Store.retry."""
     return change(store, ids, lambda job: lifecycle.retry(check(job), now))
+
+
+def change_pauses(store, function):
+    """As Store.change_pauses."""
+    lock, live = store.opened()
+    with lock:
+        live.refresh()
+        live.check_end()
+        wanted = function(store.snapshot(live).pauses())
+        live.append(line.encode_pauses(pauses.encoded(wanted)))
+    store.settle(live)
+    return wanted
 
 
 def _rewrite(store, ids, function, encode):

@@ -1,6 +1,7 @@
 """The first line of jobs.jsonl: what the store was when its journal began.
 
     {"queuectl":1,"generation":7,"number":12,"origin":81920,"carried":512,"counts":{"default":{"pending":3}},
+     "totals":{"default":{"completed":17}},"pauses":{},
      "segments":[{"name":"00000007","kind":"base","jobs":2,"size":800,
                   "sections":[["ready","default",0,800]]}],"crc":"…"}
 
@@ -13,6 +14,8 @@ front of a journal that is copied already.
     origin      origin + offset of a new job's line decides its place of arrival (journal.py)
     carried     how many bytes of journal the roll itself wrote: not yet news
     counts      jobs by queue and state before the journal's first line
+    totals      attempts by queue and how they ended, since the store was made
+    pauses      queues that are paused (pauses.py)
     segments    oldest first. A section is a range of a segment's bytes that is
                 still alive, of one kind and queue
 """
@@ -33,13 +36,15 @@ RETRY = "retry"      # (due, order): failed ones, so that few of them are found 
 BLOCKED = "blocked"  # as written
 DEAD = "dead"        # order of dying
 TIMED = (DUE, RETRY)
+# How an attempt ends that is counted in the totals.
+OUTCOMES = (b"completed", b"failed", b"dead")
 # Archives have a section for each state of finished jobs, in order of finishing, queues mixed.
 
-Header = namedtuple("Header", ("generation", "number", "origin", "carried", "counts", "segments"))
+Header = namedtuple("Header", ("generation", "number", "origin", "carried", "counts", "totals", "pauses", "segments"))
 Segment = namedtuple("Segment", ("name", "kind", "jobs", "size", "sections", "counts"))
 Section = namedtuple("Section", ("kind", "queue", "start", "end"))
 
-EMPTY = Header(1, 0, 0, 0, {}, ())
+EMPTY = Header(1, 0, 0, 0, {}, {}, {}, ())
 
 
 def as_dict(segment):
@@ -61,7 +66,7 @@ def encode(header, room=PAGE):
     """The header's bytes, at least `room` long; a multiple of a page, newline last."""
     fields = {"queuectl": FORMAT, "generation": header.generation,
               "number": header.number, "origin": header.origin,
-              "carried": header.carried, "counts": header.counts,
+              "carried": header.carried, "counts": header.counts, "totals": header.totals, "pauses": header.pauses,
               "segments": [as_dict(segment._replace(counts=None)) for segment in header.segments]}
     import json
     text = json.dumps(fields, separators=(",", ":"))
@@ -96,11 +101,12 @@ def decode(data, path):
     numbers = glance(data, path)
     import json
     fields = json.loads(data.decode("ascii"))
-    return Header(*numbers, fields["counts"], tuple(segment_of(each) for each in fields["segments"]))
+    return Header(*numbers, fields["counts"], fields["totals"], fields["pauses"],
+                  tuple(segment_of(each) for each in fields["segments"]))
 
 
 def count(counts, head, sign=1):
-    """Add what one journal entry (line.scan) does to counts {queue: {state: n}}."""
+    """Add what one journal entry (pieces.scan) does to counts {queue: {state: n}}."""
     if type(head) is dict:
         for queue, states in head.get("segment", {}).get("counts", {}).items():
             for state, number in states.items():
@@ -110,6 +116,12 @@ def count(counts, head, sign=1):
         _add(counts, head[3].decode(), head[2].decode(), -sign)
     if head[1] != line.REMOVED:
         _add(counts, head[4].decode(), head[1].decode(), sign)
+
+
+def tally(totals, head, sign=1):
+    """Add the end of an attempt, if a job's line (line.HEAD's groups) is that, to totals {queue: {state: n}}."""
+    if head[line.WAS] == b"processing" and head[line.STATE] in OUTCOMES:
+        _add(totals, head[line.QUEUE].decode(), head[line.STATE].decode(), sign)
 
 
 def _add(counts, queue, state, number):

@@ -21,7 +21,7 @@ import itertools
 import os
 import time
 
-from queuectl_lib.store import compact, disk, header, line, locking, segment
+from queuectl_lib.store import compact, disk, header, line, locking, pauses, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
 from queuectl_lib.store.paths import index_of, segment_names
@@ -153,16 +153,19 @@ class _Roll:
     def _carry(self):
         """Begin the new journal: room for the header, running jobs, what is gone."""
         counts = {queue: dict(states) for queue, states in self._snapshot.counts().items()}
+        totals = self._snapshot.totals()
         pieces = []
         for head, data in self._running:
             pieces.append(data + b"\n")
             # The header counts what was before the journal's first line.
             header.count(counts, head, sign=-1)
+            header.tally(totals, head, sign=-1)
         pieces += [line.encode_gone(over) for over in sorted(self._gone)]
         self._counts = header.tidied(counts)
         carried = b"".join(pieces)
         self._header = header.Header(
-            self._journal.header.generation + 1, self._number + 1, 0, len(carried), self._counts, tuple(self._segments))
+            self._journal.header.generation + 1, self._number + 1, 0, len(carried), self._counts,
+            header.tidied(totals), pauses.encoded(self._snapshot.pauses()), tuple(self._segments))
         # A batch that joins meanwhile adds its segment to the header.
         self._room = len(header.encode(self._header)) + header.PAGE
         disk.write_pieces(self._new, [b" " * self._room, carried], self._paths.new_jobs)

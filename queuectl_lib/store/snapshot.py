@@ -9,7 +9,7 @@ cost a list more than starting Python.
 
 from collections import Counter
 
-from queuectl_lib.store import header, line, pieces, segment
+from queuectl_lib.store import header, line, pauses, pieces, segment
 
 
 class Snapshot:
@@ -24,6 +24,7 @@ class Snapshot:
         self._lines = None
         self._newest = None
         self._heads = None
+        self._changes = None
         self._counts = None
         self._gone = None
         self._segments = None
@@ -77,15 +78,36 @@ class Snapshot:
     def counts(self):
         """{queue: {state: n}}, at a cost that does not depend on n."""
         if self._counts is None:
-            counts = {queue: dict(states) for queue, states in self.journal.header.counts.items()}
-            # Damage is not counted.
-            if self.lines:
-                for change, times in Counter(pieces.changes(self._data)).items():
-                    header.count(counts, (None,) + tuple(part or None for part in change), times)
+            counts = _copied(self.journal.header.counts)
+            for change, times in self._changed():
+                header.count(counts, change, times)
             for fields in self._joined():
                 header.count(counts, fields)
             self._counts = header.tidied(counts)
         return self._counts
+
+    def totals(self):
+        """{queue: {"completed": n, "failed": n, "dead": n}}: how attempts have ended since the store was made."""
+        totals = _copied(self.journal.header.totals)
+        for change, times in self._changed():
+            header.tally(totals, change, times)
+        return totals
+
+    def _changed(self):
+        """(the part of a head that decides counts, how often it occurs) of the journal's lines."""
+        if self._changes is None:
+            # Damage is not counted.
+            found = Counter(pieces.changes(self._data)) if self.lines else {}
+            self._changes = [((None,) + tuple(part or None for part in change), times)
+                             for change, times in found.items()]
+        return self._changes
+
+    def pauses(self):
+        """{queue: Pause} that are in force, or armed."""
+        for at, each in pieces.other_lines(self._data, "pauses"):
+            line.check(each, self.journal.path, self.journal.body - 1 + at)
+            return pauses.decoded(line.decode_other(each)["pauses"])
+        return pauses.decoded(self.journal.header.pauses)
 
     def segments(self):
         """Every segment, oldest first: the header's, and those that joined since."""
@@ -161,6 +183,10 @@ class Snapshot:
             line.check(each, self.journal.path, self.journal.body - 1 + at)
             found.append(line.decode_other(each))
         return found
+
+
+def _copied(counts):
+    return {queue: dict(states) for queue, states in counts.items()}
 
 
 def _with_heads(lines):

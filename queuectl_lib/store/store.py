@@ -172,11 +172,12 @@ class Store:
 
     def pauses(self):
         """{queue: Pause} (pauses.py)."""
-        return {}
+        return self._read(lambda snapshot: snapshot.pauses()) or {}
 
     def change_pauses(self, function):
         """Give the store other pauses: function({queue: Pause}) -> {queue: Pause}; synced. Returns them."""
-        raise NotImplementedError
+        from queuectl_lib.store import changing
+        return changing.change_pauses(self, function)
 
     def look(self):
         """The store at this moment (snapshot.Snapshot), for several questions; None where no store is."""

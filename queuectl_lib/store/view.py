@@ -99,7 +99,7 @@ class View:
         if "gone" in fields:
             name, start, _ = fields["gone"]
             self._gone.setdefault(name, set()).add(start)
-        else:
+        elif "segment" in fields:
             self._add_segment(header.segment_of(fields["segment"]))
 
     def best(self, now):

@@ -8,7 +8,8 @@ from tests.store.stores import job
 
 SEGMENT = header.Segment("00000007", "base", 2, 800, (header.Section("ready", "default", 0, 300),
                                                       header.Section("due", "mail", 300, 800)), None)
-FULL = header.Header(7, 12, 81920, 512, {"default": {"pending": 3, "dead": 1}}, (SEGMENT, SEGMENT._replace(name="00000009")))
+FULL = header.Header(7, 12, 81920, 512, {"default": {"pending": 3, "dead": 1}},
+                     {"default": {"dead": 2}}, {"mail": {"since": "2026-11-22T03:10:00.000Z"}}, (SEGMENT, SEGMENT._replace(name="00000009")))
 
 
 @pytest.mark.parametrize("one", [header.EMPTY, FULL])
