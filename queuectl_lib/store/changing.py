@@ -4,7 +4,7 @@ from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import disk, line, paths, pauses
-from queuectl_lib.words.errors import UnknownJob
+from queuectl_lib.words.errors import NotDone, UnknownJob
 
 # So many at a time are changed: more would keep others waiting for the lock.
 GROUP = 1000
@@ -13,24 +13,24 @@ GROUP = 1000
 Changed = namedtuple("Changed", ("jobs", "followers"))
 
 
-def change(store, ids, function):
+def change(store, ids, function, refused):
     """As Store.change."""
-    return _rewrite(store, ids, function, lambda old, new, over, more:
+    return _rewrite(store, ids, function, refused, lambda old, new, over, more:
                     line.encode(new, (old.state, old.queue), over, more))
 
 
-def remove(store, ids, check):
+def remove(store, ids, check, refused):
     """As Store.remove."""
-    removed = _rewrite(store, ids, check, lambda old, new, over, more: line.encode_removed(old, over, more))
+    removed = _rewrite(store, ids, check, refused, lambda old, new, over, more: line.encode_removed(old, over, more))
     for job in removed.jobs:
         for name in paths.outputs_of(job):
             disk.remove(store.paths.inside(name))
     return removed
 
 
-def retry(store, ids, now, check):
+def retry(store, ids, now, check, refused):
     """As Store.retry."""
-    return change(store, ids, lambda job: lifecycle.retry(check(job), now))
+    return change(store, ids, lambda job: lifecycle.retry(check(job), now), refused)
 
 
 def change_pauses(store, function):
@@ -45,7 +45,7 @@ def change_pauses(store, function):
     return wanted
 
 
-def _rewrite(store, ids, function, encode):
+def _rewrite(store, ids, function, refused, encode):
     ids = list(dict.fromkeys(ids))
     changed = []
     for start in range(0, len(ids), GROUP):
@@ -54,22 +54,32 @@ def _rewrite(store, ids, function, encode):
         with lock:
             live.refresh()
             live.check_end()
-            changed += _rewrite_group(store.snapshot(live), live, group, function, encode)
+            changed += _rewrite_group(store.snapshot(live), live, group, function, refused, encode)
         store.settle(live)
     return Changed(changed, [])
 
 
-def _rewrite_group(snapshot, live, group, function, encode):
+def _rewrite_group(snapshot, live, group, function, refused, encode):
     if len(group) > 20:
         snapshot.know_all()
-    changed = []
-    lines = []
-    for number, job_id in enumerate(group, 1):
+    found = [_changed(snapshot, job_id, function, refused) for job_id in group]
+    found = [each for each in found if each is not None]
+    lines = [encode(before, after, over, number < len(found)) for number, (before, after, over) in enumerate(found, 1)]
+    if lines:
+        live.append(b"".join(lines))
+    snapshot.close()
+    return [after for _, after, _ in found]
+
+
+def _changed(snapshot, job_id, function, refused):
+    """(job, what it becomes, what that overrides); None where that was refused and somebody was told."""
+    try:
         pair = snapshot.find_locked(job_id)
         if pair is None:
             raise UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
-        changed.append(function(pair[0]))
-        lines.append(encode(pair[0], changed[-1], pair[1], number < len(group)))
-    live.append(b"".join(lines))
-    snapshot.close()
-    return changed
+        return pair[0], function(pair[0]), pair[1]
+    except NotDone as error:
+        if refused is None:
+            raise
+        refused(job_id, error)
+        return None

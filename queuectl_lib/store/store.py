@@ -94,14 +94,19 @@ class Store:
             raise StoreError("%s is not there%s" % (self.root, " any more" if self.exists else
                                                     ": enqueue a job, or name the store with --store DIR"))
 
-    def add(self, jobs):
-        """Store new jobs, all or none, synced. Returns them with id and order; DuplicateJob."""
+    def add(self, jobs, check=None):
+        """Store new jobs, all or none, synced. Returns them with id and order; DuplicateJob.
+
+        check(journal): called under the lock; what it raises is passed on, and nothing is stored.
+        """
         made_up = identifiers.new_ids()
         lock, live = self.opened()
         with lock:
             live.refresh()
             live.check_end()
             self._refuse_duplicates(live, [job.id for job in jobs if job.id is not None])
+            if check is not None:
+                check(live)
             at = live.size
             stored = []
             lines = []
@@ -151,24 +156,25 @@ class Store:
             raise UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
         return found[0]
 
-    def change(self, ids, function):
+    def change(self, ids, function, refused=None):
         """Give jobs a new value: function(job) -> job, which may raise NotDone.
 
         In groups of 1,000; within a group all or none are changed. Synced.
         Returns changing.Changed; raises UnknownJob, or what the function raised.
+        refused(id, error): called instead of that, perhaps twice; the other jobs are changed.
         """
         from queuectl_lib.store import changing
-        return changing.change(self, ids, function)
+        return changing.change(self, ids, function, refused)
 
-    def remove(self, ids, check=lambda job: job):
-        """Take jobs out of the store, their outputs too. check(job) may raise NotDone. Returns changing.Changed."""
+    def remove(self, ids, check=lambda job: job, refused=None):
+        """Take jobs out of the store, their outputs too. check(job) may raise NotDone; as change()."""
         from queuectl_lib.store import changing
-        return changing.remove(self, ids, check)
+        return changing.remove(self, ids, check, refused)
 
-    def retry(self, ids, now, check=lambda job: job):
+    def retry(self, ids, now, check=lambda job: job, refused=None):
         """Give jobs a full budget again, and those back that were given up because of them; as change()."""
         from queuectl_lib.store import changing
-        return changing.retry(self, ids, now, check)
+        return changing.retry(self, ids, now, check, refused)
 
     def pauses(self):
         """{queue: Pause} (pauses.py)."""
