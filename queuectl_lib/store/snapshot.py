@@ -47,6 +47,11 @@ class Snapshot:
         return self.journal.body - 1 + len(self._data)
 
     @property
+    def data(self):
+        """The journal's bytes, from the newline before its first line to that behind its last one."""
+        return self._data
+
+    @property
     def lines(self):
         """Every line of the journal, checked, without its newline; those that are no jobs too."""
         if self._lines is None:

@@ -104,9 +104,9 @@ class Store:
         with lock:
             live.refresh()
             live.check_end()
-            self._refuse_duplicates(live, [job.id for job in jobs if job.id is not None])
             if check is not None:
                 check(live)
+            self._refuse_duplicates(live, [job.id for job in jobs if job.id is not None])
             at = live.size
             stored = []
             lines = []

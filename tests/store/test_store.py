@@ -325,3 +325,15 @@ def test_no_verb_leaves_a_file_open(here, action):
     for _ in range(3):
         quietly(lambda: action(here))
     assert len(open_files()) == len(before)
+
+
+def test_jobs_that_cannot_be_changed_are_left_out_where_somebody_is_told(here, monkeypatch):
+    monkeypatch.setattr(changing, "GROUP", 2)
+    here.add("a", "b", "c", "d")
+    here.store.change(["b"], lambda job: lifecycle.hold(job, here.now))
+    refused = {}
+    changed = here.store.change(["a", "b", "unknown", "c", "d"], lambda job: lifecycle.hold(job, here.now),
+                                lambda id, error: refused.update({id: str(error)}))
+    assert [each.id for each in changed.jobs] == ["a", "c", "d"]
+    assert sorted(refused) == ["b", "unknown"] and "held already" in refused["b"]
+    assert all(here.find(id).held for id in "abcd")
