@@ -1,27 +1,24 @@
 """Give dead jobs a full budget of attempts again.
 
-Their attempts start at 0 again: whoever retries has mended the cause.
+Their attempts start at 0 again: whoever retries has mended the cause. Jobs
+that died because of one of these come back with it. The ids are printed, one a
+line.
 
 Examples:
   queuectl dlq retry nightly
   queuectl dlq retry --all
+  queuectl dlq retry --search 'No space left' --yes
 """
 
-from queuectl_lib.faces.cli import options, reading, retry
-from queuectl_lib.store import store as stores
-from queuectl_lib.words.errors import BadInput, NotDone
+from queuectl_lib.faces import selection
+from queuectl_lib.faces.cli import reading, retry
 
 
 def arguments(parser):
-    options.ids(parser, "*")
-    parser.add_argument("--all", action="store_true", help="all of them")
+    selection.arguments(parser, every="all of them (this is not asked about)")
 
 
 def run(args, out):
-    if bool(args.ids) == args.all:
-        raise BadInput("name the jobs to retry, or --all of them (and not both)")
-    store = stores.open_store(args.store, write=True)
-    ids = reading.dead_ids(store) if args.all else args.ids
-    if not ids:
-        raise NotDone("nothing to retry: the dead letter queue is empty")
-    retry.retry(store, ids, reading.dead_only, out)
+    # Nothing is lost by it.
+    args.yes = args.yes or args.all
+    return retry.retry(args, out, reading.dead_only, ("dead",), ("dead",))

@@ -8,6 +8,7 @@ Examples:
   queuectl enqueue 'backup.sh > /var/log/backup.log'
   queuectl enqueue --queue mail --max-retries 5 --timeout 30s send-mail --to bob
   queuectl enqueue --id nightly --if-absent --run-at '2026-12-01 03:00' ./run.sh
+  queuectl enqueue --unique --queue sync 'rsync -a /srv/ backup:/srv/'
   queuectl enqueue --delay 10m --env LEVEL=3 MODE=fast -- make -j4
   queuectl enqueue '{"id": "job1", "command": "sleep 2", "priority": -5}'
   queuectl list --store old --jsonl | queuectl enqueue --file -
@@ -23,7 +24,7 @@ from queuectl_lib.faces.cli import options
 from queuectl_lib.job import identifiers, record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import BadInput, DuplicateJob, UnknownJob
+from queuectl_lib.words.errors import BadInput
 from queuectl_lib.work import wake
 
 def arguments(parser):
@@ -47,6 +48,8 @@ def arguments(parser):
     add("--cwd", metavar="DIR", help="where it runs (default: here)")
     add("--env", metavar="K=V", action="append", help="variables added to its environment: --env A=1 B=2 ...")
     add("--if-absent", action="store_true", help="a job of the same id there already is fine")
+    add("--unique", action="store_true",
+        help="the same command waiting or running in this queue already is fine: its id is printed")
     add("--file", metavar="FILE", help="JSON object, array or JSON lines; '-' is standard input; all or nothing")
 
 
@@ -69,10 +72,23 @@ def run(args, out):
         _enqueue_file(args, store, now, defaults, out)
         return
     jobs = _created(args, given_jobs, now, defaults)
-    ids = _add_absent(store, jobs) if args.if_absent else [job.id for job in store.add(jobs)]
+    ids = _added(args, store, jobs)
     wake.wake(store.paths, {job.queue for job in jobs})
     for id in ids:
         out.line(id)
+
+
+def _added(args, store, jobs):
+    """The ids of these jobs, or of those that are there instead."""
+    if not (args.unique or args.if_absent):
+        return [job.id for job in store.add(jobs)]
+    # Imported here: most jobs are to be added whatever is there.
+    from queuectl_lib.faces import once
+    if not args.unique:
+        return once.add_absent(store, jobs)
+    if len(jobs) != 1:
+        raise BadInput("--unique is for one job, and here are %d" % len(jobs))
+    return [once.add_unique(store, jobs[0], args.if_absent)]
 
 
 def _whole(option):
@@ -152,6 +168,8 @@ def _created(args, jobs, now, defaults):
 def _enqueue_file(args, store, now, defaults, out):
     if args.id is not None:
         raise BadInput("--id names one job: write it into the file's \"id\"")
+    if args.unique:
+        raise BadInput("--unique is for one job, and not for a file")
     name = "standard input" if args.file == "-" else args.file
     stream = _opened(args.file)
     # Imported here: most commands have nothing to wait for.
@@ -159,7 +177,8 @@ def _enqueue_file(args, store, now, defaults, out):
     with progress.Bar(_watched_terminal(stream), "jobs", _share_read(stream)) as bar:
         jobs = _from_file(bar.watched(given.from_file(stream)), name, now, defaults)
         if args.if_absent:
-            ids = _add_absent(store, list(jobs))
+            from queuectl_lib.faces import once
+            ids = once.add_absent(store, jobs)
         else:
             _, ids = store.add_many(jobs)
     wake.wake(store.paths)
@@ -207,29 +226,3 @@ def _from_file(pairs, name, now, defaults):
     except BadInput as error:
         where = "" if str(error).startswith("line ") else "line %d: " % line
         raise BadInput("%s, %s%s; nothing was enqueued" % (name, where, error))
-
-
-def _add_absent(store, jobs):
-    """Adds the jobs whose id is not there yet; returns the ids of all, since all are there now."""
-    made_up = identifiers.new_ids()
-    wanted = {}
-    for job in jobs:
-        job = job._replace(id=job.id or next(made_up))
-        wanted.setdefault(job.id, job)
-    ids = list(wanted)
-    while wanted:
-        try:
-            store.add(list(wanted.values()))
-            break
-        except DuplicateJob:
-            # One of them may come between the look and the write: then look again.
-            wanted = {id: job for id, job in wanted.items() if not _is_there(store, id)}
-    return ids
-
-
-def _is_there(store, id):
-    try:
-        store.find(id)
-        return True
-    except UnknownJob:
-        return False

@@ -1,32 +1,38 @@
 """Run jobs that failed or ended again, with all their attempts.
 
 Attempts start at 0 again. A job that runs, or waits to run already, is left
-as it is (exit 1).
+as it is (exit 1). Jobs that died because of one of these come back with it. A
+selection takes those that failed or are dead, unless --state says otherwise.
+The ids are printed, one a line.
 
 Examples:
   queuectl retry nightly
-  queuectl list --search invoice --jsonl | jq -r .id | xargs queuectl retry
+  queuectl retry --queue mail --search 'connection refused'
+  queuectl retry --state cancelled --yes
 """
 
-from queuectl_lib.faces.cli import options
+from queuectl_lib.faces import selection
+from queuectl_lib.job import lifecycle
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.work import wake
 
 
 def arguments(parser):
-    options.ids(parser)
+    selection.arguments(parser, every="all that failed or are dead")
 
 
 def run(args, out):
+    return retry(args, out, lambda job: job, ("failed",) + lifecycle.ENDED, ("failed", "dead"))
+
+
+def retry(args, out, check, states, usual):
+    """Gives jobs of these states that pass the check a full budget again and prints their ids; the exit code."""
+    now = clock.now()
     store = stores.open_store(args.store, write=True)
-    retry(store, args.ids, lambda job: job, out)
-
-
-def retry(store, ids, check, out):
-    """Gives jobs that pass the check a full budget again and prints their ids."""
-    changed = store.retry(ids, clock.now(), check)
-    jobs = changed.jobs + changed.followers
-    wake.wake(store.paths, {job.queue for job in jobs})
-    for job in jobs:
-        out.line(job.id)
+    # The first ones first: those that come after them come back with them.
+    verb = selection.Verb("retry", lambda job: lifecycle.retry(check(job), now), states, usual,
+                          "wait to run again", last_first=True)
+    code, queues = selection.run(args, out, store, verb, lambda ids, refused: store.retry(ids, now, check, refused))
+    wake.wake(store.paths, queues)
+    return code

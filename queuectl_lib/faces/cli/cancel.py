@@ -1,0 +1,57 @@
+"""Call off jobs; of running ones all processes are ended.
+
+A job that waits is cancelled at once. Of a running one the whole process tree
+is ended: TERM, then KILL when kill_grace is over (queuectl config list); it
+stays cancelled, whatever its command still does. Jobs that come after a
+cancelled one go to the dead letter queue. The ids are printed, one a line.
+
+Examples:
+  queuectl cancel nightly
+  queuectl cancel --wait import-7
+  queuectl cancel --queue mail --state pending --yes
+"""
+
+from queuectl_lib.faces import selection, terminal
+from queuectl_lib.job import lifecycle
+from queuectl_lib.store import store as stores
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import NotDone
+from queuectl_lib.work import cancel
+
+_STATES = lifecycle.WAITING + ("processing",)
+
+
+def arguments(parser):
+    selection.arguments(parser, every="all that wait or run")
+    parser.add_argument("--wait", action="store_true", help="wait until the processes of running ones are gone")
+
+
+def run(args, out):
+    now = clock.now()
+    store = stores.open_store(args.store, write=True)
+    running = []
+
+    def call_off(ids, refused):
+        done = cancel.cancel(store, ids, now, refused)
+        running.extend(done.running)
+        return done
+
+    # The last ones first: one that comes after another is to be cancelled, not to die because of it.
+    verb = selection.Verb("cancel", lambda job: lifecycle.cancel(job, now), _STATES, _STATES, last_first=True)
+    code, _ = selection.run(args, out, store, verb, call_off)
+    out.flush()
+    if running and args.wait:
+        _await(store, running)
+    elif running:
+        grace = clock.show_duration(store.config.kill_grace)
+        what = "1 was running: its processes are" if len(running) == 1 else (
+            "%d were running: their processes are" % len(running))
+        terminal.note("%s being ended (TERM, and KILL after %s)" % (what, grace))
+    return code
+
+
+def _await(store, running):
+    left = cancel.await_end(store, running)
+    if left:
+        raise NotDone("cancelled, but processes of %s are still there: see 'queuectl worker list' and the processes "
+                      "with QUEUECTL_JOB_ID in their environment" % ", ".join(job.id for job in left))

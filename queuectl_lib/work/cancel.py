@@ -1,0 +1,135 @@
+"""Cancelling jobs, running ones as well: the store says so first, then their workers end the processes.
+
+A worker whose job is not `processing` any more ends the whole process tree (duties.py): TERM,
+kill_grace, KILL. It looks once a second, and at once when it is nudged.
+
+Of a job whose worker is dead nobody would do that: recovery.py looks after jobs that are
+`processing`. So its processes are ended here, and that before the store is
+written: whoever is killed in between leaves a job that will be recovered.
+"""
+
+import os
+import signal
+import time
+from collections import namedtuple
+
+from queuectl_lib.job import lifecycle
+from queuectl_lib.words.errors import NotDone, UnknownJob
+from queuectl_lib.work import identity, output, recovery, slots, tree
+
+# running: those of the jobs, as they were, whose workers are ending them now.
+Cancelled = namedtuple("Cancelled", ("jobs", "followers", "running"))
+
+_LOOK_SECONDS = 0.1
+# Of a job that has just been claimed no process may be there yet.
+_CALM_LOOKS = 2
+# What a worker takes to notice, and its patience after KILL.
+_PATIENCE = 8.0
+
+
+def cancel(store, ids, now, refused):
+    """Call off jobs; refused(id, error) as in Store.change. Raises StoreError."""
+    kept = _end_lost(store, set(ids), refused)
+    ran = {}
+
+    def called_off(job):
+        if job.state == "processing":
+            ran[job.id] = job
+        return lifecycle.cancel(job, now)
+
+    changed = store.change([job_id for job_id in ids if job_id not in kept], called_off, refused)
+    running = []
+    for job in changed.jobs:
+        if job.id in ran:
+            # A worker that died since the look above has left its job to us.
+            if _nudged(store, ran[job.id]):
+                running.append(ran[job.id])
+            else:
+                _end(store, ran[job.id])
+    return Cancelled(changed.jobs, changed.followers, running)
+
+
+def await_end(store, jobs):
+    """Wait until nothing of these cancelled jobs (Cancelled.running) lives; those of which something stays."""
+    deadline = time.monotonic() + store.config.kill_grace + _PATIENCE
+    calm = 0
+    while True:
+        left = [job for job in jobs if _lives(store.paths, job)]
+        calm = 0 if left else calm + 1
+        if calm >= _CALM_LOOKS or time.monotonic() > deadline:
+            return left
+        for job in left:
+            if recovery.lost(job, store.paths):
+                _end(store, job)
+        time.sleep(_LOOK_SECONDS)
+
+
+def _end_lost(store, ids, refused):
+    """End what is left of those of the jobs whose workers are dead; the ids of those that would not end."""
+    kept = set()
+    for job in list(store.jobs(["processing"])):
+        if job.id in ids and recovery.lost(job, store.paths) and _still(store, job):
+            left = _end(store, job)
+            if left:
+                kept.add(job.id)
+                refused(job.id, NotDone("job %s stays processing: its worker died, and its processes cannot be "
+                                        "ended (pid %s)" % (job.id, ", ".join(map(str, left)))))
+    return kept
+
+
+def _still(store, job):
+    """Is it the same attempt? The worker may have finished the job and left since it was read."""
+    try:
+        newest = store.find(job.id)
+    except UnknownJob:
+        return False
+    return (newest.state, newest.worker, newest.attempts) == (job.state, job.worker, job.attempts)
+
+
+def _end(store, job):
+    """End the processes of a job whose worker is dead; the pids of those that stay."""
+    paths = store.paths
+    number, _ = slots.parts(job.worker)
+    with store.lock():
+        fd = slots.seize(paths, number) if number else None
+    try:
+        if fd is None:
+            # Somebody is recovering it: who holds the slot's files may be a new job by now.
+            return tree.end(_leader(paths, job), _claim(job), store.config.kill_grace)
+        slots.forget(fd)
+        return tree.end(_leader(paths, job), _claim(job), store.config.kill_grace,
+                        holders=lambda: output.holders(paths, number))
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _nudged(store, job):
+    """Tell the job's worker to look at once; False where it is dead."""
+    number, incarnation = slots.parts(job.worker)
+    try:
+        worker = slots.holder(store.paths, number or 0)
+    except OSError:
+        return True
+    if worker is None or worker.incarnation != incarnation:
+        return False
+    if identity.alive(identity.Identity(worker.boot, worker.pid, worker.start)):
+        try:
+            os.kill(worker.pid, signal.SIGUSR1)
+        except OSError:
+            # Gone in between, or another user's: it looks by itself within a second.
+            pass
+    return True
+
+
+def _lives(paths, job):
+    return _leader(paths, job) is not None or bool(tree.marked(_claim(job)))
+
+
+def _leader(paths, job):
+    number, _ = slots.parts(job.worker)
+    return output.leader_of(paths, number, _claim(job)) if number else None
+
+
+def _claim(job):
+    return tree.claim_marker(job.worker, job.id, job.attempts)
