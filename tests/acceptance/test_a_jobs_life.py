@@ -75,7 +75,7 @@ def test_dlq_retry_all_and_purge(queue):
     assert set(queue.states().values()) == {"completed"}
     queue.enqueue("--id", "four", "false")
     queue.work()
-    queue.run("dlq", "purge")
+    queue.run("dlq", "purge", "--yes")
     assert queue.read("dlq", "list") == []
     queue.run("show", "four", code=1)
 

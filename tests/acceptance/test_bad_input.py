@@ -135,7 +135,6 @@ TABLE = [
     (["dlq", "show", "unknown"], None, 1, ["unknown"]),
     (["dlq", "show", "done"], None, 1, ["done"]),
     (["dlq", "retry", "known"], None, 1, ["known"]),
-    (["dlq", "retry", "fallen", "known"], None, 1, ["known"]),
     (["dlq", "retry"], None, 2, ["--all"]),
     # configuration
     (["config", "set", "max_retry", "5"], None, 2, ["max_retry", "max_retries"]),

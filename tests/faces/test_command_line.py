@@ -224,8 +224,9 @@ def test_dead_jobs_are_grouped_by_how_they_failed(dead):
 
 
 def test_retry_gives_dead_jobs_a_full_budget(dead):
-    assert "alive" in dead("dlq", "retry", "a", "alive", code=1)[1]
-    assert sorted(dead("dlq", "retry", "--all")[0].split()) == ["a", "b"]
+    out, err = dead("dlq", "retry", "a", "alive", code=1)
+    assert out == "a\n" and "alive is not in the dead letter queue" in err
+    assert dead("dlq", "retry", "--all")[0] == "b\n"
     assert {(job.state, job.attempts) for job in stores.open_store().jobs()} == {("pending", 0)}
     assert "nothing to retry" in dead("dlq", "retry", "--all", code=1)[1]
 
@@ -234,7 +235,9 @@ def test_purge_removes_dead_jobs_alone(dead, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert dead("dlq", "purge", "alive", code=1)[0] == ""
     assert dead("dlq", "purge", "a", "--yes")[0] == "a\n"
-    assert dead("dlq", "purge")[0] == "b\n"
+    assert "say --yes" in dead("dlq", "purge", code=2)[1]
+    assert dead("dlq", "purge", "--yes")[0] == "b\n"
+    assert "nothing to purge" in dead("dlq", "purge", code=1)[1]
     assert [job.id for job in stores.open_store().jobs()] == ["alive"]
 
 
@@ -244,7 +247,7 @@ def test_on_a_terminal_purge_asks(dead, monkeypatch):
             return True
 
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
-    assert "nothing was removed" in dead("dlq", "purge", "--all", code=1)[1]
+    assert "purge 2 jobs? [y/N] queuectl: nothing was changed" in dead("dlq", "purge", "--all", code=1)[1]
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
     assert len(dead("dlq", "purge", "--all")[0].split()) == 2
 

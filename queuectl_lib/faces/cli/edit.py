@@ -1,8 +1,8 @@
 """Change what jobs that are not running were told.
 
-Their priority, queue, timeout, moment, retries or command; it counts from the
-next attempt on. A running job can be edited
-when its attempt is over. The ids are printed, one a line.
+Their priority, queue, timeout, moment, retries or command, from the next
+attempt on. A running job can be edited when its attempt is over. The ids are
+printed, one a line.
 
 Examples:
   queuectl edit nightly --priority -5 --timeout 2h
