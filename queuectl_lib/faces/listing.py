@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from queuectl_lib.faces.table import Column
 from queuectl_lib.job import lifecycle, record
+from queuectl_lib.store import pauses
 from queuectl_lib.words import clock
 from queuectl_lib.words.text import safe
 
@@ -29,8 +30,8 @@ SORTS = ("id", "state", "queue", "priority", "attempts", "max_retries", "timeout
          "created_at", "updated_at", "started_at", "finished_at", "duration", "exit_code", "worker", "command")
 
 
-def row(job, now, lost=False):
-    """One job as the cells of a table."""
+def row(job, now, lost=False, paused=None):
+    """One job as the cells of a table; paused: {queue: pauses.Pause}."""
     return {
         "id": job.id,
         "state": state(job, lost),
@@ -38,7 +39,7 @@ def row(job, now, lost=False):
         "priority": str(job.priority),
         "queue": job.queue,
         "age": age(job.created_at, now),
-        "note": note(job, now, lost) or "-",
+        "note": note(job, now, lost, paused) or "-",
         "command": job.command,
     }
 
@@ -47,27 +48,43 @@ def state(job, lost=False):
     return "processing (worker lost)" if lost else job.state
 
 
-def note(job, now, lost=False):
+def note(job, now, lost=False, paused=None):
     """The one thing worth knowing beside the state, in a few words."""
     if job.state == "processing":
         if lost:
             return None
         return "for " + _since(job.started_at, now)
-    if job.held:
-        return "held"
-    if job.state == "pending":
-        if job.waits_for:
-            return "after " + ", ".join(job.waits_for)
-        due = record.due(job)
-        return "in %s" % _span(due - now) if due and due > now else None
-    if job.state == "failed":
-        due = record.due(job)
-        return "retry in %s" % _span(due - now) if due > now else "retry is due"
+    if job.state in lifecycle.WAITING:
+        return _waits(job, now) or _ready(job, now, paused)
     if job.state == "dead":
         return ended(job)
     if job.state == "completed" and job.duration is not None:
         return "in " + clock.show_duration(job.duration)
     return None
+
+
+def _waits(job, now):
+    """For what a job waits by itself."""
+    if job.held:
+        return "held"
+    if job.waits_for:
+        more = len(job.waits_for) - 2
+        return "after " + ", ".join(job.waits_for[:2]) + (" and %d more" % more if more > 0 else "")
+    if lifecycle.is_expired(job, now):
+        return "expired"
+    due = record.due(job)
+    if due <= now:
+        return None
+    if job.state == "failed":
+        return "retry in %s" % _span(due - now)
+    # Put back with exit code 75, it was there already.
+    return ("again in %s" if job.next_run_at else "in %s") % _span(due - now)
+
+
+def _ready(job, now, paused):
+    if paused and pauses.in_force(paused, job.queue, now):
+        return "paused"
+    return "retry is due" if job.state == "failed" else None
 
 
 def ended(job):

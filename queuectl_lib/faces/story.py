@@ -1,7 +1,6 @@
 """What `show` prints: everything about one job, its history as a timeline, and why it is not running."""
 
-from queuectl_lib.faces import listing
-from queuectl_lib.job import lifecycle
+from queuectl_lib.faces import listing, reasons
 from queuectl_lib.words import clock
 from queuectl_lib.words.text import safe
 
@@ -9,15 +8,15 @@ _LABEL = 12
 _OUTPUT_LINES = 10
 
 
-def tell(job, now, lost, workers, root, paint):
+def tell(job, now, lost, around, root, paint):
     """The lines about a job.
 
-    lost: its worker is dead; workers: how many workers that could run it are
-    alive; root: of the store; paint: function (text, colour) -> text.
+    lost: its worker is dead; around: reasons.Around; root: of the store;
+    paint: function (text, colour) -> text.
     """
     lines = [paint("Job " + job.id, "bold") + "  "
              + paint(listing.state(job, lost), "red" if lost else listing.COLOURS.get(job.state))]
-    reason = why(job, now, lost, workers)
+    reason = reasons.why(job, now, lost, around)
     if reason:
         lines.append(_field("why", reason))
     lines += [_field(label, value) for label, value in _facts(job, now) if value is not None]
@@ -31,27 +30,6 @@ def tell(job, now, lost, workers, root, paint):
     return lines
 
 
-def why(job, now, lost=False, workers=1):
-    """Why a job is not running, in one sentence; None for one that runs or has completed."""
-    if job.state == "processing":
-        return "its worker died; any living worker takes it up within seconds" if lost else None
-    if job.state in ("pending", "failed"):
-        return _why_waiting(job, now, workers)
-    if job.state == "dead":
-        times = "its only attempt" if job.attempts == 1 else "all %d attempts" % job.attempts
-        return "%s failed (%s); run it again with: queuectl dlq retry %s" % (times, listing.ended(job), job.id)
-    return "it was cancelled" if job.state == "cancelled" else None
-
-
-def _why_waiting(job, now, workers):
-    reason = lifecycle.waiting_reason(job, now)
-    if workers:
-        return reason or "it is ready, and its turn comes when a worker is free"
-    serving = "" if job.queue == "default" else " that serves the queue %s" % job.queue
-    nobody = "no worker%s is running: start one with: queuectl worker start" % serving
-    return "%s; %s" % (reason, nobody) if reason else nobody
-
-
 def _facts(job, now):
     yield "command", job.command
     yield "queue", job.queue
@@ -61,7 +39,10 @@ def _facts(job, now):
     yield "cwd", job.cwd
     for name, value in sorted((job.env or {}).items()):
         yield "env", "%s=%s" % (name, value)
+    yield "after", ", ".join(job.after) if job.after else None
+    yield "slots", _text(job.slots)
     yield "run at", _moment(job.run_at, now)
+    yield "expires", _moment(job.expires_at, now)
     yield "created", _moment(job.created_at, now)
     yield "started", _moment(job.started_at, now)
     yield "finished", _moment(job.finished_at, now)

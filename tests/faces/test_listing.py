@@ -2,8 +2,9 @@
 
 from collections import namedtuple
 
-from queuectl_lib.faces import listing, report, story
+from queuectl_lib.faces import listing, reasons, report, story
 from queuectl_lib.job import record
+from queuectl_lib.store import pauses
 from queuectl_lib.words import clock
 
 NOW = 1800000000000
@@ -27,7 +28,7 @@ def job(**fields):
 
 
 def told(one, lost=False, workers=1):
-    return "\n".join(story.tell(one, NOW, lost, workers, "/store", lambda text, colour: text))
+    return "\n".join(story.tell(one, NOW, lost, reasons.Around(workers), "/store", lambda text, colour: text))
 
 
 Worker = namedtuple("Worker", "slot incarnation pid since done heartbeat")
@@ -58,6 +59,20 @@ def test_a_delayed_job_says_until_when_it_waits():
     assert listing.note(job(run_at=moment(-1)), NOW) is None
 
 
+def test_a_note_says_for_what_a_job_waits():
+    paused = {"default": pauses.Pause(since=moment(-5))}
+    assert listing.note(job(held=True, waits_for=["a"]), NOW, False, paused) == "held"
+    assert listing.note(job(waits_for=["a", "b"]), NOW) == "after a, b"
+    assert listing.note(job(waits_for=["a", "b", "c", "d"]), NOW) == "after a, b and 2 more"
+    assert listing.note(job(expires_at=moment(-1)), NOW) == "expired"
+    assert listing.note(job(next_run_at=moment(8)), NOW) == "again in 8 s"
+    assert listing.note(job(), NOW, False, paused) == "paused"
+    assert listing.note(job(state="failed", next_run_at=moment(-1)), NOW, False, paused) == "paused"
+    assert listing.note(job(run_at=moment(10)), NOW, False, paused) == "in 10 s"
+    assert listing.note(job(queue="mail"), NOW, False, paused) is None
+    assert listing.note(job(queue="mail"), NOW, False, {pauses.ALL: pauses.Pause(since=moment(-5))}) == "paused"
+
+
 def test_jobs_without_a_value_sort_last_either_way():
     jobs = [job(id="a", duration=None), job(id="b", duration=2), job(id="c", duration=1)]
     for backward, order in ((False, "cba"), (True, "bca")):
@@ -81,7 +96,7 @@ def test_show_says_why_a_job_does_not_run():
     assert "a worker is free" in told(job())
     assert "its worker died" in told(job(state="processing", started_at=moment(0)), lost=True)
     assert "queuectl dlq retry j" in told(job(state="dead", attempts=4, exit_code=1))
-    assert story.why(job(state="completed"), NOW) is None
+    assert reasons.why(job(state="completed"), NOW) is None
 
 
 def test_the_history_is_a_timeline():

@@ -60,7 +60,7 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS):
     elif args.jsonl:
         out.lines(record.public(job) for job in seen)
     else:
-        _print_table(seen, store, columns, args.verbose, out)
+        _print_table(seen, store, look.pauses() if look else None, columns, args.verbose, out)
     out.flush()
     _note_rest(store, look, seen.count, wanted_states, queues, args.search, limit)
 
@@ -98,12 +98,12 @@ def _sorted(jobs, sort, limit):
     return iter(heapq.nsmallest(limit, jobs, key=key))
 
 
-def _print_table(jobs, store, columns, verbose, out):
+def _print_table(jobs, store, paused, columns, verbose, out):
     now = clock.now()
     if out.width is None:
-        lines = _plain_lines(jobs, store, columns, now)
+        lines = _plain_lines(jobs, store, paused, columns, now)
     else:
-        lines = _fitted_lines(list(jobs), store, columns, now, out)
+        lines = _fitted_lines(list(jobs), store, paused, columns, now, out)
     for job, line in lines:
         out.line(line)
         if verbose and job is not None:
@@ -111,16 +111,16 @@ def _print_table(jobs, store, columns, verbose, out):
                 out.line(more)
 
 
-def _plain_lines(jobs, store, columns, now):
+def _plain_lines(jobs, store, paused, columns, now):
     """(job, its line), as the jobs come: a pipe may want millions; the heading's job is None."""
     for number, job in enumerate(jobs):
         if number == 0:
             yield None, table.plain_heading(columns)
-        yield job, table.plain_line(columns, listing.row(job, now, reading.is_lost(store, job)))
+        yield job, table.plain_line(columns, listing.row(job, now, reading.is_lost(store, job), paused))
 
 
-def _fitted_lines(jobs, store, columns, now, out):
-    rows = [listing.queue_in_command(listing.row(job, now, reading.is_lost(store, job))) for job in jobs]
+def _fitted_lines(jobs, store, paused, columns, now, out):
+    rows = [listing.queue_in_command(listing.row(job, now, reading.is_lost(store, job), paused)) for job in jobs]
     columns = [column for column in columns if column.key != "queue"]
     lines = table.fitted(columns, rows, out.width, listing.painter(out), out.ellipsis)
     return zip([None] + jobs, lines)

@@ -5,7 +5,7 @@ Examples:
   queuectl show nightly --json | jq .history
 """
 
-from queuectl_lib.faces import story
+from queuectl_lib.faces import reasons, story
 from queuectl_lib.faces.cli import options, reading
 from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
@@ -29,8 +29,9 @@ def show(args, out, check):
     if args.json:
         out.document(record.public(job))
         return
-    for line in story.tell(job, clock.now(), reading.is_lost(store, job), _servants(store, job.queue),
-                           store.root, out.paint):
+    now = clock.now()
+    around = reasons.around(store, job, _servants(store, job.queue), now)
+    for line in story.tell(job, now, reading.is_lost(store, job), around, store.root, out.paint):
         out.line(line)
 
 

@@ -1,0 +1,126 @@
+"""Why a job is not running, and what would make it run: the sentence that `show` begins with."""
+
+from collections import namedtuple
+
+from queuectl_lib.faces import listing
+from queuectl_lib.job import lifecycle
+from queuectl_lib.store import pauses
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import UnknownJob
+
+# What of its store decides when a job runs. workers: how many living ones serve its queue;
+# pause: the name it goes by ("*": all queues) and the pauses.Pause that is in force for it, or None;
+# limit: its queue's, or None; used: how much of that is taken;
+# others: {id: state, None for one that is not there} of the first of those in its waits_for;
+# root: of a job that is dead because of another one, the id with which that began.
+Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root"))
+Around.__new__.__defaults__ = (1, None, None, 0, {}, None)
+
+# Of those a job waits for, so many are told.
+_TOLD = 3
+# So far a chain of jobs that died because of each other is followed.
+_LONGEST_CHAIN = 100
+
+
+def around(store, job, workers, now):
+    """The Around of a job; workers: how many living ones serve its queue."""
+    if job.state == "dead" and job.waits_for:
+        return Around(root=_root(store, job))
+    if job.state not in lifecycle.WAITING:
+        return Around()
+    limit = store.config.limits.get(job.queue)
+    running = store.jobs(["processing"], [job.queue]) if limit else ()
+    return Around(workers, _pause(store.pauses(), job.queue, now), limit, sum(each.slots or 1 for each in running),
+                  {other: _state(store, other) for other in (job.waits_for or ())[:_TOLD]})
+
+
+def _pause(paused, queue, now):
+    for name in (pauses.ALL, queue):
+        if pauses.in_force({name: paused.get(name)}, name, now):
+            return name, paused[name]
+    return None
+
+
+def _root(store, job):
+    for _ in range(_LONGEST_CHAIN):
+        lost = next((other for other in job.waits_for or () if _state(store, other) in lifecycle.LOST), None)
+        if lost is None:
+            break
+        job = store.find(lost)
+    return job.id
+
+
+def _state(store, job_id):
+    try:
+        return store.find(job_id).state
+    except UnknownJob:
+        return None
+
+
+def why(job, now, lost=False, around=Around()):
+    """Why a job is not running, in one sentence; None for one that runs or has completed."""
+    if job.state == "processing":
+        return "its worker died; any living worker takes it up within seconds" if lost else None
+    if job.state in lifecycle.WAITING:
+        return "; ".join(_waiting(job, now, around)) or "it is ready, and its turn comes when a worker is free"
+    if job.state == "dead":
+        return _dead(job, around)
+    if job.state == "cancelled":
+        return "it was cancelled; run it again with: queuectl retry %s" % job.id
+    return None
+
+
+def _waiting(job, now, around):
+    """Yields the reasons: its own, and those of its queue."""
+    if job.held:
+        yield "it is held: release it with: queuectl release %s" % job.id
+    if job.waits_for:
+        yield "it waits for %s to complete" % _named(job.waits_for, around.others)
+    if not job.held and not job.waits_for:
+        reason = lifecycle.waiting_reason(job, now)
+        if reason:
+            yield reason
+    if around.pause:
+        yield _paused(*around.pause, now)
+    if not around.workers:
+        serving = "" if job.queue == "default" else " that serves the queue %s" % job.queue
+        yield "no worker%s is running: start one with: queuectl worker start" % serving
+    elif around.limit and around.used and around.used + (job.slots or 1) > around.limit:
+        yield "the limit of its queue is reached (queue.%s.limit %d, of which %d %s taken)" % (
+            job.queue, around.limit, around.used, "is" if around.used == 1 else "are")
+
+
+def _named(ids, states):
+    """'a (pending)', 'a (dead) and b (pending)', 'a (…), b (…), c (…) and 3 others'."""
+    told = ["%s (%s)" % (job_id, state or "not there") for job_id, state in states.items()] or list(ids[:_TOLD])
+    if len(ids) > len(told):
+        more = len(ids) - len(told)
+        return "%s and %d other%s" % (", ".join(told), more, "" if more == 1 else "s")
+    return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
+
+
+def _paused(name, pause, now):
+    text = "all queues are paused" if name == pauses.ALL else "the queue %s is paused" % name
+    if pause.reason:
+        text += " (%s)" % pause.reason
+    if pause.until:
+        text += " for %s more" % clock.show_duration((clock.parse_moment(pause.until) - now) / 1000)
+    return text + ": queuectl resume" + ("" if name == pauses.ALL else " " + name)
+
+
+def _dead(job, around):
+    if around.root is not None and around.root != job.id:
+        return "%s; it comes back with: queuectl retry %s" % (listing.ended(job), around.root)
+    return "%s; run it again with: queuectl dlq retry %s" % (_how_it_died(job), job.id)
+
+
+def _how_it_died(job):
+    if job.attempts == 0:
+        return listing.ended(job)
+    # The end of the attempt itself: whoever edits a dead job adds an entry, too.
+    notes = [entry.get("note") for entry in job.history if entry["state"] == "dead" and "exit_code" in entry]
+    if notes and notes[-1]:
+        return "attempt %d of at most %d failed (%s): %s" % (
+            job.attempts, job.max_retries + 1, listing.ended(job), notes[-1])
+    times = "its only attempt" if job.attempts == 1 else "all %d attempts" % job.attempts
+    return "%s failed (%s)" % (times, listing.ended(job))
