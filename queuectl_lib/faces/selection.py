@@ -21,9 +21,13 @@ _GROUP = 1000
 # name: as in "cancel 3 jobs?"; change: function(job) -> job, NotDone where it cannot happen;
 # states: those in which it can; usual: those that are meant where none is named;
 # followed: what became of jobs that come after them, in the past tense;
-# last_first: whether those that come after others are to be changed before them.
-Verb = namedtuple("Verb", ("name", "change", "states", "usual", "followed", "last_first"))
-Verb.__new__.__defaults__ = ("went to the dead letter queue", False)
+# last_first: whether the last of them is to be changed first;
+# is_shared: whether those that follow have become what these have.
+Verb = namedtuple("Verb", ("name", "change", "states", "usual", "followed", "last_first", "is_shared"))
+Verb.__new__.__defaults__ = ("went to the dead letter queue", False, False)
+
+# In one transaction more do not follow; the rest do so by and by, uncounted.
+_MOST_FOLLOWERS = 1000
 
 
 def arguments(parser, queue="--queue", every="all of them to which it can happen"):
@@ -35,6 +39,10 @@ def arguments(parser, queue="--queue", every="all of them to which it can happen
     add("--search", metavar="TEXT", help="those with this text in id, command, queue or error")
     add("--all", action="store_true", help=every)
     add("--yes", "-y", action="store_true", help="do not ask before a selection is changed")
+
+
+class HasFollowed(NotDone):
+    """A selected job has become what it was to become by following another one."""
 
 
 class Selection:
@@ -49,8 +57,9 @@ class Selection:
         self.is_named = bool(args.ids)
         self._verb = verb
         self._refused = {}
-        self._count = 0
+        self._told = set()
         self._followers = 0
+        self._most_followers = 0
         self.ids = list(dict.fromkeys(args.ids)) or self._selected(args, store)
 
     def _selected(self, args, store):
@@ -83,46 +92,58 @@ class Selection:
             raise NotDone("nothing was changed")
 
     def changed(self, change):
-        """Change them, a group at a time; yields what change(ids, refused) returns (changing.Changed or its like)."""
+        """Change them, a group at a time; yields (ids, jobs): the ids of those changed, and all jobs that changed with them.
+
+        change(ids, refused) returns changing.Changed or its like.
+        """
+        asked = set(self.ids) if self._verb.is_shared else ()
         for start in range(0, len(self.ids), _GROUP):
-            done = change(self.ids[start:start + _GROUP], self._refuse)
-            self._count += len(done.jobs)
-            self._followers += len(done.followers)
-            yield done
+            have_followed = []
+            done = change(self.ids[start:start + _GROUP], lambda job_id, error: self._refuse(job_id, error, have_followed))
+            ids = [job.id for job in done.jobs]
+            followers = [job.id for job in done.followers]
+            ids += [job_id for job_id in followers if job_id in asked]
+            ids = [job_id for job_id in dict.fromkeys(ids + have_followed) if job_id not in self._told]
+            self._told.update(ids)
+            self._followers += sum(job_id not in self._told for job_id in followers)
+            self._most_followers = max(self._most_followers, len(followers))
+            yield ids, done.jobs + done.followers
 
-    def _refuse(self, job_id, error):
-        self._refused[job_id] = str(error)
+    def _refuse(self, job_id, error, have_followed):
+        if isinstance(error, HasFollowed):
+            have_followed.append(job_id)
+        else:
+            self._refused[job_id] = str(error)
 
-    def ended(self, back=()):
-        """Say what else there is to say; the command's exit code. back: ids of those that followed others of them."""
-        followers = self._followers - len(back)
-        if followers:
-            come = "comes" if followers == 1 else "come"
-            terminal.note("%s that %s after them %s" % (counted(followers, "job"), come, self._verb.followed))
-        refused = [text for job_id, text in self._refused.items() if job_id not in back]
+    def ended(self):
+        """Say what else there is to say; the command's exit code."""
+        if self._followers:
+            or_more = " or more" if self._most_followers >= _MOST_FOLLOWERS else ""
+            terminal.note("%s%s that come%s after them %s" % (
+                counted(self._followers, "job"), or_more, "s" if self._followers == 1 else "", self._verb.followed))
+        refused = [text for job_id, text in self._refused.items() if job_id not in self._told]
         if self.is_named:
             for text in refused:
                 terminal.note(text)
             return 1 if refused else 0
-        if self._count + len(back) == 0:
+        if not self._told:
             terminal.note("nothing was changed: these jobs have changed by themselves meanwhile")
             return 1
         return 0
 
 
 def run(args, out, store, verb, change=None):
-    """The whole of a command that changes jobs and prints their ids: its exit code, and the queues of the jobs.
+    """The whole of a command that changes jobs and prints their ids: (its exit code, the queues of all that changed).
 
     change(ids, refused): how it is done, where that is more than the verb's change of each.
     """
     chosen = Selection(args, store, verb)
     chosen.confirm(args.yes)
     queues = set()
-    for done in chosen.changed(change or (lambda ids, refused: store.change(ids, verb.change, refused))):
-        for job in done.jobs:
-            out.line(job.id)
-        queues.update(job.queue for job in done.jobs)
-        queues.update(job.queue for job in done.followers)
+    for ids, jobs in chosen.changed(change or (lambda ids, refused: store.change(ids, verb.change, refused))):
+        queues.update(job.queue for job in jobs)
+        for job_id in ids:
+            out.line(job_id)
     return chosen.ended(), queues
 
 

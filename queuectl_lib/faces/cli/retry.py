@@ -30,9 +30,15 @@ def retry(args, out, check, states, usual):
     """Gives jobs of these states that pass the check a full budget again and prints their ids; the exit code."""
     now = clock.now()
     store = stores.open_store(args.store, write=True)
+
+    def still(job):
+        if not args.ids and job.state == "pending":
+            raise selection.HasFollowed("job %s came back with another one" % job.id)
+        return check(job)
+
     # The first ones first: those that come after them come back with them.
     verb = selection.Verb("retry", lambda job: lifecycle.retry(check(job), now), states, usual,
-                          "wait to run again", last_first=True)
-    code, queues = selection.run(args, out, store, verb, lambda ids, refused: store.retry(ids, now, check, refused))
+                          "wait to run again", last_first=True, is_shared=True)
+    code, queues = selection.run(args, out, store, verb, lambda ids, refused: store.retry(ids, now, still, refused))
     wake.wake(store.paths, queues)
     return code
