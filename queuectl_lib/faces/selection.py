@@ -61,6 +61,7 @@ class Selection:
         self._followers = 0
         self._most_followers = 0
         self.ids = list(dict.fromkeys(args.ids)) or self._selected(args, store)
+        self._asked = set(self.ids)
 
     def _selected(self, args, store):
         asked = lists.states(args.state)
@@ -96,18 +97,26 @@ class Selection:
 
         change(ids, refused) returns changing.Changed or its like.
         """
-        asked = set(self.ids) if self._verb.is_shared else ()
-        for start in range(0, len(self.ids), _GROUP):
-            have_followed = []
-            done = change(self.ids[start:start + _GROUP], lambda job_id, error: self._refuse(job_id, error, have_followed))
-            ids = [job.id for job in done.jobs]
-            followers = [job.id for job in done.followers]
-            ids += [job_id for job_id in followers if job_id in asked]
-            ids = [job_id for job_id in dict.fromkeys(ids + have_followed) if job_id not in self._told]
-            self._told.update(ids)
-            self._followers += sum(job_id not in self._told for job_id in followers)
-            self._most_followers = max(self._most_followers, len(followers))
-            yield ids, done.jobs + done.followers
+        ids = self.ids
+        while ids:
+            self._refused = {}
+            for start in range(0, len(ids), _GROUP):
+                yield self._changed(ids[start:start + _GROUP], change)
+            left = [job_id for job_id in ids if job_id in self._refused]
+            # One that comes after another of them may have been too early.
+            ids = left[::-1] if self._verb.is_shared and len(left) < len(ids) else ()
+
+    def _changed(self, group, change):
+        have_followed = []
+        done = change(group, lambda job_id, error: self._refuse(job_id, error, have_followed))
+        followers = [job.id for job in done.followers]
+        asked = self._asked if self._verb.is_shared else ()
+        ids = [job.id for job in done.jobs] + [job_id for job_id in followers if job_id in asked] + have_followed
+        ids = [job_id for job_id in dict.fromkeys(ids) if job_id not in self._told]
+        self._told.update(ids)
+        self._followers += sum(job_id not in self._told for job_id in followers)
+        self._most_followers = max(self._most_followers, len(followers))
+        return ids, done.jobs + done.followers
 
     def _refuse(self, job_id, error, have_followed):
         if isinstance(error, HasFollowed):
