@@ -153,6 +153,7 @@ def run(args, out, store, verb, change=None):
         queues.update(job.queue for job in jobs)
         for job_id in ids:
             out.line(job_id)
+    out.flush()
     return chosen.ended(), queues
 
 

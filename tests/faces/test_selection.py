@@ -192,7 +192,7 @@ def test_those_that_come_after_a_cancelled_one_die_and_that_is_said(chain):
     assert (code, ids) == (0, ["w7"])
     assert err == "queuectl: 2 jobs that come after them went to the dead letter queue\n"
     code, ids, err = chain("retry", "w7")
-    assert ids == ["w7"] and err == "queuectl: 2 jobs that come after them wait to run again\n"
+    assert ids == ["w7"] and err == "queuectl: 2 jobs that come after them came back with them\n"
     assert set(states().values()) == {"pending"}
 
 

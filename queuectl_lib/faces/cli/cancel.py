@@ -39,7 +39,6 @@ def run(args, out):
     # The last ones first: one that comes after another is to be cancelled, not to die because of it.
     verb = selection.Verb("cancel", lambda job: lifecycle.cancel(job, now), _STATES, _STATES, last_first=True)
     code, _ = selection.run(args, out, store, verb, call_off)
-    out.flush()
     if running and args.wait:
         _await(store, running)
     elif running:

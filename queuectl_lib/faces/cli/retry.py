@@ -38,7 +38,7 @@ def retry(args, out, check, states, usual):
 
     # The first ones first: those that come after them come back with them.
     verb = selection.Verb("retry", lambda job: lifecycle.retry(check(job), now), states, usual,
-                          "wait to run again", last_first=True, is_shared=True)
+                          "came back with them", last_first=True, is_shared=True)
     code, queues = selection.run(args, out, store, verb, lambda ids, refused: store.retry(ids, now, still, refused))
     wake.wake(store.paths, queues)
     return code
