@@ -9,7 +9,7 @@ import pytest
 from queuectl_lib.faces import selection
 from queuectl_lib.faces.cli import main
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import changing
+from queuectl_lib.store import changing, spread
 from queuectl_lib.store import store as stores
 
 
@@ -202,7 +202,9 @@ def test_all_of_a_chain_are_cancelled_and_none_dies(chain, small_groups):
     assert set(states().values()) == {"cancelled"}
 
 
-def test_all_of_a_dead_chain_are_retried(chain, small_groups):
+@pytest.mark.parametrize("most", [2, 1000])
+def test_all_of_a_dead_chain_are_retried(chain, small_groups, monkeypatch, most):
+    monkeypatch.setattr(spread, "MOST", most)
     chain("cancel", "w0")
     assert sorted(states().values()) == ["cancelled"] + ["dead"] * 9
     assert "retry that one" in chain("dlq", "retry", "w5")[2]
@@ -214,3 +216,10 @@ def test_all_of_a_dead_chain_are_retried(chain, small_groups):
     assert (code, sorted(ids)) == (0, ["w%d" % number for number in range(10)])
     assert err == ""
     assert set(states().values()) == {"pending"}
+
+
+def test_all_of_a_cancelled_chain_are_retried_whatever_their_order(chain, small_groups):
+    chain("cancel", "--all", "--yes")
+    code, ids, err = chain("retry", "--state", "cancelled", "--yes")
+    assert (code, sorted(ids), err) == (0, ["w%d" % number for number in range(10)], "")
+    assert store().find("w5").waits_for == ["w4"]

@@ -6,7 +6,7 @@ import pytest
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import store, unique
-from tests.store.stores import ODD, SECOND, in_child, job, many
+from tests.store.stores import ODD, SECOND, in_child, job, lines_of, many
 
 BACKUP = "backup.sh /srv"
 
@@ -68,7 +68,7 @@ def test_it_is_found_in_every_section_of_a_segment(here, fields):
     assert add(here) == ("a", False)
 
 
-def test_what_the_journal_overrides_or_calls_gone_does_not_count(here):
+def test_what_the_journal_overrides_does_not_count(here):
     here.add("front", command="true")
     here.add("a", "z", command=BACKUP)
     here.roll()
@@ -77,8 +77,17 @@ def test_what_the_journal_overrides_or_calls_gone_does_not_count(here):
     change(here, "z", lambda job: lifecycle.edit(job, {"command": "true"}, here.now))
     assert add(here, id="b") == ("b", True)
     here.store.remove(["b"])
-    here.roll()
     assert add(here, id="c") == ("c", True)
+    change(here, "c", lambda job: lifecycle.edit(job, {"command": "true"}, here.now))
+    assert add(here, id="d") == ("d", True)
+
+
+def test_what_a_roll_calls_gone_does_not_count(here):
+    here.bulk(list(many(20)) + [job("a", command=BACKUP)] + list(many(20, "other")))
+    change(here, "a", lambda job: lifecycle.cancel(job, here.now))
+    here.roll()
+    assert any(b'{"gone":' in line for line in lines_of(here.journal))
+    assert add(here, id="b") == ("b", True)
 
 
 def test_an_edited_and_a_retried_one_count_from_then_on(here):
