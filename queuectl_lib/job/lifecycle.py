@@ -40,6 +40,9 @@ LOST = ("dead", "cancelled", "removed")
 Policy = namedtuple("Policy", ("backoff_base", "backoff_max", "backoff_jitter", "no_retry_exit_codes"))
 Policy.__new__.__defaults__ = ((),)
 
+# In the history of a job that was cancelled as it ran.
+WHILE_IT_RAN = "while it ran"
+
 # EX_TEMPFAIL of sysexits.h: "try again later, it is not the job's fault".
 TRY_LATER = 75
 
@@ -154,7 +157,7 @@ def cancel(job, now):
     text = clock.moment(now)
     return job._replace(
         state="cancelled", updated_at=text, finished_at=text, next_run_at=None, waits_for=None, held=None,
-        history=job.history.told(text, "cancelled", note="while it ran" if job.state == "processing" else None))
+        history=job.history.told(text, "cancelled", note=WHILE_IT_RAN if job.state == "processing" else None))
 
 
 def hold(job, now):

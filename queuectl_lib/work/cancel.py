@@ -14,6 +14,7 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
+from queuectl_lib.words import clock
 from queuectl_lib.words.errors import NotDone, UnknownJob
 from queuectl_lib.work import identity, output, recovery, slots, tree
 
@@ -62,6 +63,16 @@ def await_end(store, jobs):
             if recovery.lost(job, store.paths):
                 _end(store, job)
         time.sleep(_LOOK_SECONDS)
+
+
+def check_ended(store, job):
+    """The job, to be retried; NotDone while processes are still being ended of one that was cancelled as it ran."""
+    if job.state == "cancelled" and job.history[-1].get("note") == lifecycle.WHILE_IT_RAN:
+        age = (clock.now() - clock.parse_moment(job.finished_at)) / 1000
+        # Who looks at a thousand jobs under the store lock cannot look for the processes of each.
+        if age < store.config.kill_grace + _PATIENCE and _lives(store.paths, job):
+            raise NotDone("job %s: its processes are still being ended; retry it when they are gone" % job.id)
+    return job
 
 
 def _end_lost(store, ids, refused):

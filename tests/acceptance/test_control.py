@@ -69,7 +69,10 @@ def test_cancel_returns_when_the_state_is_written_and_says_so(queue):
     tree = started_tree(queue)
     assert "1 was running: its processes are being ended (TERM, and KILL after 1 s)" in queue.run("cancel", id).err
     assert queue.job(id)["state"] == "cancelled" and is_running(tree[0])
+    # Two runs at once would be the end of the promise.
+    assert "still being ended" in queue.run("retry", id, code=1).err
     wait_until_gone(tree)
+    queue.run("retry", id)
 
 
 def test_cancel_ends_what_a_killed_worker_left(queue):

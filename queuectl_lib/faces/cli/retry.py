@@ -15,7 +15,7 @@ from queuectl_lib.faces import selection
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.work import wake
+from queuectl_lib.work import cancel, wake
 
 
 def arguments(parser):
@@ -34,7 +34,7 @@ def retry(args, out, check, states, usual):
     def still(job):
         if not args.ids and job.state == "pending":
             raise selection.HasFollowed("job %s came back with another one" % job.id)
-        return check(job)
+        return check(cancel.check_ended(store, job))
 
     # The first ones first: those that come after them come back with them.
     verb = selection.Verb("retry", lambda job: lifecycle.retry(check(job), now), states, usual,
