@@ -31,8 +31,8 @@ COMMANDS = (
 # What the commands that share a first word are about.
 FAMILIES = {"worker": "what runs the jobs", "dlq": "the dead letter queue", "config": "the settings of this store"}
 
-# Run by queuectl itself and by a shell that completes; in no list and no help.
-INTERNAL = ("roll", "complete")
+# Run by queuectl itself, by a shell that completes and by `make man`; in no list and no help.
+INTERNAL = ("roll", "complete", "manual")
 
 
 def names():
