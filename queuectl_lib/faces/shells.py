@@ -59,15 +59,9 @@ FISH = r"""# Completion of queuectl in fish: put it into
 function __queuectl_complete
     set -l typed (commandline -opc)
     set -l last (commandline -ct)
-    set -l settings
-    # A store named in front of the command counts like one that is exported.
-    while string match -qr '^\w+=' -- "$typed[1]"
-        set -a settings $typed[1]
-        set -e typed[1]
-    end
     set -l program (string replace -r '^~/' "$HOME/" -- "$typed[1]")
     set -e typed[1]
-    for found in (env $settings $program complete -- $typed "$last" 2>/dev/null)
+    for found in ($program complete -- $typed "$last" 2>/dev/null)
         switch $found
             case ':files*'
                 __fish_complete_path "$last"
