@@ -82,6 +82,7 @@ def test_a_script_gives_work_and_has_its_result(queue, form):
 # --- giving work
 
 def test_fields_are_the_command_lines(jobs, queue):
+    jobs.enqueue("true", id="y", held=True)
     moment = datetime.datetime(2030, 12, 1, 3, 0, tzinfo=datetime.timezone.utc)
     job = jobs.enqueue("true", id="x", queue="mail", priority=-5, max_retries=5, timeout="5m", run_at=moment,
                        after=["y"], held=True, slots=2, nice=3, cwd=queue.top, env={"A": "1"})
