@@ -30,9 +30,9 @@ Verb.__new__.__defaults__ = ("went to the dead letter queue", False, False)
 _MOST_FOLLOWERS = 1000
 
 
-def arguments(parser, queue="--queue", every="all of them to which it can happen"):
-    """The arguments of a command that changes jobs; queue: what the option for that is called."""
-    options.ids(parser, "*")
+def arguments(parser, states, queue="--queue", every="all of them to which it can happen"):
+    """The arguments of a command that changes jobs in these states; queue: what the option for that is called."""
+    options.ids(parser, "*", states)
     add = parser.add_argument
     add("--state", metavar="S", nargs="+", action="append", help="those in these states: " + ", ".join(record.STATES))
     add(queue, metavar="Q", nargs="+", action="append", dest="of_queues", help="those of these queues")

@@ -22,7 +22,7 @@ _STATES = lifecycle.WAITING + ("processing",)
 
 
 def arguments(parser):
-    selection.arguments(parser, every="all that wait or run")
+    selection.arguments(parser, _STATES, every="all that wait or run")
     parser.add_argument("--wait", action="store_true", help="wait until the processes of running ones are gone")
 
 

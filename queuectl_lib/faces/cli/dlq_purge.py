@@ -14,7 +14,7 @@ from queuectl_lib.store import store as stores
 
 
 def arguments(parser):
-    selection.arguments(parser, every="all of them (also without it, when no other is selected)")
+    selection.arguments(parser, ("dead",), every="all of them (also without it, when no other is selected)")
 
 
 def run(args, out):

@@ -15,7 +15,7 @@ from queuectl_lib.faces.cli import reading, retry
 
 
 def arguments(parser):
-    selection.arguments(parser, every="all of them (this is not asked about)")
+    selection.arguments(parser, ("dead",), every="all of them (this is not asked about)")
 
 
 def run(args, out):

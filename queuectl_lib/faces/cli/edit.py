@@ -42,7 +42,7 @@ _FIELDS = {
 
 
 def arguments(parser):
-    selection.arguments(parser, "--from-queue", "all that wait")
+    selection.arguments(parser, _STATES, "--from-queue", "all that wait")
     for name, (metavar, about, _) in _FIELDS.items():
         parser.add_argument(_option(name), metavar=metavar, help=about)
     parser.add_argument("--delay", metavar="DUR", help="not before this much time has passed")

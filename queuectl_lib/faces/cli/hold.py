@@ -15,7 +15,7 @@ from queuectl_lib.words import clock
 
 
 def arguments(parser):
-    selection.arguments(parser)
+    selection.arguments(parser, lifecycle.WAITING)
 
 
 def run(args, out):

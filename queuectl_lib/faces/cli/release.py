@@ -15,7 +15,7 @@ from queuectl_lib.work import wake
 
 
 def arguments(parser):
-    selection.arguments(parser, every="all that are held")
+    selection.arguments(parser, lifecycle.WAITING, every="all that are held")
 
 
 def run(args, out):

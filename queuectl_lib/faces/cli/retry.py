@@ -1,4 +1,4 @@
-"""Run jobs that failed or ended again, with all their attempts.
+"""Run jobs that failed or ended again, from attempt 1.
 
 Attempts start at 0 again. A job that runs, or waits to run already, is left
 as it is (exit 1). Jobs that died because of one of these come back with it. A
@@ -15,19 +15,23 @@ from queuectl_lib.faces import selection
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.work import cancel, wake
+from queuectl_lib.work import wake
+
+_STATES = ("failed",) + lifecycle.ENDED
 
 
 def arguments(parser):
-    selection.arguments(parser, every="all that failed or are dead")
+    selection.arguments(parser, _STATES, every="all that failed or are dead")
 
 
 def run(args, out):
-    return retry(args, out, lambda job: job, ("failed",) + lifecycle.ENDED, ("failed", "dead"))
+    return retry(args, out, lambda job: job, _STATES, ("failed", "dead"))
 
 
 def retry(args, out, check, states, usual):
     """Gives jobs of these states that pass the check a full budget again and prints their ids; the exit code."""
+    # Imported here: completing its ids needs nothing that ends processes.
+    from queuectl_lib.work import cancel
     now = clock.now()
     store = stores.open_store(args.store, write=True)
 
