@@ -225,7 +225,7 @@ def test_stop_reaches_workers_whose_supervisor_is_dead(where, crew, held):
 def test_stop_does_not_depend_on_a_signal(where, crew, monkeypatch):
     here = crew(count=2)
     here.wait_for_workers(2)
-    monkeypatch.setattr(supervisor, "_nudge", lambda entry, signum: None)
+    monkeypatch.setattr(pidfile, "nudge", lambda entry, signum: None)
     assert supervisor.stop(where) == []
     assert here.wait() == 0
 
@@ -276,15 +276,71 @@ def test_two_starts_at_once_share_the_slots(where, crew):
     assert [one.wait() for one in both] == [0, 0]
 
 
-def test_with_a_limit_only_the_missing_workers_stay(where, crew):
+def test_only_the_missing_workers_are_started(where, crew):
     first = crew(count=1)
     first.wait_for_workers(1)
-    second = crew(count=2, limit=2)
-    second.wait_for_workers(2)
-    third = crew(count=2, limit=2)
+    second = crew(count=3, ensure=True)
+    second.wait_for_workers(3)
+    third = crew(count=3, ensure=True)
     assert third.wait() == 0
-    assert [one.slot for one in slots.living(where.paths)] == [1, 2]
+    assert third.text() == ""
+    assert len(first.workers()) == 3
     assert supervisor.stop(where) == []
+
+
+def test_many_that_ensure_at_once_have_no_more_between_them(where, crew):
+    all = [crew(count=2, ensure=True) for _ in range(5)]
+    wait_until(lambda: len([one for one in all if one.process.poll() == 0]) >= 3, "the others have left")
+    all[0].wait_for_workers(2)
+    entries = [entry for entry in pidfile.read(where.paths) if entry.kind == pidfile.SUPERVISOR]
+    assert sum(pidfile.kept(entry) for entry in entries) == 2
+    assert supervisor.stop(where) == []
+
+
+def test_workers_of_other_queues_are_not_those_that_are_missing(where, crew):
+    crew(count=1, queues=["mail", "video"]).wait_for_workers(1)
+    assert crew(count=1, queues=["video", "mail"], ensure=True).wait() == 0
+    crew(count=1, ensure=True).wait_for_workers(2)
+    assert supervisor.stop(where) == []
+
+
+def test_who_is_told_to_stop_does_not_count(where, crew, held):
+    first = crew(count=1)
+    job_id = held.enqueue()
+    wait_for(where, job_id, "processing")
+    first.press_ctrl_c()
+    wait_until(lambda: all(one.stop for one in pidfile.read(where.paths) if one.kind == "supervisor"), "it says so")
+    crew(count=1, ensure=True).wait_for_workers(2)
+    held.release()
+    assert first.wait() == 0
+    assert supervisor.stop(where) == []
+
+
+def test_a_worker_that_dies_and_is_started_again_counts(where, crew):
+    here = crew(count=2)
+    for pid in here.wait_for_workers(2):
+        send(pid, signal.SIGKILL)
+        assert pidfile.keeping(where.paths, None) == 2
+    here.wait_for_workers(2)
+    assert supervisor.stop(where) == []
+
+
+def test_one_that_has_left_for_good_is_missing(where, crew):
+    here = crew(count=2, max_jobs=1)
+    here.wait_for_workers(2)
+    assert pidfile.keeping(where.paths, None) == 2
+    wait_for(where, enqueue(where, "true"), "completed")
+    here.wait_for_workers(1)
+    assert pidfile.keeping(where.paths, None) == 1
+    assert supervisor.stop(where) == []
+
+
+def test_idle_workers_leave_and_the_team_with_them(where, crew):
+    here = crew(count=2, max_idle=0.3)
+    job_id = enqueue(where, "sleep 1")
+    assert here.wait() == 0
+    assert where.find(job_id).state == "completed"
+    assert pidfile.read(where.paths) == []
 
 
 def test_drain_says_what_is_left_for_later(where, crew):

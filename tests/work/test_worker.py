@@ -107,6 +107,9 @@ class Room:
     def read(self):
         pass
 
+    def follow_log(self):
+        pass
+
     def tend(self, now, soon):
         pass
 
@@ -125,8 +128,9 @@ class Room:
     def pass_on(self):
         self.passed_on += 1
 
-    def leave(self):
+    def leave(self, for_good):
         self.left = True
+        self.left_for_good = for_good
 
 
 def a_job(name="a", **fields):
@@ -281,7 +285,7 @@ def test_results_are_synced_before_it_sleeps_and_before_it_leaves(where):
     story = []
     room.claims.sync = lambda: story.append("sync")
     room.wait = lambda seconds: story.append("sleep") or setattr(room, "order", pidfile.DRAIN) or NOTHING
-    room.leave = lambda: story.append("leave") or setattr(room, "left", True)
+    room.leave = lambda for_good: story.append("leave") or setattr(room, "left", True)
     live(room, where)
     assert story == ["sync", "sleep", "sync", "leave"]
 
