@@ -20,7 +20,7 @@ _OF_A_JOB = ("QUEUECTL_CLAIM", "QUEUECTL_JOB_ID", "QUEUECTL_ATTEMPT", "QUEUECTL_
 
 _LOOK_SECONDS = 0.01
 # A worker is there before it clears up after a former one, so only a locked store takes so long.
-PATIENCE = 60
+_PATIENCE = 60
 
 
 def start(store, words):
@@ -61,7 +61,7 @@ def _started(command, store, output):
 
 def await_staff(paths, pid, gone):
     """Wait until all workers of a supervisor are there; False when it is gone, or not so within a minute."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline and not gone():
         for entry in pidfile.read(paths):
             if entry.kind == pidfile.SUPERVISOR and entry.pid == pid and pidfile.alive(paths, entry):

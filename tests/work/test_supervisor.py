@@ -12,8 +12,8 @@ import pytest
 from queuectl_lib.job import record
 from queuectl_lib.store import store
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import DiskFull
-from queuectl_lib.work import pidfile, slots, supervisor, team, wake, worker
+from queuectl_lib.words.errors import DiskFull, NotDone
+from queuectl_lib.work import pidfile, scaling, slots, supervisor, team, wake, worker
 from support import ROOT, is_running, send, wait_until
 
 START = """
@@ -343,13 +343,45 @@ def test_idle_workers_leave_and_the_team_with_them(where, crew):
     assert pidfile.read(where.paths) == []
 
 
+def test_scale_returns_when_the_new_workers_are_there(where, crew, monkeypatch):
+    here = crew(count=1)
+    here.wait_for_workers(1)
+    # Else they would be there before anybody can look.
+    monkeypatch.setattr(pidfile, "nudge", lambda entry, signum: None)
+    assert scaling.scale(where, 3).before == 1
+    assert len(here.workers()) == 3
+    assert len(scaling.scale(where, 1, wait=True).leaving) == 2
+    assert len(here.workers()) == 1
+    assert supervisor.stop(where) == []
+
+
+def test_a_supervisor_that_dies_hires_nobody(where, crew):
+    here = crew(count=1)
+    here.wait_for_workers(1)
+    send(here.pid, signal.SIGSTOP)
+    failed = []
+
+    def scale():
+        try:
+            scaling.scale(where, 2)
+        except NotDone as error:
+            failed.append(str(error))
+    scaler = threading.Thread(target=scale)
+    scaler.start()
+    wait_until(lambda: pidfile.keeping(where.paths, None) == 2, "it is asked")
+    send(here.pid, signal.SIGKILL)
+    here.process.wait()
+    scaler.join(60)
+    assert "pid %d" % here.pid in failed[0]
+
+
 def test_drain_says_what_is_left_for_later(where, crew):
     enqueue(where, "true")
     enqueue(where, "false")
     enqueue(where, "true", run_at=clock.moment(clock.now() + 3600000))
     here = crew(count=2, drain=True)
     assert here.wait() == 0
-    assert "2 jobs left for later: 1 retry, 1 waiting; next in" in here.text()
+    assert "2 jobs left for later: 1 retry, 1 delayed; next in" in here.text()
 
 
 def test_drain_speaks_only_of_its_own_queues(where, crew):
