@@ -124,7 +124,8 @@ def test_the_line_for_crontab_brings_back_what_is_missing_and_is_silent(queue):
     queue.write(".queuectl/workers.pid", lines)
     queue.write("go", "x")
     cron()
-    wait_for_slots(queue, 1, 2)
+    # One of them may hold the slot of the lost job to clear it up: then the other is in the third.
+    assert len(alive(queue)) == 2
     queue.wait_for_state(id, "completed", "failed")
     assert len(queue.pids("supervisor")) == 1 and not [line for line in queue.pidfile() if line["boot"] == BOOT]
     queue.run("worker", "stop")
