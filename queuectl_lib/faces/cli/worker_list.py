@@ -32,4 +32,5 @@ def run(args, out):
     if not alive:
         terminal.note("no worker is running; start one with: queuectl worker start")
     elif out.tty and any(entry.log for entry in pidfile.living(store.paths)):
+        out.flush()
         terminal.note("those in the background print into %s" % store.paths.log)
