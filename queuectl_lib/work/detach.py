@@ -13,7 +13,7 @@ import time
 
 from queuectl_lib.words import program
 from queuectl_lib.words.errors import NotDone, StoreError
-from queuectl_lib.work import log, pidfile
+from queuectl_lib.work import log, pidfile, staffing
 
 # Those of a job, in which somebody may type `worker start`.
 _OF_A_JOB = ("QUEUECTL_CLAIM", "QUEUECTL_JOB_ID", "QUEUECTL_ATTEMPT", "QUEUECTL_PROGRESS")
@@ -65,7 +65,7 @@ def await_staff(paths, pid, gone):
     while time.monotonic() < deadline and not gone():
         for entry in pidfile.read(paths):
             if entry.kind == pidfile.SUPERVISOR and entry.pid == pid and pidfile.alive(paths, entry):
-                if len(pidfile.staff(paths, entry)) >= pidfile.kept(entry):
+                if len(staffing.staff(paths, entry)) >= staffing.kept(entry):
                     return True
         time.sleep(_LOOK_SECONDS)
     return False

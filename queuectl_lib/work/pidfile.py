@@ -3,7 +3,7 @@
 JSON lines, one per supervisor and one per worker:
 
     {"kind":"supervisor","pid":…,"boot":…,"start":…,"since":…,"queues":["mail"],"hired":4,"left":1,"log":true}
-    {"kind":"worker","pid":…,"boot":…,"start":…,"since":…,"slot":2,"incarnation":"9f3c1a","queues":["mail"],"stop":"drain","supervisor":…}
+    {"kind":"worker","pid":…,"boot":…,"start":…,"since":…,"slot":2,"incarnation":"9f3c1a","supervisor":…,"stop":"drain"}
 
 The file is replaced by rename, always under the store lock, so that a reader
 never sees half of it. It is not synced: after a power cut nobody in it lives.
@@ -11,12 +11,6 @@ never sees half of it. It is not synced: after a power cut nobody in it lives.
 A line proves nothing: a worker lives while its slot is held by its
 incarnation, a supervisor while a process with its pid and start exists. Every
 writer drops the lines of the dead.
-
-How many workers a supervisor keeps is `hired`, those it was ever to start, less
-`left`, those that left for good or were told to: two numbers that only grow, so
-that a worker that leaves and a `worker scale` never undo each other's doing. One
-that died counts on, since another is started; no more workers of a supervisor
-get a line without an order than it keeps.
 
 Orders to stop are lines here and not signals: a signal can be lost or come
 twice, and two times `worker stop` must not mean "now". Who wrote an order
@@ -35,7 +29,7 @@ WORKER = "worker"
 DRAIN = "drain"
 NOW = "now"
 
-# log: whether the supervisor and its workers write to worker.log.
+# supervisor: the pid of a worker's; hired, left: see staffing.py; log: whether all of them write to worker.log.
 Entry = namedtuple("Entry", ("kind", "pid", "boot", "start", "since", "slot", "incarnation", "queues", "stop",
                              "supervisor", "hired", "left", "log"))
 Entry.__new__.__defaults__ = (None,) * len(Entry._fields)
@@ -82,21 +76,22 @@ def who(entry):
 
 def same(one, other):
     """Whether two entries are of one supervisor or of one worker."""
-    return _key(one) == _key(other)
+    return key(one) == key(other)
 
 
-def _key(entry):
+def key(entry):
+    """What tells a supervisor or a worker from all others."""
     return entry.kind, entry.pid, entry.start, entry.incarnation
 
 
 def add(paths, entry):
     """Add a line; the caller holds the store lock."""
-    _write(paths, [other for other in living(paths) if not same(other, entry)] + [entry])
+    write(paths, [other for other in living(paths) if not same(other, entry)] + [entry])
 
 
 def remove(paths, entry):
     """Take a line out, if it is there; the caller holds the store lock."""
-    _write(paths, [other for other in living(paths) if not same(other, entry)])
+    write(paths, [other for other in living(paths) if not same(other, entry)])
 
 
 def find(paths, entry):
@@ -107,97 +102,9 @@ def find(paths, entry):
     return None
 
 
-def join(paths, worker):
-    """Add a worker's line, with the order its supervisor has by now; False where it is not needed any more.
-
-    The caller holds the store lock.
-    """
-    entries = living(paths)
-    for other in entries:
-        if other.kind == SUPERVISOR and other.pid == worker.supervisor:
-            if len(_at_work(entries, other)) >= kept(other):
-                return False
-            worker = worker._replace(stop=other.stop)
-    _write(paths, entries + [worker])
-    return True
-
-
-def leave(paths, worker, for_good):
-    """Take a worker's line out; for_good: no other is to take its place. The caller holds the store lock."""
-    entries = living(paths)
-    # One that was told to leave was counted by who told it.
-    own = for_good and any(same(other, worker) and not other.stop for other in entries)
-    _write(paths, [_with_fewer(other, 1) if own and other.kind == SUPERVISOR and other.pid == worker.supervisor else other
-                   for other in entries if not same(other, worker)])
-
-
-def kept(supervisor):
-    """How many workers a supervisor is to have."""
-    return (supervisor.hired or 0) - (supervisor.left or 0)
-
-
-def keeping(paths, queues):
-    """How many workers the supervisors of just these queues (None: all) are to have; of those told to stop: none."""
-    wanted = queues and set(queues)
-    return sum(kept(entry) for entry in read(paths)
-               if _is_team(entry) and (entry.queues and set(entry.queues)) == wanted and alive(paths, entry))
-
-
-def staff(paths, supervisor):
-    """The entries of a supervisor's living workers, but for those told to stop."""
-    return _at_work(living(paths), supervisor)
-
-
 def tell(paths, entry, what):
     """Write an order into one line. The caller holds the store lock."""
-    _write(paths, [other._replace(stop=what) if same(other, entry) else other for other in living(paths)])
-
-
-def request_scale(paths, count):
-    """Have so many workers in all: (how many there were to be, the entries told). The caller holds the store lock.
-
-    Too many: the workers of the highest slots are told to drain. Too few: the
-    first supervisor is told to hire; nobody is told where there is none.
-    """
-    entries = living(paths)
-    teams = [entry for entry in entries if _is_team(entry)]
-    before = sum(kept(team) for team in teams)
-    if count > before and teams:
-        told = changed = [teams[0]._replace(hired=teams[0].hired + count - before)]
-    else:
-        told, changed = _retired(entries, teams, max(0, before - count))
-    if changed:
-        new = {_key(entry): entry for entry in changed}
-        _write(paths, [new.get(_key(entry), entry) for entry in entries])
-    return before, told
-
-
-def _retired(entries, teams, surplus):
-    """(the workers told to leave, the same and their supervisors as they are now)."""
-    workers = sorted((worker for team in teams for worker in _at_work(entries, team)), key=lambda worker: -worker.slot)
-    told = [worker._replace(stop=DRAIN) for worker in workers[:surplus]]
-    rest = surplus - len(told)
-    changed = list(told)
-    for team in teams:
-        fewer = sum(1 for worker in told if worker.supervisor == team.pid)
-        # Of those who just died and are being started again: they will find that they are not needed.
-        vacant = min(rest, kept(team) - len(_at_work(entries, team)))
-        rest -= vacant
-        changed.append(_with_fewer(team, fewer + vacant))
-    return told, changed if surplus else []
-
-
-def _with_fewer(supervisor, number):
-    return supervisor._replace(left=(supervisor.left or 0) + number)
-
-
-def _is_team(entry):
-    return entry.kind == SUPERVISOR and not entry.stop
-
-
-def _at_work(entries, supervisor):
-    return [entry for entry in entries
-            if entry.kind == WORKER and not entry.stop and entry.supervisor == supervisor.pid]
+    write(paths, [other._replace(stop=what) if same(other, entry) else other for other in living(paths)])
 
 
 def request_stop(paths, what):
@@ -210,7 +117,7 @@ def request_stop(paths, what):
     entries += [_of_worker(worker) for worker in slots.living(paths) if worker.incarnation not in known]
     told = [entry._replace(stop=NOW if NOW in (what, entry.stop) else what) for entry in entries]
     if told:
-        _write(paths, told)
+        write(paths, told)
     return told
 
 
@@ -219,7 +126,8 @@ def _of_worker(worker):
                  slot=worker.slot, incarnation=worker.incarnation)
 
 
-def _write(paths, entries):
+def write(paths, entries):
+    """Put these lines in place of all; the caller holds the store lock."""
     lines = [json.dumps({name: value for name, value in zip(entry._fields, entry) if value is not None},
                         separators=(",", ":")) + "\n" for entry in entries]
     temporary = paths.pidfile + ".new"

@@ -8,7 +8,7 @@ takes it recovers them first. One that cannot be cleared is left alone.
 """
 
 from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import pidfile, slots
+from queuectl_lib.work import pidfile, slots, staffing
 from queuectl_lib.work.output import Spools
 from queuectl_lib.work.recovery import Recovery
 from queuectl_lib.work.runner import Runner
@@ -54,7 +54,7 @@ def _take(store, options, control, supervisor, skip):
         try:
             entry = pidfile.Entry(kind=pidfile.WORKER, queues=options.queues and list(options.queues),
                                   supervisor=supervisor.pid, **slot.who())
-            if not pidfile.join(store.paths, entry):
+            if not staffing.join(store.paths, entry):
                 slot.leave()
                 return None
         except Exception:
@@ -100,7 +100,7 @@ class Place:
         self.recovery.close()
         try:
             with self._store.lock():
-                pidfile.leave(self._store.paths, self._entry, for_good)
+                staffing.leave(self._store.paths, self._entry, for_good)
         except (StoreError, OSError):
             # The next writer drops the line: the slot is free by then.
             pass

@@ -1,6 +1,6 @@
 """`worker scale`: more workers or fewer, while they run.
 
-Both are orders in workers.pid (pidfile.py): a supervisor reads in its line how
+Both are orders in workers.pid (staffing.py): a supervisor reads in its line how
 many it is to have hired, and the workers of the highest slots read in theirs
 that they are to leave after their job.
 """
@@ -10,7 +10,7 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.words.errors import NotDone
-from queuectl_lib.work import detach, pidfile
+from queuectl_lib.work import detach, pidfile, staffing
 
 # before: how many workers there were to be; leaving: the entries of those told to leave.
 Scaled = namedtuple("Scaled", ("before", "leaving"))
@@ -26,7 +26,7 @@ def scale(store, count, wait=False):
     """
     store.check_there()
     with store.lock():
-        before, told = pidfile.request_scale(store.paths, count)
+        before, told = staffing.request_scale(store.paths, count)
     for entry in told:
         pidfile.nudge(entry, signal.SIGUSR1)
     if count < before:

@@ -20,7 +20,7 @@ import time
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import events, identity, leftover, log, pidfile, slots, worker
+from queuectl_lib.work import events, identity, leftover, log, pidfile, slots, staffing, worker
 from queuectl_lib.work.rolling import Rolling
 from queuectl_lib.work.waiting import Waiter
 
@@ -84,7 +84,7 @@ class Team:
         with self._store.lock():
             count = self._count
             if self._ensure:
-                count -= pidfile.keeping(self._store.paths, queues)
+                count -= staffing.keeping(self._store.paths, queues)
             if count <= 0:
                 return False
             self._entry = pidfile.Entry(

@@ -10,7 +10,7 @@ from queuectl_lib.job import record
 from queuectl_lib.store import config, store
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DiskFull, StoreError
-from queuectl_lib.work import identity, pidfile, place, recovery, slots
+from queuectl_lib.work import identity, pidfile, place, recovery, slots, staffing
 from queuectl_lib.work.orphans import NoOrphans
 from queuectl_lib.work.worker import Options
 
@@ -100,7 +100,7 @@ def test_an_order_its_supervisor_had_before_is_its_own(where):
     boss = a_boss(hired=1)
     hand = Hand()
     with where.lock():
-        pidfile._write(where.paths, [boss._replace(stop=pidfile.NOW)])
+        pidfile.write(where.paths, [boss._replace(stop=pidfile.NOW)])
     move_in(where, hand, boss)
     assert hand.orders.read() == pidfile.NOW
 
@@ -119,13 +119,13 @@ def test_without_a_need_for_it_a_worker_has_no_place(where):
 
 def test_a_disk_that_is_full_is_waited_out(where, monkeypatch):
     hand = Hand()
-    join, failures = pidfile.join, [DiskFull("no room")] * 5
+    join, failures = staffing.join, [DiskFull("no room")] * 5
 
     def sometimes(paths, entry):
         if failures:
             raise failures.pop()
         return join(paths, entry)
-    monkeypatch.setattr(pidfile, "join", sometimes)
+    monkeypatch.setattr(staffing, "join", sometimes)
     assert move_in(where, hand).slot.number == 1
     assert hand.naps == 5
 
@@ -133,7 +133,7 @@ def test_a_disk_that_is_full_is_waited_out(where, monkeypatch):
 def test_but_not_for_long_by_one_that_drains(where, monkeypatch):
     def never(paths, entry):
         raise DiskFull("no room")
-    monkeypatch.setattr(pidfile, "join", never)
+    monkeypatch.setattr(staffing, "join", never)
     with pytest.raises(DiskFull):
         move_in(where, Hand(), drain=True)
     assert slots.living(where.paths) == []

@@ -13,7 +13,7 @@ from queuectl_lib.job import record
 from queuectl_lib.store import store
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DiskFull, NotDone
-from queuectl_lib.work import pidfile, scaling, slots, supervisor, team, wake, worker
+from queuectl_lib.work import pidfile, scaling, slots, staffing, supervisor, team, wake, worker
 from support import ROOT, is_running, send, wait_until
 
 START = """
@@ -293,7 +293,7 @@ def test_many_that_ensure_at_once_have_no_more_between_them(where, crew):
     wait_until(lambda: len([one for one in all if one.process.poll() == 0]) >= 3, "the others have left")
     all[0].wait_for_workers(2)
     entries = [entry for entry in pidfile.read(where.paths) if entry.kind == pidfile.SUPERVISOR]
-    assert sum(pidfile.kept(entry) for entry in entries) == 2
+    assert sum(staffing.kept(entry) for entry in entries) == 2
     assert supervisor.stop(where) == []
 
 
@@ -320,7 +320,7 @@ def test_a_worker_that_dies_and_is_started_again_counts(where, crew):
     here = crew(count=2)
     for pid in here.wait_for_workers(2):
         send(pid, signal.SIGKILL)
-        assert pidfile.keeping(where.paths, None) == 2
+        assert staffing.keeping(where.paths, None) == 2
     here.wait_for_workers(2)
     assert supervisor.stop(where) == []
 
@@ -328,10 +328,10 @@ def test_a_worker_that_dies_and_is_started_again_counts(where, crew):
 def test_one_that_has_left_for_good_is_missing(where, crew):
     here = crew(count=2, max_jobs=1)
     here.wait_for_workers(2)
-    assert pidfile.keeping(where.paths, None) == 2
+    assert staffing.keeping(where.paths, None) == 2
     wait_for(where, enqueue(where, "true"), "completed")
     here.wait_for_workers(1)
-    assert pidfile.keeping(where.paths, None) == 1
+    assert staffing.keeping(where.paths, None) == 1
     assert supervisor.stop(where) == []
 
 
@@ -368,7 +368,7 @@ def test_a_supervisor_that_dies_hires_nobody(where, crew):
             failed.append(str(error))
     scaler = threading.Thread(target=scale)
     scaler.start()
-    wait_until(lambda: pidfile.keeping(where.paths, None) == 2, "it is asked")
+    wait_until(lambda: staffing.keeping(where.paths, None) == 2, "it is asked")
     send(here.pid, signal.SIGKILL)
     here.process.wait()
     scaler.join(60)

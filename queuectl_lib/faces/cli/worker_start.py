@@ -54,8 +54,8 @@ def run(args, out):
 
 def _all_there(store, count, queues):
     """Cron asks every minute: what is needed to start workers is not even loaded then."""
-    from queuectl_lib.work import pidfile
-    return pidfile.keeping(store.paths, queues) >= count
+    from queuectl_lib.work import staffing
+    return staffing.keeping(store.paths, queues) >= count
 
 
 def _in_background(store, args, queues, out):
