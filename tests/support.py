@@ -200,7 +200,8 @@ class Queue:
     def close(self):
         """Stop what the test started, and fail if anything is still running after that."""
         running = [started for started in self.started if started.poll() is None]
-        if running and os.path.isdir(self.store):
+        # Those in the background are nobody's child.
+        if (running and os.path.isdir(self.store)) or self.pids("supervisor"):
             self.run("worker", "stop", "--now", "--timeout", "20", code=None)
         for started in running:
             started.end()

@@ -9,6 +9,7 @@
     base/.000007.awaited  where in it the jobs are that come after an id
     workers.pid           who runs here
     workers/N.lock .job .out .err      slot N: its life, its running job, its output spools
+    worker.log .1         what workers in the background print; the one before
     wake/NAME             FIFOs that idle workers sleep on
     output/ID.ATTEMPT.out .err         outputs too big for a job's line
     config.json; suspect (a sync failed: build new files first)
@@ -40,6 +41,8 @@ class Paths:
         self.pidfile = root + "/workers.pid"
         self.wake = root + "/wake"
         self.output = root + "/output"
+        self.log = root + "/worker.log"
+        self.old_log = root + "/worker.log.1"
         self.config = root + "/config.json"
         self.suspect = root + "/suspect"
 

@@ -78,6 +78,7 @@ class Duties:
 
     def _tick(self):
         self._slot.beat(self.job and self.job.id)
+        self._voice.follow_log()
         self._settings.now()
         self._control.read()
         self.gone = not self._slot.stands()

@@ -5,7 +5,8 @@
     03:10:09 [2] failed 06d4… (exit 3): retry 1/3 in 2 s
 
 Workers print them themselves: handing each to the supervisor would wake it
-twice a job. One os.write a line keeps lines of several workers apart.
+twice a job. One os.write a line keeps lines of several workers apart. In the
+log of workers in the background (log.py) each line has its day, too.
 """
 
 import os
@@ -14,8 +15,10 @@ import time
 
 from queuectl_lib.words import clock
 from queuectl_lib.words.text import clip, safe
+from queuectl_lib.work import log
 
 _COMMAND_WIDTH = 60
+_STDOUT = 1
 
 
 def started(job):
@@ -49,11 +52,18 @@ def cause(job):
     return "exit %s" % job.exit_code
 
 
-class Voice:
-    """Says lines on a file descriptor."""
+def workers(count):
+    """'1 worker', '4 workers'."""
+    return "1 worker" if count == 1 else "%d workers" % count
 
-    def __init__(self, fd=1):
-        self._fd = fd
+
+class Voice:
+    """Says lines on standard output."""
+
+    def __init__(self, paths=None):
+        """paths: of the store whose log standard output is; None where it is no log."""
+        self._paths = paths
+        self._clock_format = "%H:%M:%S" if paths is None else "%Y-%m-%d %H:%M:%S"
         self._who = ""
         self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         self._second = None
@@ -69,14 +79,19 @@ class Voice:
         second = int(time.time())
         if second != self._second:
             self._second = second
-            self._clock = time.strftime("%H:%M:%S", time.localtime(second))
+            self._clock = time.strftime(self._clock_format, time.localtime(second))
         begin = self._clock + self._who + " "
         lines = "".join([begin + text + "\n" for text in texts])
         try:
-            os.write(self._fd, lines.encode(self._encoding, "backslashreplace"))
+            os.write(_STDOUT, lines.encode(self._encoding, "backslashreplace"))
         except OSError:
             # The terminal or the pipe's reader is gone; the jobs are not.
             pass
+
+    def follow_log(self):
+        """Go on in the new log if it was renamed; to be called every second."""
+        if self._paths is not None:
+            log.follow(self._paths)
 
     def say_once(self, text):
         """The line, unless it was said since the last forget()."""

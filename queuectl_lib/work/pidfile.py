@@ -2,7 +2,8 @@
 
 JSON lines, one per supervisor and one per worker:
 
-    {"kind":"worker","pid":…,"boot":…,"start":…,"since":…,"slot":2,"incarnation":"9f3c1a","queues":["mail"],"stop":"drain"}
+    {"kind":"supervisor","pid":…,"boot":…,"start":…,"since":…,"queues":["mail"],"hired":4,"left":1,"log":true}
+    {"kind":"worker","pid":…,"boot":…,"start":…,"since":…,"slot":2,"incarnation":"9f3c1a","supervisor":…,"stop":"drain"}
 
 The file is replaced by rename, always under the store lock, so that a reader
 never sees half of it. It is not synced: after a power cut nobody in it lives.
@@ -28,7 +29,9 @@ WORKER = "worker"
 DRAIN = "drain"
 NOW = "now"
 
-Entry = namedtuple("Entry", ("kind", "pid", "boot", "start", "since", "slot", "incarnation", "queues", "stop"))
+# supervisor: the pid of a worker's; hired, left: see staffing.py; log: whether all of them write to worker.log.
+Entry = namedtuple("Entry", ("kind", "pid", "boot", "start", "since", "slot", "incarnation", "queues", "stop",
+                             "supervisor", "hired", "left", "log"))
 Entry.__new__.__defaults__ = (None,) * len(Entry._fields)
 
 
@@ -73,25 +76,35 @@ def who(entry):
 
 def same(one, other):
     """Whether two entries are of one supervisor or of one worker."""
-    return (one.kind, one.pid, one.start, one.incarnation) == (other.kind, other.pid, other.start, other.incarnation)
+    return key(one) == key(other)
+
+
+def key(entry):
+    """What tells a supervisor or a worker from all others."""
+    return entry.kind, entry.pid, entry.start, entry.incarnation
 
 
 def add(paths, entry):
     """Add a line; the caller holds the store lock."""
-    _write(paths, [other for other in living(paths) if not same(other, entry)] + [entry])
+    write(paths, [other for other in living(paths) if not same(other, entry)] + [entry])
 
 
 def remove(paths, entry):
     """Take a line out, if it is there; the caller holds the store lock."""
-    _write(paths, [other for other in living(paths) if not same(other, entry)])
+    write(paths, [other for other in living(paths) if not same(other, entry)])
 
 
-def order(paths, entry, entries=None):
-    """What this one was told: DRAIN, NOW or None."""
-    for other in read(paths) if entries is None else entries:
+def find(paths, entry):
+    """The line of this one as it stands now, or None."""
+    for other in read(paths):
         if same(other, entry):
-            return other.stop
+            return other
     return None
+
+
+def tell(paths, entry, what):
+    """Write an order into one line. The caller holds the store lock."""
+    write(paths, [other._replace(stop=what) if same(other, entry) else other for other in living(paths)])
 
 
 def request_stop(paths, what):
@@ -104,7 +117,7 @@ def request_stop(paths, what):
     entries += [_of_worker(worker) for worker in slots.living(paths) if worker.incarnation not in known]
     told = [entry._replace(stop=NOW if NOW in (what, entry.stop) else what) for entry in entries]
     if told:
-        _write(paths, told)
+        write(paths, told)
     return told
 
 
@@ -113,7 +126,8 @@ def _of_worker(worker):
                  slot=worker.slot, incarnation=worker.incarnation)
 
 
-def _write(paths, entries):
+def write(paths, entries):
+    """Put these lines in place of all; the caller holds the store lock."""
     lines = [json.dumps({name: value for name, value in zip(entry._fields, entry) if value is not None},
                         separators=(",", ":")) + "\n" for entry in entries]
     temporary = paths.pidfile + ".new"
@@ -127,6 +141,16 @@ def _write(paths, entries):
     disk.replace(temporary, paths.pidfile)
 
 
+def nudge(entry, signum):
+    """Send a signal, if exactly this process still lives."""
+    if entry.pid > 1 and identity.alive(who(entry)):
+        try:
+            os.kill(entry.pid, signum)
+        except OSError:
+            # Gone in between, or another user's.
+            pass
+
+
 class Orders:
     """One process's own line, read again only when the file has changed."""
 
@@ -135,6 +159,8 @@ class Orders:
         self._entry = entry
         self._seen = None
         self._order = None
+        # How many workers a supervisor was ever told to start.
+        self.hired = entry.hired
 
     def read(self):
         """DRAIN, NOW or None."""
@@ -144,6 +170,9 @@ class Orders:
             return self._order
         seen = (status.st_ino, status.st_mtime_ns, status.st_size)
         if seen != self._seen:
-            self._order = order(self._paths, self._entry) or self._order
+            found = find(self._paths, self._entry)
+            if found is not None:
+                self._order = found.stop or self._order
+                self.hired = found.hired
             self._seen = seen
         return self._order

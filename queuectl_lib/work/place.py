@@ -8,7 +8,7 @@ takes it recovers them first. One that cannot be cleared is left alone.
 """
 
 from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import pidfile, slots
+from queuectl_lib.work import pidfile, slots, staffing
 from queuectl_lib.work.output import Spools
 from queuectl_lib.work.recovery import Recovery
 from queuectl_lib.work.runner import Runner
@@ -19,7 +19,7 @@ _DRAIN_TRIES = 3
 
 
 def take(store, options, control, settings, voice, supervisor, orphans):
-    """A Place, or None when there is none, or an order to leave has come.
+    """A Place, or None when no worker is needed any more, or an order to leave has come.
 
     supervisor: its entry in workers.pid; orphans: an Orphans. Raises StoreError when the store is gone;
     other troubles with it are waited out, but not for long by a worker that drains.
@@ -50,15 +50,13 @@ def take(store, options, control, settings, voice, supervisor, orphans):
 
 def _take(store, options, control, supervisor, skip):
     with store.lock():
-        slot = slots.take(store.paths, options.limit, skip)
-        if slot is None:
-            return None
+        slot = slots.take(store.paths, skip)
         try:
-            # A stop asked for before this worker had a line is on the supervisor's.
-            order = pidfile.order(store.paths, supervisor)
-            entry = pidfile.Entry(kind=pidfile.WORKER, queues=options.queues and list(options.queues), stop=order,
-                                  **slot.who())
-            pidfile.add(store.paths, entry)
+            entry = pidfile.Entry(kind=pidfile.WORKER, queues=options.queues and list(options.queues),
+                                  supervisor=supervisor.pid, **slot.who())
+            if not staffing.join(store.paths, entry):
+                slot.leave()
+                return None
         except Exception:
             slot.leave()
             raise
@@ -94,12 +92,15 @@ class Place:
         self.claims.close()
         self.slot.leave()
 
-    def leave(self):
-        """Take the line out; until the process ends its slot is held, so it counts as alive."""
+    def leave(self, for_good):
+        """Take the line out; until the process ends its slot is held, so it counts as alive.
+
+        for_good: the supervisor will start no other in its place.
+        """
         self.recovery.close()
         try:
             with self._store.lock():
-                pidfile.remove(self._store.paths, self._entry)
+                staffing.leave(self._store.paths, self._entry, for_good)
         except (StoreError, OSError):
             # The next writer drops the line: the slot is free by then.
             pass

@@ -44,21 +44,18 @@ def parts(worker):
     return int(number), incarnation
 
 
-def take(paths, limit=None, skip=()):
-    """The lowest free slot, held, or None when slots 1 to limit are all held.
+def take(paths, skip=()):
+    """The lowest free slot, held.
 
     The caller holds the store lock, and opened nothing of the slot before a
     fork: the lock would live on in the other process. skip: numbers not wanted.
     """
     number = 0
-    while limit is None or number < limit:
+    while True:
         number += 1
-        if number in skip:
-            continue
-        fd = seize(paths, number)
+        fd = None if number in skip else seize(paths, number)
         if fd is not None:
             return Slot(paths, number, fd)
-    return None
 
 
 def seize(paths, number):

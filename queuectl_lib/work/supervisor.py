@@ -11,7 +11,7 @@ import sys
 import time
 
 from queuectl_lib.words.errors import DiskFull
-from queuectl_lib.work import identity, pidfile, worker
+from queuectl_lib.work import log, pidfile, worker
 from queuectl_lib.work.team import Team
 
 START_METHOD_VARIABLE = "QUEUECTL_START_METHOD"
@@ -20,16 +20,19 @@ START_METHODS = ("fork", "spawn", "forkserver")
 _STOP_LOOK_SECONDS = 0.05
 
 
-def start(store, count=1, queues=None, drain=False, drain_all=False, max_jobs=None, limit=None, start_method=None):
+def start(store, count=1, queues=None, drain=False, drain_all=False, max_jobs=None, max_idle=None, ensure=False,
+          start_method=None):
     """Run so many workers until they have left; the exit code.
 
     queues: names served, None for all; drain: leave when nothing is ready;
     drain_all: wait for retries and delayed jobs too; max_jobs: of each worker;
-    limit: only slots 1 to limit may be taken, who finds none leaves;
-    start_method: fork, spawn or forkserver.
+    max_idle: seconds after which a worker leaves that finds nothing to run;
+    ensure: only as many as are missing from count; start_method: fork, spawn
+    or forkserver.
     """
-    options = worker.Options(tuple(queues) if queues else None, drain, drain_all, max_jobs, limit)
-    return Team(store, count, options, _context(start_method)).run()
+    options = worker.Options(tuple(queues) if queues else None, drain, drain_all, max_jobs, max_idle,
+                             log.is_output(store.paths))
+    return Team(store, count, options, _context(start_method), ensure).run()
 
 
 def _context(start_method):
@@ -61,7 +64,7 @@ def stop(store, now=False, timeout=None):
     except DiskFull:
         told = _signalled(paths, now)
     for entry in told:
-        _nudge(entry, signal.SIGUSR1)
+        pidfile.nudge(entry, signal.SIGUSR1)
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         told = _still_there(paths, told)
@@ -84,19 +87,9 @@ def _signalled(paths, now):
     for entry in living:
         # A supervisor would count: its workers draining is enough for it to leave.
         if now or entry.kind == pidfile.WORKER:
-            _nudge(entry, signal.SIGTERM)
+            pidfile.nudge(entry, signal.SIGTERM)
     if now:
         time.sleep(_STOP_LOOK_SECONDS)
         for entry in living:
-            _nudge(entry, signal.SIGTERM)
+            pidfile.nudge(entry, signal.SIGTERM)
     return living
-
-
-def _nudge(entry, signum):
-    """Send a signal, if exactly this process still lives."""
-    if entry.pid > 1 and identity.alive(pidfile.who(entry)):
-        try:
-            os.kill(entry.pid, signum)
-        except OSError:
-            # Gone in between, or another user's.
-            pass

@@ -20,7 +20,7 @@ import time
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import events, identity, pidfile, slots, worker
+from queuectl_lib.work import events, identity, leftover, log, pidfile, slots, staffing, worker
 from queuectl_lib.work.rolling import Rolling
 from queuectl_lib.work.waiting import Waiter
 
@@ -44,12 +44,15 @@ class _Post:
 class Team:
     """Keeps so many worker processes running until they are told to leave."""
 
-    def __init__(self, store, count, options, context):
+    def __init__(self, store, count, options, context, ensure=False):
+        """ensure: only as many as are missing from count."""
         self._store = store
+        self._count = count
+        self._ensure = ensure
         self._options = options
         self._context = context
-        self._voice = events.Voice()
-        self._posts = [_Post() for _ in range(count)]
+        self._voice = events.Voice(store.paths if options.log else None)
+        self._posts = []
         self._order = None
         self._asked = 0
         self._exit_code = 0
@@ -59,17 +62,13 @@ class Team:
         stores.load_all()
         self._waiter = Waiter()
         self._waiter.heed(*_stop_signals(), signal.SIGUSR1)
-        me = identity.current()
-        self._entry = pidfile.Entry(
-            kind=pidfile.SUPERVISOR, pid=me.pid, boot=me.boot, start=me.start, since=clock.moment(clock.now()),
-            queues=self._options.queues and list(self._options.queues))
-        with self._store.lock():
-            pidfile.add(self._store.paths, self._entry)
-        self._orders = pidfile.Orders(self._store.paths, self._entry)
+        if not self._set_up():
+            self._waiter.close()
+            return 0
         self._rolling = Rolling(self._store, self._context.get_start_method() == "fork")
         self._greet()
         try:
-            while self._posts:
+            while self._posts or self._asked_for_more():
                 self._fill()
                 self._look(self._waiter.wait(min(self._until_next(), self._rolling.look())))
             self._tell_what_is_left()
@@ -77,11 +76,31 @@ class Team:
             self._leave()
         return self._exit_code
 
+    def _set_up(self):
+        """Add the line to workers.pid, and a post for each worker; False where none is missing."""
+        me = identity.current()
+        queues = self._options.queues and list(self._options.queues)
+        # Counted and written under one lock: two at once must not have more than `count` between them.
+        with self._store.lock():
+            count = self._count
+            if self._ensure:
+                count -= staffing.keeping(self._store.paths, queues)
+            if count <= 0:
+                return False
+            self._entry = pidfile.Entry(
+                kind=pidfile.SUPERVISOR, pid=me.pid, boot=me.boot, start=me.start, since=clock.moment(clock.now()),
+                queues=queues, hired=count, log=self._options.log or None)
+            pidfile.add(self._store.paths, self._entry)
+        self._orders = pidfile.Orders(self._store.paths, self._entry)
+        self._posts = [_Post() for _ in range(count)]
+        self._hired = count
+        return True
+
     def _greet(self):
         # A drain started by cron says nothing where there is nothing to do.
         if not (self._options.drain or self._options.drain_all):
-            workers = "1 worker" if len(self._posts) == 1 else "%d workers" % len(self._posts)
-            self._voice.say("%s; Ctrl+C finishes the running jobs and leaves" % workers)
+            how = "queuectl worker stop" if self._options.log else "Ctrl+C"
+            self._voice.say("%s; %s finishes the running jobs and leaves" % (events.workers(len(self._posts)), how))
 
     def _fill(self):
         """Start a worker for every empty post whose time has come."""
@@ -127,6 +146,7 @@ class Team:
         if asked:
             self._asked += len(asked)
             self._tell(pidfile.DRAIN if self._asked == 1 else pidfile.NOW)
+            self._write_order()
         ordered = self._orders.read()
         if ordered is not None:
             self._tell(ordered)
@@ -137,6 +157,38 @@ class Team:
             self._posts = [post for post in self._posts if post.process is not None]
         else:
             self._posts = [post for post in self._posts if post.process is not None or post.deaths]
+        self._add_posts()
+        self._tend_log()
+
+    def _add_posts(self):
+        """Have the posts that `worker scale` asked for."""
+        more = (self._orders.hired or 0) - self._hired
+        if more > 0 and self._order is None:
+            self._hired += more
+            self._posts += [_Post() for _ in range(more)]
+            self._voice.say("%s more" % events.workers(more))
+
+    def _asked_for_more(self):
+        """With no post left: whether there are new ones. If not, the line is out of workers.pid, and nobody can ask."""
+        try:
+            with self._store.lock():
+                self._orders.read()
+                self._add_posts()
+                if not self._posts:
+                    pidfile.remove(self._store.paths, self._entry)
+        except (StoreError, OSError):
+            # The next writer drops the line: nobody lives with this pid and start.
+            pass
+        return bool(self._posts)
+
+    def _tend_log(self):
+        if self._options.log:
+            try:
+                log.turn(self._store)
+            except (StoreError, OSError):
+                # It goes on growing; the workers say what is wrong with the store.
+                pass
+            self._voice.follow_log()
 
     def _tell(self, order):
         """Pass an order on to every worker, unless they have it already."""
@@ -152,6 +204,14 @@ class Team:
                     # It has just died; it is seen off next.
                     pass
         self._nudge()
+
+    def _write_order(self):
+        """Whoever counts workers is to see that these are leaving."""
+        try:
+            with self._store.lock():
+                pidfile.tell(self._store.paths, self._entry, self._order)
+        except (StoreError, OSError):
+            pass
 
     def _nudge(self):
         """Have workers that wait for a command look at their pipe now, not within a second.
@@ -220,7 +280,7 @@ class Team:
         if not self._options.drain or self._order is not None:
             return
         try:
-            text = _left_for_later(self._store, self._options.queues, clock.now())
+            text = leftover.told(self._store, self._options.queues, clock.now())
         except (StoreError, OSError):
             return
         if text:
@@ -228,12 +288,6 @@ class Team:
 
     def _leave(self):
         self._waiter.close()
-        try:
-            with self._store.lock():
-                pidfile.remove(self._store.paths, self._entry)
-        except (StoreError, OSError):
-            # The next writer drops the line: nobody lives with this pid and start.
-            pass
 
 
 def _stop_signals():
@@ -242,25 +296,3 @@ def _stop_signals():
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         signals += (signal.SIGHUP,)
     return signals
-
-
-def _left_for_later(store, queues, now):
-    """'3 jobs left for later: 2 retries, 1 waiting; next in 4 s', or None."""
-    retries = waiting = 0
-    for queue, states in store.counts().items():
-        if not queues or queue in queues:
-            retries += states.get("failed", 0)
-            waiting += states.get("pending", 0)
-    kinds = []
-    if retries:
-        kinds.append("1 retry" if retries == 1 else "%d retries" % retries)
-    if waiting:
-        kinds.append("%d waiting" % waiting)
-    if not kinds:
-        return None
-    jobs = "1 job" if retries + waiting == 1 else "%d jobs" % (retries + waiting)
-    text = "%s left for later: %s" % (jobs, ", ".join(kinds))
-    claims = store.claims("supervisor", queues)
-    claims.running()
-    due = claims.next_due(now)
-    return text if due is None else "%s; next in %s" % (text, clock.show_duration(max(0, due - now) / 1000))

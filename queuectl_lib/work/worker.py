@@ -19,7 +19,7 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import disk, locking, store as stores
+from queuectl_lib.store import disk, locking, paths, store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import duties, events, pidfile, place, wake
@@ -28,9 +28,10 @@ from queuectl_lib.work.orphans import Orphans
 from queuectl_lib.work.settings import Settings
 from queuectl_lib.work.waiting import Waiter
 
-# max_jobs: leave after so many; limit: only slots 1 to limit may be taken. None: no such bound.
-Options = namedtuple("Options", ("queues", "drain", "drain_all", "max_jobs", "limit"))
-Options.__new__.__defaults__ = (None, False, False, None, None)
+# max_jobs: leave after so many; max_idle: leave after so many seconds with nothing to run. None: no such bound.
+# log: whether standard output is the store's log.
+Options = namedtuple("Options", ("queues", "drain", "drain_all", "max_jobs", "max_idle", "log"))
+Options.__new__.__defaults__ = (None, False, False, None, None, False)
 
 # Exit code of a worker that cannot use its store: another one would not help.
 STORE_UNUSABLE = 3
@@ -51,7 +52,7 @@ def main(root, options, connection, supervisor, inherited=()):
     for other in inherited:
         other.close()
     control = Control(Waiter(), connection)
-    voice = events.Voice()
+    voice = events.Voice(paths.Paths(root) if options.log else None)
     try:
         stores.load_all()
         store = stores.open_store(root, write=True)
@@ -96,18 +97,21 @@ class Worker:
         self._done = None
         self._passed_on = 0
         self._failures = 0
+        self._idle_since = None
 
     def live(self):
         """Work until told to leave, or until there is nothing to stay for."""
+        for_good = False
         try:
             self._work()
+            for_good = True
         except (StoreError, OSError) as error:
             if self._place.slot.stands():
                 raise
             raise StoreError("the store %s was removed" % self._store.root) from error
         finally:
             self._duties.sync()
-            self._place.leave()
+            self._place.leave(for_good)
 
     def _work(self):
         while True:
@@ -118,6 +122,7 @@ class Worker:
                     return
                 continue
             if job is not None:
+                self._idle_since = None
                 self._run(job)
             elif not self._stay():
                 return
@@ -200,6 +205,10 @@ class Worker:
             # A sibling may be waiting for the job that was the last one.
             self._place.bell.pass_on()
             return False
+        if self._idle_since is None:
+            self._idle_since = time.monotonic()
+        if self._idle_left() <= 0:
+            return False
         self._duties.sync()
         self._sleep()
         if self._duties.gone:
@@ -216,7 +225,7 @@ class Worker:
             self._control.waiter.watch(bell)
         while not self._doze(self._until_look(due)):
             # The transaction of a real look costs an idle worker more than all the rest.
-            if self._store_state() != seen or (due is not None and clock.now() >= due):
+            if self._store_state() != seen or (due is not None and clock.now() >= due) or self._idle_left() <= 0:
                 break
             # A queue's limit may be another one.
             if self._settings.current is not settings:
@@ -225,9 +234,15 @@ class Worker:
             self._control.waiter.forget(bell)
 
     def _until_look(self, due):
-        """Seconds until a job falls due, at most the poll_interval."""
-        longest = self._settings.current.poll_interval
+        """Seconds until a job falls due, at most the poll_interval and what is left of max_idle."""
+        longest = max(0.0, min(self._settings.current.poll_interval, self._idle_left()))
         return longest if due is None else max(0.0, min(longest, (due - clock.now()) / 1000))
+
+    def _idle_left(self):
+        """Seconds that may pass with nothing to run."""
+        if self._options.max_idle is None:
+            return float("inf")
+        return self._idle_since + self._options.max_idle - time.monotonic()
 
     def _doze(self, seconds):
         """Sleep so long; True as soon as a byte in the FIFO is ours, or an order has come."""

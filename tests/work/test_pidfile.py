@@ -117,8 +117,8 @@ def test_stop_reaches_everybody_who_lives(here):
     with here.lock():
         told = pidfile.request_stop(here.paths, pidfile.DRAIN)
     assert [one.stop for one in told] == ["drain", "drain"]
-    assert pidfile.order(here.paths, entry) == pidfile.DRAIN
-    assert pidfile.order(here.paths, supervisor()) == pidfile.DRAIN
+    assert pidfile.find(here.paths, entry).stop == pidfile.DRAIN
+    assert pidfile.find(here.paths, supervisor()).stop == pidfile.DRAIN
 
 
 def test_asking_twice_to_stop_does_not_mean_now(here):
@@ -126,7 +126,7 @@ def test_asking_twice_to_stop_does_not_mean_now(here):
     for _ in range(2):
         with here.lock():
             pidfile.request_stop(here.paths, pidfile.DRAIN)
-    assert pidfile.order(here.paths, supervisor()) == pidfile.DRAIN
+    assert pidfile.find(here.paths, supervisor()).stop == pidfile.DRAIN
 
 
 def test_now_is_not_taken_back(here):
@@ -134,7 +134,7 @@ def test_now_is_not_taken_back(here):
     for what in (pidfile.NOW, pidfile.DRAIN):
         with here.lock():
             pidfile.request_stop(here.paths, what)
-    assert pidfile.order(here.paths, supervisor()) == pidfile.NOW
+    assert pidfile.find(here.paths, supervisor()).stop == pidfile.NOW
 
 
 def test_with_nobody_there_stop_writes_nothing(here):
@@ -148,7 +148,7 @@ def test_stop_reaches_a_worker_whose_line_was_lost(here):
     with here.lock():
         [told] = pidfile.request_stop(here.paths, pidfile.NOW)
     assert told.incarnation == entry.incarnation
-    assert pidfile.order(here.paths, entry) == pidfile.NOW
+    assert pidfile.find(here.paths, entry).stop == pidfile.NOW
 
 
 def test_orders_are_noticed_when_the_file_changes(here):

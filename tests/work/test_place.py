@@ -10,7 +10,7 @@ from queuectl_lib.job import record
 from queuectl_lib.store import config, store
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DiskFull, StoreError
-from queuectl_lib.work import pidfile, place, recovery, slots
+from queuectl_lib.work import identity, pidfile, place, recovery, slots, staffing
 from queuectl_lib.work.orphans import NoOrphans
 from queuectl_lib.work.worker import Options
 
@@ -54,6 +54,11 @@ def move_in(where, hand, supervisor=pidfile.Entry(), **options):
     return place.take(where, Options(**options), hand, hand, hand, supervisor, NoOrphans())
 
 
+def a_boss(**fields):
+    me = identity.current()
+    return pidfile.Entry(kind=pidfile.SUPERVISOR, pid=me.pid, boot=me.boot, start=me.start, **fields)
+
+
 def lose_a_job(where):
     """A job whose worker is dead, and the number of its slot."""
     with where.lock():
@@ -92,29 +97,35 @@ def test_a_slot_that_cannot_be_cleared_is_left_for_the_next_one(where, monkeypat
 
 
 def test_an_order_its_supervisor_had_before_is_its_own(where):
-    boss = pidfile.Entry(kind=pidfile.SUPERVISOR, pid=os.getpid(), start="1", boot="2")
+    boss = a_boss(hired=1)
     hand = Hand()
     with where.lock():
-        pidfile._write(where.paths, [boss._replace(stop=pidfile.NOW)])
+        pidfile.write(where.paths, [boss._replace(stop=pidfile.NOW)])
     move_in(where, hand, boss)
     assert hand.orders.read() == pidfile.NOW
 
 
-def test_without_a_free_slot_there_is_no_place(where):
-    first = move_in(where, Hand(), limit=1)
-    assert move_in(where, Hand(), limit=1) is None
+def test_without_a_need_for_it_a_worker_has_no_place(where):
+    boss = a_boss(hired=3, left=2)
+    with where.lock():
+        pidfile.add(where.paths, boss)
+    first = move_in(where, Hand(), boss)
+    assert move_in(where, Hand(), boss) is None
+    assert [worker.slot for worker in slots.living(where.paths)] == [1]
     first.slot.leave()
+    # kill -9: the line is there, its worker is not.
+    assert move_in(where, Hand(), boss).slot.number == 1
 
 
 def test_a_disk_that_is_full_is_waited_out(where, monkeypatch):
     hand = Hand()
-    add, failures = pidfile.add, [DiskFull("no room")] * 5
+    join, failures = staffing.join, [DiskFull("no room")] * 5
 
     def sometimes(paths, entry):
         if failures:
             raise failures.pop()
-        add(paths, entry)
-    monkeypatch.setattr(pidfile, "add", sometimes)
+        return join(paths, entry)
+    monkeypatch.setattr(staffing, "join", sometimes)
     assert move_in(where, hand).slot.number == 1
     assert hand.naps == 5
 
@@ -122,7 +133,7 @@ def test_a_disk_that_is_full_is_waited_out(where, monkeypatch):
 def test_but_not_for_long_by_one_that_drains(where, monkeypatch):
     def never(paths, entry):
         raise DiskFull("no room")
-    monkeypatch.setattr(pidfile, "add", never)
+    monkeypatch.setattr(staffing, "join", never)
     with pytest.raises(DiskFull):
         move_in(where, Hand(), drain=True)
     assert slots.living(where.paths) == []
@@ -136,6 +147,6 @@ def test_a_store_that_is_gone_has_no_place(where):
 
 def test_a_line_taken_out_leaves_the_others(where):
     one, two = move_in(where, Hand()), move_in(where, Hand())
-    one.leave()
+    one.leave(for_good=True)
     assert [entry.slot for entry in pidfile.read(where.paths)] == [2]
     assert two.slot.stands()

@@ -51,13 +51,6 @@ def test_the_lowest_free_slot_is_taken(here):
     assert take(here).number == 2
 
 
-def test_no_slot_above_the_limit_is_taken(here):
-    held = [take(here, limit=2), take(here, limit=2)]
-    assert take(here, limit=2) is None
-    held[0].leave()
-    assert take(here, limit=2).number == 1
-
-
 def test_unwanted_slots_are_passed_over(here):
     assert take(here, skip={1, 2}).number == 3
 

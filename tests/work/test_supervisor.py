@@ -12,8 +12,8 @@ import pytest
 from queuectl_lib.job import record
 from queuectl_lib.store import store
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import DiskFull
-from queuectl_lib.work import pidfile, slots, supervisor, team, wake, worker
+from queuectl_lib.words.errors import DiskFull, NotDone
+from queuectl_lib.work import pidfile, scaling, slots, staffing, supervisor, team, wake, worker
 from support import ROOT, is_running, send, wait_until
 
 START = """
@@ -225,7 +225,7 @@ def test_stop_reaches_workers_whose_supervisor_is_dead(where, crew, held):
 def test_stop_does_not_depend_on_a_signal(where, crew, monkeypatch):
     here = crew(count=2)
     here.wait_for_workers(2)
-    monkeypatch.setattr(supervisor, "_nudge", lambda entry, signum: None)
+    monkeypatch.setattr(pidfile, "nudge", lambda entry, signum: None)
     assert supervisor.stop(where) == []
     assert here.wait() == 0
 
@@ -276,15 +276,103 @@ def test_two_starts_at_once_share_the_slots(where, crew):
     assert [one.wait() for one in both] == [0, 0]
 
 
-def test_with_a_limit_only_the_missing_workers_stay(where, crew):
+def test_only_the_missing_workers_are_started(where, crew):
     first = crew(count=1)
     first.wait_for_workers(1)
-    second = crew(count=2, limit=2)
-    second.wait_for_workers(2)
-    third = crew(count=2, limit=2)
+    second = crew(count=3, ensure=True)
+    second.wait_for_workers(3)
+    third = crew(count=3, ensure=True)
     assert third.wait() == 0
-    assert [one.slot for one in slots.living(where.paths)] == [1, 2]
+    assert third.text() == ""
+    assert len(first.workers()) == 3
     assert supervisor.stop(where) == []
+
+
+def test_many_that_ensure_at_once_have_no_more_between_them(where, crew):
+    all = [crew(count=2, ensure=True) for _ in range(5)]
+    wait_until(lambda: len([one for one in all if one.process.poll() == 0]) >= 3, "the others have left")
+    all[0].wait_for_workers(2)
+    entries = [entry for entry in pidfile.read(where.paths) if entry.kind == pidfile.SUPERVISOR]
+    assert sum(staffing.kept(entry) for entry in entries) == 2
+    assert supervisor.stop(where) == []
+
+
+def test_workers_of_other_queues_are_not_those_that_are_missing(where, crew):
+    crew(count=1, queues=["mail", "video"]).wait_for_workers(1)
+    assert crew(count=1, queues=["video", "mail"], ensure=True).wait() == 0
+    crew(count=1, ensure=True).wait_for_workers(2)
+    assert supervisor.stop(where) == []
+
+
+def test_who_is_told_to_stop_does_not_count(where, crew, held):
+    first = crew(count=1)
+    job_id = held.enqueue()
+    wait_for(where, job_id, "processing")
+    first.press_ctrl_c()
+    wait_until(lambda: all(one.stop for one in pidfile.read(where.paths) if one.kind == "supervisor"), "it says so")
+    crew(count=1, ensure=True).wait_for_workers(2)
+    held.release()
+    assert first.wait() == 0
+    assert supervisor.stop(where) == []
+
+
+def test_a_worker_that_dies_and_is_started_again_counts(where, crew):
+    here = crew(count=2)
+    for pid in here.wait_for_workers(2):
+        send(pid, signal.SIGKILL)
+        assert staffing.keeping(where.paths, None) == 2
+    here.wait_for_workers(2)
+    assert supervisor.stop(where) == []
+
+
+def test_one_that_has_left_for_good_is_missing(where, crew):
+    here = crew(count=2, max_jobs=1)
+    here.wait_for_workers(2)
+    assert staffing.keeping(where.paths, None) == 2
+    wait_for(where, enqueue(where, "true"), "completed")
+    here.wait_for_workers(1)
+    assert staffing.keeping(where.paths, None) == 1
+    assert supervisor.stop(where) == []
+
+
+def test_idle_workers_leave_and_the_team_with_them(where, crew):
+    here = crew(count=2, max_idle=0.3)
+    job_id = enqueue(where, "sleep 1")
+    assert here.wait() == 0
+    assert where.find(job_id).state == "completed"
+    assert pidfile.read(where.paths) == []
+
+
+def test_scale_returns_when_the_new_workers_are_there(where, crew, monkeypatch):
+    here = crew(count=1)
+    here.wait_for_workers(1)
+    # Else they would be there before anybody can look.
+    monkeypatch.setattr(pidfile, "nudge", lambda entry, signum: None)
+    assert scaling.scale(where, 3).before == 1
+    assert len(here.workers()) == 3
+    assert len(scaling.scale(where, 1, wait=True).leaving) == 2
+    assert len(here.workers()) == 1
+    assert supervisor.stop(where) == []
+
+
+def test_a_supervisor_that_dies_hires_nobody(where, crew):
+    here = crew(count=1)
+    here.wait_for_workers(1)
+    send(here.pid, signal.SIGSTOP)
+    failed = []
+
+    def scale():
+        try:
+            scaling.scale(where, 2)
+        except NotDone as error:
+            failed.append(str(error))
+    scaler = threading.Thread(target=scale)
+    scaler.start()
+    wait_until(lambda: staffing.keeping(where.paths, None) == 2, "it is asked")
+    send(here.pid, signal.SIGKILL)
+    here.process.wait()
+    scaler.join(60)
+    assert "pid %d" % here.pid in failed[0]
 
 
 def test_drain_says_what_is_left_for_later(where, crew):
@@ -293,7 +381,7 @@ def test_drain_says_what_is_left_for_later(where, crew):
     enqueue(where, "true", run_at=clock.moment(clock.now() + 3600000))
     here = crew(count=2, drain=True)
     assert here.wait() == 0
-    assert "2 jobs left for later: 1 retry, 1 waiting; next in" in here.text()
+    assert "2 jobs left for later: 1 retry, 1 delayed; next in" in here.text()
 
 
 def test_drain_speaks_only_of_its_own_queues(where, crew):

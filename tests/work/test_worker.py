@@ -10,7 +10,7 @@ from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import config, store
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DiskFull, StoreLocked
-from queuectl_lib.work import duties, pidfile, slots, wake
+from queuectl_lib.work import duties, pidfile, slots, wake, worker
 from queuectl_lib.work.runner import Ended
 from queuectl_lib.work.waiting import NOTHING
 from queuectl_lib.work.worker import Options, Worker
@@ -112,6 +112,9 @@ class Room:
     def read(self):
         pass
 
+    def follow_log(self):
+        pass
+
     def tend(self, now, soon):
         pass
 
@@ -130,8 +133,9 @@ class Room:
     def pass_on(self):
         self.passed_on += 1
 
-    def leave(self):
+    def leave(self, for_good):
         self.left = True
+        self.left_for_good = for_good
 
 
 def a_job(name="a", **fields):
@@ -286,9 +290,25 @@ def test_results_are_synced_before_it_sleeps_and_before_it_leaves(where):
     story = []
     room.claims.sync = lambda: story.append("sync")
     room.wait = lambda seconds: story.append("sleep") or setattr(room, "order", pidfile.DRAIN) or NOTHING
-    room.leave = lambda: story.append("leave") or setattr(room, "left", True)
+    room.leave = lambda for_good: story.append("leave") or setattr(room, "left", True)
     live(room, where)
     assert story == ["sync", "sleep", "sync", "leave"]
+
+
+def test_its_idle_time_begins_anew_with_every_job(where, monkeypatch):
+    room = Room(Desk())
+    seconds_gone = [0.0]
+    monkeypatch.setattr(worker.time, "monotonic", lambda: seconds_gone[0])
+
+    def wait(seconds):
+        seconds_gone[0] += seconds
+        if seconds_gone[0] == 6 and not room.claims.results:
+            room.claims.ready.append(a_job("a"))
+        return NOTHING
+    room.wait = wait
+    live(room, where, max_idle=10)
+    assert len(room.claims.results) == 1 and room.left_for_good
+    assert 16 <= seconds_gone[0] < 17
 
 
 def test_backoff_settings_are_those_of_the_moment_it_fails(where):

@@ -10,6 +10,7 @@ from queuectl_lib.words.text import did_you_mean
 argparse._ = str
 
 _HELP_WIDTH = 79
+_MOST_WORKERS = 1000
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -156,6 +157,18 @@ def checked(option, parse):
         except BadInput as error:
             raise BadInput("%s: %s" % (option, error))
     return convert
+
+
+def worker_count(least):
+    """A parser of how many workers; more are a slip of the finger."""
+    parse = whole_number(least)
+
+    def bounded(text):
+        number = parse(text)
+        if number > _MOST_WORKERS:
+            raise BadInput("want at most %d, not %d" % (_MOST_WORKERS, number))
+        return number
+    return bounded
 
 
 def whole_number(least, what="a whole number"):

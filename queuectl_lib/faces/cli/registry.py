@@ -9,6 +9,7 @@ COMMANDS = (
     ("enqueue", "Add a job, or many.", "Give work"),
     ("worker start", "Run workers here until told to stop.", "Run it"),
     ("worker stop", "Tell all workers to leave, and wait until they have.", "Run it"),
+    ("worker scale", "Have more workers or fewer, while they run.", "Run it"),
     ("worker list", "Show the workers that are alive and what they run.", "Run it"),
     ("status", "Show how the queue stands, and what needs a look.", "Look at it"),
     ("list", "List jobs: running, next to run, waiting, dead, finished.", "Look at it"),

@@ -12,7 +12,7 @@ from queuectl_lib.faces import report, terminal
 from queuectl_lib.faces.cli import options
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.work import slots
+from queuectl_lib.work import pidfile, slots
 
 
 def arguments(parser):
@@ -31,3 +31,6 @@ def run(args, out):
         out.line(line)
     if not alive:
         terminal.note("no worker is running; start one with: queuectl worker start")
+    elif out.tty and any(entry.log for entry in pidfile.living(store.paths)):
+        out.flush()
+        terminal.note("those in the background print into %s" % store.paths.log)
