@@ -39,15 +39,23 @@ def roll(store, needless=False, patience=None, locked=False):
     needless: roll however little it is; patience: wait so many seconds for the
     other process; locked: roll.lock was inherited (roller.py).
     """
+    return alone(store, lambda: _until_short(store, needless), patience, locked)
+
+
+def alone(store, function, patience=None, locked=False):
+    """What function() returns, done while nobody else rolls this store; False when another process does.
+
+    patience, locked: as in roll().
+    """
     if locked:
-        return _until_short(store, needless)
+        return function()
     fd = disk.open_private(store.paths.roll_lock, os.O_RDWR | os.O_CREAT)
     try:
         if patience is not None:
             locking.lock(fd, patience, store.paths.roll_lock)
         elif not locking.try_lock(fd):
             return False
-        return _until_short(store, needless)
+        return function()
     finally:
         os.close(fd)
 
