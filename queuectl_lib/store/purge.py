@@ -46,7 +46,7 @@ def selection(states, queues=None, older_than=None, now=None):
     """The Selection of jobs in these states and queues (None: any) that last changed so many seconds before now (ms)."""
     before = None if older_than is None else clock.moment(max(0, now - int(older_than * 1000))).encode()
     return Selection(frozenset(state.encode() for state in states),
-                     queues and frozenset(queue.encode() for queue in queues), before)
+                     frozenset(queue.encode() for queue in queues) if queues else None, before)
 
 
 def count(store, wanted):
