@@ -24,7 +24,7 @@ import os
 from collections import Counter
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import compact, disk, header, line, paths, pieces, roll, segment, snapshot
+from queuectl_lib.store import compact, disk, header, line, new_segment, paths, pieces, roll, segment
 from queuectl_lib.store.numbers import number_of, renamed
 from queuectl_lib.store.resort import incoming
 from queuectl_lib.store.sieve import Selection, Sieve, updated_at
@@ -200,7 +200,7 @@ class _Purge(roll._Roll):
         if not any(kept.values()):
             return []
         name = renamed(self._paths, entry.name)
-        writer = segment.Writer(self._paths.segment_places(name)[0], entry.kind)
+        writer = new_segment.Writer(self._paths.segment_places(name)[0], entry.kind)
         reader = self._snapshot.reader(entry)
         for section in entry.sections:
             ranges = kept[section]
@@ -244,7 +244,7 @@ class _Purge(roll._Roll):
 
     def _is_left(self, job_id):
         gone = {(name, start) for name, start, _ in self._gone}
-        return any(snapshot.lives(entry, start) and (entry.name, start) not in gone for entry in self._segments
+        return any(segment.lives(entry, start) and (entry.name, start) not in gone for entry in self._segments
                    for _, start, _ in self._snapshot.reader(entry).find(job_id))
 
     def _commit(self):

@@ -179,8 +179,8 @@ def test_what_others_do_meanwhile_is_kept(old, monkeypatch, meanwhile, moment, s
 STEPS = {
     "the lock for the first look": ("queuectl_lib.store.roll._Roll", "_begin"),
     "sorting out": ("queuectl_lib.store.purge._Purge", "_sort_out"),
-    "the first line of a segment": ("queuectl_lib.store.segment.Writer", "add"),
-    "the end of a segment": ("queuectl_lib.store.segment.Writer", "finish"),
+    "the first line of a segment": ("queuectl_lib.store.new_segment.Writer", "add"),
+    "the end of a segment": ("queuectl_lib.store.new_segment.Writer", "finish"),
     "all segments": ("queuectl_lib.store.purge._Purge", "_write_segments"),
     "carrying over": ("queuectl_lib.store.roll._Roll", "_carry"),
     "copying the rest": ("queuectl_lib.store.purge._Purge", "_copy_tail"),
