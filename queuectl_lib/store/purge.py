@@ -60,7 +60,11 @@ def purge(store, wanted, patience=_PATIENCE):
 
     Raises StoreLocked when another process rolls for longer than patience (seconds).
     """
-    return roll.alone(store, lambda: _in_passes(store, wanted, thorough=True), patience)
+    try:
+        return roll.alone(store, lambda: _in_passes(store, wanted, thorough=True), patience)
+    except FileNotFoundError as error:
+        # Nobody else rolls: it was not there before.
+        raise segment.missing(error)
 
 
 def roll_and_keep_house(store, locked=False):

@@ -143,3 +143,92 @@ def test_workers_on_a_copy_leave_the_originals_running_job_alone(full):
     lost.wait()
     assert is_running(pid)
     assert full.job("runs")["state"] == "processing"
+
+
+# --- a copy that was made while the store was in use
+
+def test_a_torn_end_of_a_copy_is_passed_over_and_cut_by_who_writes_to_it(full):
+    copy = copied(full)
+    os.chmod(copy, 0o700)
+    journal = os.path.join(copy, "jobs.jsonl")
+    with open(journal, "ab") as file:
+        file.write(b'{"id":"half-a-line","state":"pend')
+    before = everything_in(copy)
+    assert not any("half-a-line" in text for text in looked_at(full, copy))
+    assert everything_in(copy) == before
+    full.run("--store", copy, "enqueue", "--id", "fresh", "true")
+    assert json.loads(full.run("--store", copy, "show", "fresh", "--json").out)["state"] == "pending"
+
+
+def test_a_copy_whose_journal_is_older_than_its_segments_is_the_store_of_that_moment(full):
+    copy = copied(full)
+    os.chmod(copy, 0o700)
+    before = looked_at(full, copy)[2]
+    journal = os.path.join(copy, "jobs.jsonl")
+    with open(journal, "rb") as file:
+        old = file.read()
+    full.run("--store", copy, "enqueue", "--file", "-", input='{"command": "true"}\n' * 2000)
+    full.run("--store", copy, "purge", "--older-than", "5000w")
+    if not all(os.path.exists(place) for place in segments_named(copy, old)):
+        pytest.fail("the roll removed what it had not merged")
+    with open(journal, "wb") as file:
+        file.write(old)
+    assert looked_at(full, copy)[2] == before
+    # Whoever rolls removes what nobody names.
+    full.run("--store", copy, "purge", "--older-than", "5000w")
+    assert json.loads(full.run("--store", copy, "list", "--json").out) == json.loads(before)
+
+
+def segments_named(store, journal):
+    """Where the segments lie that a journal's header names."""
+    names = [each["name"] for each in json.loads(journal.split(b"\n")[0].decode())["segments"]]
+    assert names
+    places = [[os.path.join(store, folder, name + ".jsonl") for folder in ("base", "archive")] for name in names]
+    return [next((place for place in pair if os.path.exists(place)), pair[0]) for pair in places]
+
+
+def test_a_copy_that_misses_a_segment_says_what_to_do(full):
+    copy = copied(full)
+    os.chmod(copy, 0o700)
+    with open(os.path.join(copy, "jobs.jsonl"), "rb") as file:
+        os.unlink(segments_named(copy, file.read())[0])
+    for words in (["list"], ["show", "nix"], ["purge"], ["retry", "nix"]):
+        err = full.run("--store", copy, *words, code=3).err
+        assert "is missing" in err and "copy it again" in err and err.count("\n") == 1
+    # While nothing is rolled a copy is whole.
+    shutil.rmtree(copy)
+    subprocess.run(["flock", full.store + "/roll.lock", "cp", "-r", full.store, copy], check=True)
+    looked_at(full, copy)
+
+
+# --- feeding jobs in anew
+
+def test_what_was_printed_or_grepped_can_be_fed_back(full):
+    full.run("worker", "stop", "--now")
+    grepped = subprocess.run("cat .queuectl/archive/* .queuectl/base/* .queuectl/jobs.jsonl 2>/dev/null", shell=True,
+                             cwd=full.directory, stdout=subprocess.PIPE).stdout
+    newest = {}
+    for text in grepped.split(b"\n"):
+        if text.startswith(b'{"id"'):
+            newest[text.split(b'"')[3]] = text
+    forms = {
+        "json": full.run("list", "--json").out,
+        "jsonl": full.run("list", "--jsonl").out,
+        "grepped": b"\n".join(newest.values()),
+    }
+    for name, text in sorted(forms.items()):
+        full.run("--store", name, "enqueue", "--file", "-", input=text)
+    given = ("id", "command", "queue", "priority", "max_retries", "timeout", "run_at", "after", "held", "slots", "nice",
+             "cwd", "env")
+    original = {job["id"]: [job[key] for key in given] for job in full.jobs()}
+    for name in forms:
+        fed = json.loads(full.run("--store", name, "list", "--json").out)
+        assert {job["id"]: [job[key] for key in given] for job in fed} == original
+        assert {job["state"] for job in fed} == {"pending"} and not any(job["attempts"] for job in fed)
+
+
+def test_one_grepped_line_is_a_job(full):
+    for id in ("done", "dead", "held", "runs", "later-0007", "many-07"):
+        command = "grep -hs '\"id\":\"%s\"' .queuectl/archive/* .queuectl/base/* .queuectl/jobs.jsonl | tail -1" % id
+        line = subprocess.run(command, shell=True, cwd=full.directory, stdout=subprocess.PIPE).stdout
+        assert full.run("--store", "other", "enqueue", "--file", "-", input=line).out == id + "\n"
