@@ -21,7 +21,7 @@ import itertools
 import os
 import time
 
-from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, segment
+from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, pieces, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
 from queuectl_lib.store.paths import segment_names
@@ -163,15 +163,15 @@ class _Roll:
         """Begin the new journal: room for the header, the lines that stay, what is gone."""
         counts = {queue: dict(states) for queue, states in self._snapshot.counts().items()}
         totals = self._snapshot.totals()
-        pieces = []
+        parts = []
         for head, data in self._staying:
-            pieces.append(line.alone(data) if head[line.MORE] else data + b"\n")
+            parts.append(line.alone(data) if head[line.MORE] else data + b"\n")
             # The header counts what was before the journal's first line.
             header.count(counts, head, sign=-1)
             header.tally(totals, head, sign=-1)
-        pieces += [line.encode_gone(over) for over in sorted(self._gone)]
+        parts += [line.encode_gone(over) for over in sorted(self._gone)]
         self._counts = header.tidied(counts)
-        carried = b"".join(pieces)
+        carried = b"".join(parts)
         self._header = header.Header(
             self._journal.header.generation + 1, self._number + 1, 0, len(carried), self._counts,
             header.tidied(totals), pauses.encoded(self._snapshot.pauses()), tuple(self._segments))
@@ -185,7 +185,8 @@ class _Roll:
             self._journal.refresh()
             left = self._journal.size - self._copied
             if left > _LITTLE:
-                self._copy(self._journal.size)
+                # Only whole batches: what a killed writer left behind them is cut by the next one.
+                self._copy(pieces.scan(self._journal.read(self._copied), self._copied, self._journal.path)[1])
                 disk.sync(self._new, self._paths.new_jobs)
             else:
                 return
