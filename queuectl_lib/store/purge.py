@@ -116,15 +116,20 @@ def _in_passes(store, wanted, thorough):
 
 
 class _Progress:
-    """How far through the segments the passes are: number_of() of the last one, and of the last one to look at."""
+    """How far through the segments the passes are.
 
-    def __init__(self, until):
+    after: number_of() of the last one that was looked at; first_new: the number
+    from which on they were made by the passes, or since.
+    """
+
+    def __init__(self, first_new):
         self.after = (-1, 0)
-        self.until = until
+        self.first_new = first_new
         self.unfinished = False
 
     def is_ahead(self, entry):
-        return self.after < number_of(entry.name) <= self.until
+        number = number_of(entry.name)
+        return self.after < number and number[0] < self.first_new
 
 
 class _Purge(roll._Roll):
@@ -143,7 +148,7 @@ class _Purge(roll._Roll):
         self._learned = self._copied
         self._looked_up = set()
         self._came_back = set()
-        self.progress = self.progress or _Progress((self._number - 1, 0))
+        self.progress = self.progress or _Progress(self._number)
         return began
 
     def _sort_out(self):
@@ -173,6 +178,10 @@ class _Purge(roll._Roll):
         self._gone = [(name, start, end) for (name, start), end in gone.items()]
         disk.sync_directory(self._paths.base)
         disk.sync_directory(self._paths.archive)
+
+    def _merged(self, segments, gone):
+        # A merged one would be looked at by two passes, or by none.
+        return segments, gone
 
     def _without_taken(self, entry, gone):
         """[what stays of a segment] or []; where it is not written anew, what is taken of it is added to `gone`."""

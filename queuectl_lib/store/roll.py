@@ -138,7 +138,7 @@ class _Roll:
         gone = compact.overridden(self._snapshot)
         segments, gone = compact.advanced(self._snapshot.segments(), gone)
         # Only the older ones: the next roll reads through what this one writes (compact.overridden).
-        segments, gone = compact.merged(self._paths, self._snapshot, segments, gone)
+        segments, gone = self._merged(segments, gone)
         written = [self._write(self._base_path(), "base", self._base_name, self._waiting),
                    self._write(self._done_path(), "archive", self._done_name, self._finished)]
         self._segments = segments + [each for each in written if each is not None]
@@ -149,6 +149,9 @@ class _Roll:
         self._gone = [(name, start, end) for (name, start), end in gone.items()]
         disk.sync_directory(self._paths.base)
         disk.sync_directory(self._paths.archive)
+
+    def _merged(self, segments, gone):
+        return compact.merged(self._paths, self._snapshot, segments, gone)
 
     def _write(self, path, kind, name, entries):
         if not entries:

@@ -308,7 +308,8 @@ def test_not_every_roll_purges_the_few_that_have_just_grown_old(here, monkeypatc
         here.run("a-%d" % hour)
         here.roll()
         kept_for(here, 3600)
-    assert 20 < len(passes) < 40
+    # One in two: at the tenth part of an hour more than one job has grown old.
+    assert 10 < len(passes) < 25
     assert len(left(here)) <= 12
 
 
