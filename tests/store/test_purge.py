@@ -335,3 +335,23 @@ def test_where_another_process_rolls_it_is_left_to_that_one(old):
     assert kept_for(old, 60) == before
     os.close(fd)
     assert len(kept_for(old, 60)) < len(before)
+
+
+def test_one_that_is_retried_before_its_pass_has_come_is_counted_by_none(here, monkeypatch):
+    monkeypatch.setattr(purge, "_PASS", 1)
+    for day in range(3):
+        here.add("a-%d" % day, queue="a")
+        here.run("a-%d" % day)
+        here.add("keep-%d" % day, queue="keep")
+        here.run("keep-%d" % day)
+        here.roll()
+    carry = purge._Purge._carry
+
+    def retry_the_last(self):
+        carry(self)
+        monkeypatch.setattr(purge._Purge, "_carry", carry)
+        here.store.retry(["a-2"], here.now)
+    monkeypatch.setattr(purge._Purge, "_carry", retry_the_last)
+    went = purge.purge(here.opened(), purge.selection(lifecycle.FINISHED, ["a"]))
+    assert sum(went.values()) == 2
+    assert left(here) == ["a-2", "keep-0", "keep-1", "keep-2"]
