@@ -21,7 +21,7 @@ import itertools
 import os
 import time
 
-from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, segment
+from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, pieces, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
 from queuectl_lib.store.paths import segment_names
@@ -39,15 +39,23 @@ def roll(store, needless=False, patience=None, locked=False):
     needless: roll however little it is; patience: wait so many seconds for the
     other process; locked: roll.lock was inherited (roller.py).
     """
+    return alone(store, lambda: _until_short(store, needless), patience, locked)
+
+
+def alone(store, function, patience=None, locked=False):
+    """What function() returns, done while nobody else rolls this store; False when another process does.
+
+    patience, locked: as in roll().
+    """
     if locked:
-        return _until_short(store, needless)
+        return function()
     fd = disk.open_private(store.paths.roll_lock, os.O_RDWR | os.O_CREAT)
     try:
         if patience is not None:
             locking.lock(fd, patience, store.paths.roll_lock)
         elif not locking.try_lock(fd):
             return False
-        return _until_short(store, needless)
+        return function()
     finally:
         os.close(fd)
 
@@ -130,7 +138,7 @@ class _Roll:
         gone = compact.overridden(self._snapshot)
         segments, gone = compact.advanced(self._snapshot.segments(), gone)
         # Only the older ones: the next roll reads through what this one writes (compact.overridden).
-        segments, gone = compact.merged(self._paths, self._snapshot, segments, gone)
+        segments, gone = self._merged(segments, gone)
         written = [self._write(self._base_path(), "base", self._base_name, self._waiting),
                    self._write(self._done_path(), "archive", self._done_name, self._finished)]
         self._segments = segments + [each for each in written if each is not None]
@@ -141,6 +149,9 @@ class _Roll:
         self._gone = [(name, start, end) for (name, start), end in gone.items()]
         disk.sync_directory(self._paths.base)
         disk.sync_directory(self._paths.archive)
+
+    def _merged(self, segments, gone):
+        return compact.merged(self._paths, self._snapshot, segments, gone)
 
     def _write(self, path, kind, name, entries):
         if not entries:
@@ -155,15 +166,15 @@ class _Roll:
         """Begin the new journal: room for the header, the lines that stay, what is gone."""
         counts = {queue: dict(states) for queue, states in self._snapshot.counts().items()}
         totals = self._snapshot.totals()
-        pieces = []
+        parts = []
         for head, data in self._staying:
-            pieces.append(line.alone(data) if head[line.MORE] else data + b"\n")
+            parts.append(line.alone(data) if head[line.MORE] else data + b"\n")
             # The header counts what was before the journal's first line.
             header.count(counts, head, sign=-1)
             header.tally(totals, head, sign=-1)
-        pieces += [line.encode_gone(over) for over in sorted(self._gone)]
+        parts += [line.encode_gone(over) for over in sorted(self._gone)]
         self._counts = header.tidied(counts)
-        carried = b"".join(pieces)
+        carried = b"".join(parts)
         self._header = header.Header(
             self._journal.header.generation + 1, self._number + 1, 0, len(carried), self._counts,
             header.tidied(totals), pauses.encoded(self._snapshot.pauses()), tuple(self._segments))
@@ -177,7 +188,8 @@ class _Roll:
             self._journal.refresh()
             left = self._journal.size - self._copied
             if left > _LITTLE:
-                self._copy(self._journal.size)
+                # Only whole batches: what a killed writer left behind them is cut by the next one.
+                self._copy(pieces.scan(self._journal.read(self._copied), self._copied, self._journal.path)[1])
                 disk.sync(self._new, self._paths.new_jobs)
             else:
                 return

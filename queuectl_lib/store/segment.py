@@ -185,7 +185,8 @@ def lives(entry, start):
 
 def missing(error):
     """The StoreDamaged for a segment that the journal names and that is not there."""
-    return StoreDamaged("%s is missing: restore it from a copy, or run 'queuectl doctor --repair'" % error.filename)
+    return StoreDamaged("%s is missing: restore it, or run 'queuectl doctor --repair'; if this store is a copy, copy it "
+                        "again while nothing is rolled: flock .queuectl/roll.lock cp -r ..." % error.filename)
 
 
 def section_of(head):

@@ -142,6 +142,17 @@ class Snapshot:
                     return job, (entry.name, start, start + len(data) + 1)
         return None
 
+    def line_of(self, job_id):
+        """(head, line) of an id (bytes) as it stands, unless it is not there: None; for who need not know the job."""
+        number = self.newest.get(job_id)
+        if number is not None:
+            return _with_heads([self.lines[number]])[0]
+        for entry in reversed(self.segments()):
+            for head, start, data in self.reader(entry).find(job_id):
+                if segment.lives(entry, start) and (entry.name, start) not in self.gone:
+                    return head, data
+        return None
+
     def dependents(self, job_id):
         """Yields (job, over) of every job whose waits_for names this id, as it stands."""
         wanted = job_id.encode()

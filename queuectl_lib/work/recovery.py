@@ -156,7 +156,7 @@ class _Case:
         self.number = number
         self._paths = paths
         self._fd = fd
-        claim = tree.claim_marker(job.worker, job.id, job.attempts)
+        claim = tree.claim_marker(job.worker, job.id, job.attempts, tree.place_of(paths.root))
         leader = output.leader_of(self._paths, number, claim) if number else None
         self._tree = tree.Tree(leader, claim)
         self._kill_at = kill_at

@@ -1,4 +1,4 @@
-"""Having the journal rolled while workers run: the supervisor sees that it is long and starts who does it.
+"""Having the journal rolled, and old jobs purged, while workers run: the supervisor sees that it is time and starts who does it.
 
 A process of its own rolls (store/roll.py), and nobody waits for it, not even
 the supervisor's end. Where workers are forked it is forked as well: the
@@ -6,14 +6,19 @@ supervisor has all the code loaded, while a new Python would spend as much on
 its start as on a roll. It is alone in its process and holds no lock at that
 moment, so the child inherits none, and opens the store anew: an inherited
 lock file would be locked for both at once.
+
+Whoever rolls looks for jobs that `retention` no longer keeps; where little is
+rolled, somebody is started for that alone, once an hour at the least.
 """
 
 import os
 import signal
+import time
 
-from queuectl_lib.store import roll, store as stores
+from queuectl_lib.store import purge, store as stores
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.words.errors import QueuectlError
+from queuectl_lib.work.settings import Settings
 
 # Of many jobs a second the journal holds this time's lines more than it should.
 _BUSY_SECONDS = 0.2
@@ -30,21 +35,32 @@ class Rolling:
         self._store = store
         self._fork = fork
         self._journal = Journal(store.paths.jobs, writable=False)
+        # The workers say what is wrong with the settings.
+        self._settings = Settings(store.paths, store.config, complain=lambda text: None)
+        self._kept_house = None
         self._roller = None
 
     def look(self):
-        """Start a roll when it is time, reap the last one; seconds until the next look. Never raises."""
+        """Start a roll or a purge when it is time, reap the last one; seconds until the next look. Never raises."""
         before = self._journal.size
         self._reap()
         try:
             self._journal.refresh()
             busy = self._journal.size != before
-            if self._roller is None and self._journal.wants_roll(_BUSY_TIMES if busy else 1):
+            wanted = self._journal.wants_roll(_BUSY_TIMES if busy else 1) or self._wants_purge()
+            if wanted and self._roller is None:
                 self._roller = self._started()
+                self._kept_house = time.monotonic()
         except (QueuectlError, OSError):
             # No store any more, or none to be written: the workers say so.
             return _IDLE_SECONDS
         return _BUSY_SECONDS if busy else _IDLE_SECONDS
+
+    def _wants_purge(self):
+        retention = self._settings.now().retention
+        if retention is None or self._kept_house is None:
+            return retention is not None
+        return time.monotonic() - self._kept_house >= max(_IDLE_SECONDS, purge.slack(retention))
 
     def _reap(self):
         try:
@@ -78,7 +94,7 @@ def _roll_and_exit(root):
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nowhere, number)
-        roll.roll(stores.open_store(root, write=True))
+        purge.roll_and_keep_house(stores.open_store(root, write=True))
         code = 0
     finally:
         # Nothing of the supervisor's may run here: no exit handler, no output it had not yet written.

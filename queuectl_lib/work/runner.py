@@ -57,13 +57,14 @@ class Runner:
         self._orphans = orphans
         self._spools = spools
         self._worker = worker
+        self._place = tree.place_of(store_root)
         self._spawner = Spawner({"QUEUECTL_STORE": store_root})
         self._unreaped = []
 
     def run(self, job, grace, limit, duties):
         """Start the job's command, wait for its end, collect what it wrote."""
         begin = time.monotonic()
-        claim = tree.claim_marker(self._worker, job.id, job.attempts)
+        claim = tree.claim_marker(self._worker, job.id, job.attempts, self._place)
         if self._unreaped:
             self._unreaped = [pid for pid in self._unreaped if _reaped(pid) is None]
         if self._spawner.unblocks:

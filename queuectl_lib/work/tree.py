@@ -1,6 +1,6 @@
 """Ending a whole process tree: TERM, grace, KILL.
 
-    claim_marker(worker, job_id, attempt)   the text in QUEUECTL_CLAIM that marks every process of one attempt
+    claim_marker(worker, job_id, attempt, place)   the text in QUEUECTL_CLAIM that marks every process of one attempt
     marked(claim)                           pids that carry it now
     end(leader, claim, grace, pause, holders)   end all of it; the pids that could not be ended
 
@@ -28,9 +28,14 @@ _SHORTEST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.25
 
 
-def claim_marker(worker, job_id, attempt):
-    """The mark of one attempt of one job by one worker."""
-    return "%s/%s/%d" % (worker, job_id, attempt)
+def place_of(root):
+    """What tells a store's directory from every copy of it: who works on a copy must not end the original's jobs."""
+    return str(os.stat(root).st_ino)
+
+
+def claim_marker(worker, job_id, attempt, place):
+    """The mark of one attempt of one job by one worker of the store at a place (place_of)."""
+    return "%s/%s/%d/%s" % (worker, job_id, attempt, place)
 
 
 def marked(claim):

@@ -11,7 +11,7 @@ import random
 import pytest
 
 from queuectl_lib.job import lifecycle, record
-from queuectl_lib.store import compact, disk, line, roll, store
+from queuectl_lib.store import compact, disk, line, purge, roll, store
 from queuectl_lib.store.pauses import ALL, Pause, in_force
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DuplicateJob
@@ -20,6 +20,7 @@ from tests.store.stores import START, Here, job, read, stop_the_clock
 STEPS = 500
 POLICY = lifecycle.Policy(1.5, 10, 0)
 QUEUES = {"1.x": None, "2.x": ["a"], "3.x": None}
+ENDED_FOR_GOOD = ("completed", "dead", "cancelled")
 ENDED = ("completed", "dead", "failed", "cancelled")
 START_OF_IT = clock.moment(START)
 
@@ -29,7 +30,7 @@ class Model:
 
     OPERATIONS = (("add", 15), ("add_batch", 5), ("add_what_is_there", 2), ("work", 45), ("retry", 5), ("remove", 4), ("hand_back", 3), ("restart_worker", 2),
                   ("roll", 8), ("roll_while_others_write", 4), ("crash", 3), ("compare", 4),
-                  ("cancel", 3), ("hold", 3), ("release", 3), ("pause", 2), ("limit", 1))
+                  ("cancel", 3), ("hold", 3), ("release", 3), ("pause", 2), ("limit", 1), ("purge", 3), ("purge_while_others_write", 3))
 
     def __init__(self, root, seed):
         self.random = random.Random(seed)
@@ -175,10 +176,15 @@ class Model:
 
     def roll_while_others_write(self):
         """Between what the roll has read and the new journal's coming into force."""
+        self.while_others_write(self.here.roll)
+
+    def while_others_write(self, function):
         carry = roll._Roll._carry
 
         def carry_and_write(rolling):
             carry(rolling)
+            # Only once: what a purge's first pass has taken is gone when it begins another.
+            roll._Roll._carry = carry
             self.add(2)
             self.claim_something()
             self.retry()
@@ -187,9 +193,28 @@ class Model:
                 self.add_batch([job() for _ in range(6)])
         roll._Roll._carry = carry_and_write
         try:
-            self.here.roll()
+            function()
         finally:
             roll._Roll._carry = carry
+
+    def purge(self):
+        """Ended jobs go, but for those that somebody changes meanwhile."""
+        states = self.random.sample(ENDED_FOR_GOOD, self.random.randint(1, 3))
+        queues = self.random.choice([None, None, ["a"], ["default", "b"]])
+        wanted = purge.selection(states, queues, self.random.choice([None, 0.5, 5]), self.here.now)
+        before = {id: each for id, each in self.jobs.items() if each.state in states and (queues is None or each.queue in queues)
+                  and (wanted.before is None or each.updated_at.encode() < wanted.before)}
+        assert sum(purge.count(self.store, wanted).values()) == len(before)
+        thorough = self.random.choice([True, False])
+        taken = roll.alone(self.store, lambda: purge._in_passes(self.store, wanted, thorough))
+        gone = [id for id, each in before.items() if self.jobs.get(id) == each]
+        assert sum(taken.values()) == len(gone)
+        for id in gone:
+            del self.jobs[id]
+            self.free_again.append(id)
+
+    def purge_while_others_write(self):
+        self.while_others_write(self.purge)
 
     def crash(self):
         """Somebody was killed while writing."""
@@ -325,6 +350,7 @@ def cramped(monkeypatch):
         monkeypatch.setattr(compact, "MOST_GONE", choose([3, 2000]))
         monkeypatch.setattr(compact, "ALIKE", choose([{"base": 2, "archive": 2}, compact.ALIKE]))
         monkeypatch.setattr(compact, "_SMALL", choose([100, 1024 ** 2]))
+        monkeypatch.setattr(purge, "_PASS", choose([1, 1024 ** 2]))
         monkeypatch.setattr(store, "LARGEST_BATCH", choose([3, 1000]))
         monkeypatch.setattr(disk, "sync", lambda fd, path: None)
         monkeypatch.setattr(disk, "sync_directory", lambda path: None)

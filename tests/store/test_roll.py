@@ -359,3 +359,22 @@ def test_segments_are_told_oldest_first_whether_they_joined_or_were_rolled(here)
             here.roll()
         names = [each.name for each in here.segments()]
         assert len(names) == number + 1 and names == sorted(names)
+
+
+def test_half_a_batch_that_is_cut_while_the_rest_is_copied_is_not_copied(here, monkeypatch):
+    """Who was killed in mid-write left it; the next writer cuts it, and writes where it stood."""
+    here.add("early")
+    carry, copy_tail = roll._Roll._carry, roll._Roll._copy_tail
+
+    def then_much_and_a_torn_line(self):
+        carry(self)
+        here.add(*("much-%02d" % number for number in range(80)), command="x" * 1000)
+        here.append(b'{"id":"torn","state":"pending","was":null,' + b"x" * 300)
+
+    def then_another_writer(self):
+        copy_tail(self)
+        here.add("late", command="y" * 1000)
+    monkeypatch.setattr(roll._Roll, "_carry", then_much_and_a_torn_line)
+    monkeypatch.setattr(roll._Roll, "_copy_tail", then_another_writer)
+    here.roll()
+    assert sorted(each.id for each in everything(here)) == ["early", "late"] + ["much-%02d" % number for number in range(80)]

@@ -73,7 +73,7 @@ class House:
     def runs(self, job, words=("sleep", "1000"), **options):
         """A process of that job's attempt."""
         environment = dict(os.environ)
-        environment[tree.VARIABLE] = tree.claim_marker(job.worker, job.id, job.attempts)
+        environment[tree.VARIABLE] = tree.claim_marker(job.worker, job.id, job.attempts, tree.place_of(self.store.root))
         process = subprocess.Popen(words, env=options.pop("env", environment), start_new_session=True,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **options)
         self.processes.append(process)

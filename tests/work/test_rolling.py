@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from queuectl_lib.job import record
-from queuectl_lib.store import journal, store as stores
+from queuectl_lib.job import lifecycle, record
+from queuectl_lib.store import config, journal, store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.work import rolling
 from support import wait_until
@@ -127,10 +127,56 @@ def test_the_roller_can_still_give_up_a_wait_for_the_lock(where, monkeypatch):
         with open(blocked, "w") as file:
             file.write("%d" % len(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
 
-    monkeypatch.setattr(rolling.roll, "roll", tell)
+    monkeypatch.setattr(rolling.purge, "roll_and_keep_house", tell)
     fill(where)
     one = rolling.Rolling(where, fork=True)
     one.look()
     os.waitpid(one._roller, 0)
     with open(blocked) as file:
         assert file.read() == "0"
+
+
+def kept_for(where, seconds, fork=True):
+    """A store with this retention and one job that ended two days ago; its Rolling."""
+    fill(where, 1)
+    (job,) = where.jobs()
+    before = clock.now() - 2 * 86400000
+    where.change([job.id], lambda each: lifecycle.cancel(each, before))
+    config.set(where, "retention", str(seconds))
+    return rolling.Rolling(where, fork)
+
+
+def test_what_retention_no_longer_keeps_is_purged_though_nothing_is_rolled(where):
+    one = kept_for(where, 86400)
+    one.look()
+    wait_until(lambda: where.counts() == {}, "the job has gone")
+    os.waitpid(one._roller, 0)
+
+
+def test_a_retention_that_is_set_later_is_heeded_at_once(where):
+    one = kept_for(where, 10 * 86400)
+    one.look()
+    os.waitpid(one._roller, 0)
+    assert where.counts() == {"default": {"cancelled": 1}}
+    config.set(where, "retention", "3")
+    wait_until(lambda: one.look() and where.counts() == {}, "the job has gone")
+    wait_until(lambda: one.look() and one._roller is None, "the roller was reaped")
+
+
+def test_old_jobs_are_looked_for_once_an_hour_and_not_at_every_look(where, monkeypatch):
+    one = kept_for(where, 10 * 86400)
+    started = []
+    hours = [0.0]
+    monkeypatch.setattr(rolling.Rolling, "_started", lambda self: started.append(hours[0]))
+    monkeypatch.setattr(rolling.time, "monotonic", lambda: hours[0] * 3600)
+    for _ in range(100):
+        one.look()
+        hours[0] += 0.0625
+    assert started == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_without_retention_nobody_is_started_for_that(where):
+    one = kept_for(where, 86400)
+    config.unset(where, "retention")
+    one.look()
+    assert one._roller is None

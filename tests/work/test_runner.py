@@ -151,7 +151,7 @@ def test_a_job_without_a_directory_runs_in_the_workers_own(tmp_path):
 def test_its_environment_is_the_workers_the_jobs_and_what_names_the_attempt(rig, monkeypatch):
     ended = rig.run("echo $PATH; echo $MINE; env | grep ^QUEUECTL_ | sort", env={"MINE": "yes", "QUEUECTL_JOB_ID": "forged"})
     assert ended.outcome.stdout.text.splitlines() == [
-        os.environ["PATH"], "yes", "QUEUECTL_ATTEMPT=2", "QUEUECTL_CLAIM=1.abcdef/a-job/2", "QUEUECTL_JOB_ID=a-job",
+        os.environ["PATH"], "yes", "QUEUECTL_ATTEMPT=2", "QUEUECTL_CLAIM=1.abcdef/a-job/2/" + tree.place_of(rig.paths.root), "QUEUECTL_JOB_ID=a-job",
         "QUEUECTL_STORE=" + rig.paths.root]
     assert rig.run("echo =$MINE=").outcome.stdout.text == "==\n"
 
@@ -322,7 +322,7 @@ def test_a_duty_that_stays_due_does_not_make_the_worker_spin(rig):
 
 
 def test_who_leads_is_noted_for_those_who_may_have_to_end_it(rig):
-    claim = tree.claim_marker("1.abcdef", "a-job", 2)
+    claim = tree.claim_marker("1.abcdef", "a-job", 2, tree.place_of(rig.paths.root))
     noted = []
 
     def look(woken):

@@ -26,6 +26,7 @@ COMMANDS = (
     ("dlq show", "Show everything about one dead job.", "Mend it"),
     ("dlq retry", "Give dead jobs a full budget of attempts again.", "Mend it"),
     ("dlq purge", "Remove dead jobs and their output for good.", "Mend it"),
+    ("purge", "Remove jobs that have ended, and their output, for good.", "Mend it"),
     ("config list", "Show every setting with its value, default and meaning.", "Set it up"),
     ("config get", "Print the value of one setting.", "Set it up"),
     ("config set", "Change a setting of this store.", "Set it up"),
