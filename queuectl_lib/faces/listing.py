@@ -59,7 +59,9 @@ def note(job, now, lost=False):
         if job.waits_for:
             return "after " + ", ".join(job.waits_for)
         due = record.due(job)
-        return "in %s" % _span(due - now) if due and due > now else None
+        # Put back with exit code 75, it was there already.
+        again = "again in %s" if job.next_run_at else "in %s"
+        return again % _span(due - now) if due and due > now else None
     if job.state == "failed":
         due = record.due(job)
         return "retry in %s" % _span(due - now) if due > now else "retry is due"

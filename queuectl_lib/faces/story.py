@@ -38,9 +38,20 @@ def why(job, now, lost=False, workers=1):
     if job.state in ("pending", "failed"):
         return _why_waiting(job, now, workers)
     if job.state == "dead":
-        times = "its only attempt" if job.attempts == 1 else "all %d attempts" % job.attempts
-        return "%s failed (%s); run it again with: queuectl dlq retry %s" % (times, listing.ended(job), job.id)
+        return "%s; run it again with: queuectl dlq retry %s" % (_why_dead(job), job.id)
     return "it was cancelled" if job.state == "cancelled" else None
+
+
+def _why_dead(job):
+    if job.attempts == 0:
+        return listing.ended(job)
+    # The end of the attempt itself: whoever edits a dead job adds an entry, too.
+    notes = [entry.get("note") for entry in job.history if entry["state"] == "dead" and "exit_code" in entry]
+    if notes and notes[-1]:
+        return "attempt %d of at most %d failed (%s): %s" % (
+            job.attempts, job.max_retries + 1, listing.ended(job), notes[-1])
+    times = "its only attempt" if job.attempts == 1 else "all %d attempts" % job.attempts
+    return "%s failed (%s)" % (times, listing.ended(job))
 
 
 def _why_waiting(job, now, workers):

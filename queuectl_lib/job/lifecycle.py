@@ -193,13 +193,15 @@ def _noted(job, now, note):
 
 
 def is_expired(job, now):
-    """Has the time passed in which a job that was never started had to be?"""
-    return job.expires_at is not None and job.state == "pending" and clock.parse_moment(job.expires_at) <= now
+    """Has the time passed in which a job had to be started? An attempt that was handed or put back is none."""
+    return (job.expires_at is not None and job.state == "pending" and job.attempts == 0
+            and clock.parse_moment(job.expires_at) <= now)
 
 
 def expire(job, now):
     """A job whose time has passed: dead, without an attempt."""
-    return _given_up(job, now, "expired: it was not started by %s" % job.expires_at)
+    what = "was put back beyond" if job.put_backs else "was not started by"
+    return _given_up(job, now, "expired: it %s %s" % (what, job.expires_at))
 
 
 def follow(job, id, state, now):
