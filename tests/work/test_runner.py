@@ -14,7 +14,8 @@ from queuectl_lib.work import output, proc, runner, spawn, tree
 from queuectl_lib.work.waiting import Waiter
 from tests.support import ROOT, wait_until
 
-Job = namedtuple("Job", ("id", "attempts", "command", "cwd", "env", "timeout"))
+Job = namedtuple("Job", ("id", "attempts", "command", "cwd", "env", "timeout", "nice"))
+Job.__new__.__defaults__ = (None,)
 LIMIT = 100000
 
 
@@ -31,8 +32,8 @@ class Rig:
         self.spools.open()
         self.runner = runner.Runner(self.waiter, self.spools, self.paths.root, "1.abcdef")
 
-    def run(self, command, timeout=None, grace=5, limit=LIMIT, duties=None, cwd=None, env=None):
-        job = Job("a-job", 2, command, cwd or self.directory, env, timeout)
+    def run(self, command, timeout=None, grace=5, limit=LIMIT, duties=None, cwd=None, env=None, nice=None):
+        job = Job("a-job", 2, command, cwd or self.directory, env, timeout, nice)
         return self.runner.run(job, grace, limit, duties or runner.NoDuties())
 
     def text(self, name):
@@ -152,7 +153,7 @@ def test_its_environment_is_the_workers_the_jobs_and_what_names_the_attempt(rig,
     ended = rig.run("echo $PATH; echo $MINE; env | grep ^QUEUECTL_ | sort", env={"MINE": "yes", "QUEUECTL_JOB_ID": "forged"})
     assert ended.outcome.stdout.text.splitlines() == [
         os.environ["PATH"], "yes", "QUEUECTL_ATTEMPT=2", "QUEUECTL_CLAIM=1.abcdef/a-job/2", "QUEUECTL_JOB_ID=a-job",
-        "QUEUECTL_STORE=" + rig.paths.root]
+        "QUEUECTL_PROGRESS=" + rig.paths.slot_progress(1), "QUEUECTL_STORE=" + rig.paths.root]
     assert rig.run("echo =$MINE=").outcome.stdout.text == "==\n"
 
 
@@ -302,7 +303,7 @@ def test_a_signal_that_comes_with_the_end_of_the_command_is_not_lost(rig):
         duties.seen = []
         ended = rig.run("kill -USR1 %d" % os.getpid(), duties=duties)
         assert (ended.outcome.exit_code, ended.order) == (0, None)
-        woken = duties.seen or [rig.waiter.wait(0)]
+        woken = [one for one in duties.seen if one.signals] or [rig.waiter.wait(0)]
         assert woken[0].signals == (signal.SIGUSR1,)
 
 

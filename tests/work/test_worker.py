@@ -492,7 +492,7 @@ def test_a_removed_store_is_left(where, alone):
     worker = alone()
     worker.entry()
     os.rename(where.root, where.root + "-away")
-    assert worker.process.wait(60) == 3
+    assert worker.process.wait(60) == 3, worker.text()
     assert "worker leaves: " in worker.text() and "Traceback" not in worker.text()
 
 
@@ -501,6 +501,6 @@ def test_a_store_removed_while_a_job_runs_ends_the_job(where, alone):
     job = worker.wait_for(worker.enqueue("sleep 1000"), "processing")
     wait_until(lambda: running(job.worker), "its command runs")
     os.rename(where.root, where.root + "-away")
-    assert worker.process.wait(60) == 3
+    assert worker.process.wait(60) == 3, worker.text()
     assert not running(job.worker)
     assert "worker leaves: " in worker.text() and "Traceback" not in worker.text()
