@@ -107,7 +107,17 @@ class Worker:
             raise StoreError("the store %s was removed" % self._store.root) from error
         finally:
             self._duties.sync()
+            self._see_hooks_off()
             self._place.leave()
+
+    def _see_hooks_off(self):
+        """Let the hooks come to their end, within their time; told to stop now, end them."""
+        hooks = self._place.hooks
+        hooks.last_call(time.monotonic())
+        while hooks.busy:
+            if self._control.order == pidfile.NOW or self._duties.gone:
+                hooks.stop(time.monotonic())
+            self._duties.attend(self._control.waiter.wait(max(0.0, self._duties.due())))
 
     def _work(self):
         while True:
@@ -134,6 +144,7 @@ class Worker:
         said = []
         if kept:
             said.append(events.ended(self._done[1]))
+            self._place.hooks.ended(self._done[1])
         elif kept is False:
             said.append("dropped the result of %s: it was taken away meanwhile" % self._done[0].id)
         self._done = None
@@ -150,6 +161,7 @@ class Worker:
         """What an exchange did to jobs beside its own: some ended, others are ready for whoever serves their queue."""
         for job in self._claims.ended:
             self._voice.say(events.ended(job))
+            self._place.hooks.ended(job)
         wake.wake(self._store.paths, self._claims.readied)
         self._claims.ended.clear()
         self._claims.readied.clear()

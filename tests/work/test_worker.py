@@ -70,13 +70,15 @@ class Room:
 
     def __init__(self, claims, outcomes=()):
         self.claims = claims
-        self.slot = self.recovery = self.bell = self.runner = self.waiter = self.orphans = self
+        self.slot = self.recovery = self.bell = self.runner = self.waiter = self.orphans = self.hooks = self
         self.outcomes = list(outcomes)
         self.current = config.DEFAULTS
         self.order = None
         self.done = 0
         self.next = float("inf")
         self.fd = None
+        self.busy = False
+        self.told = []
         self.lines = []
         self.naps = 0
         self.passed_on = 0
@@ -112,7 +114,13 @@ class Room:
     def read(self):
         pass
 
-    def tend(self, now, soon):
+    def tend(self, now, soon=0.0):
+        pass
+
+    def ended(self, job):
+        self.told.append(job)
+
+    def last_call(self, now):
         pass
 
     def beat(self, job_id):
