@@ -157,6 +157,14 @@ def cancel(job, now):
         history=job.history.told(text, "cancelled", note="while it ran" if job.state == "processing" else None))
 
 
+def leave(job, claimed, outcome, now):
+    """A job that was cancelled in this attempt, with what the attempt left; NotDone for any other."""
+    if (job.state, job.worker, job.attempts, job.started_at) != (
+            "cancelled", claimed.worker, claimed.attempts, claimed.started_at):
+        raise NotDone("job %s is %s" % (job.id, job.state))
+    return _ended(job, "cancelled", outcome, now)._replace(error=None, history=job.history)
+
+
 def hold(job, now):
     """The job kept from running until it is released; NotDone where it cannot be."""
     if job.state not in WAITING:

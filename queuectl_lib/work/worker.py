@@ -21,7 +21,7 @@ from collections import namedtuple
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import disk, locking, store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import StoreError
+from queuectl_lib.words.errors import QueuectlError, StoreError
 from queuectl_lib.work import duties, events, pidfile, place, wake
 from queuectl_lib.work.control import Control
 from queuectl_lib.work.orphans import Orphans
@@ -94,6 +94,7 @@ class Worker:
         self._voice = voice
         self._duties = duties.Duties(taken, control, settings, voice)
         self._done = None
+        self._outcome = None
         self._passed_on = 0
         self._failures = 0
 
@@ -146,7 +147,7 @@ class Worker:
             said.append(events.ended(self._done[1]))
             self._place.hooks.ended(self._done[1])
         elif kept is False:
-            said.append("dropped the result of %s: it was taken away meanwhile" % self._done[0].id)
+            said.append("dropped the result of %s: it was %s meanwhile" % (self._done[0].id, self._leave(self._done[0])))
         self._done = None
         if job is not None:
             said.append(events.started(job))
@@ -178,14 +179,24 @@ class Worker:
         self._duties.job = job
         ended = self._place.runner.run(job, settings.kill_grace, settings.output_limit, self._duties)
         self._duties.job = None
+        self._outcome = ended.outcome
         if ended.order is None:
             self._done = job, self._finished(job, ended.outcome)
             return
-        self._discard(ended.outcome)
         if ended.order == duties.STOPPED:
+            self._discard(ended.outcome)
             self._done = job, lifecycle.hand_back(job, clock.now())
         else:
-            self._voice.say("ended %s: it was taken away" % job.id)
+            self._voice.say("ended %s: it was %s" % (job.id, self._leave(job)))
+
+    def _leave(self, job):
+        """Give a job that was cancelled while it ran what the attempt left, and drop that of another; which it was."""
+        try:
+            self._store.change([job.id], lambda found: lifecycle.leave(found, job, self._outcome, clock.now()))
+            return "cancelled"
+        except (QueuectlError, OSError):
+            self._discard(self._outcome)
+            return "taken away"
 
     def _finished(self, job, outcome):
         self._place.slot.done += 1

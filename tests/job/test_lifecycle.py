@@ -322,6 +322,18 @@ def test_a_cancelled_job_waits_for_nothing_any_more():
     assert lifecycle.cancel(claimed(), LATER).history[-1]["note"] == "while it ran"
 
 
+def test_a_job_cancelled_while_it_ran_is_left_what_that_very_attempt_had_said():
+    said = FAILURE._replace(exit_code=None, error="taken away", stdout=Output("half", 4, None), progress="50%")
+    job = lifecycle.leave(lifecycle.cancel(claimed(), NOW), claimed(), said, LATER)
+    assert (job.state, job.error, job.exit_code, job.stdout, job.duration, job.progress) == (
+        "cancelled", None, None, "half", 1.5, "50%")
+    assert (job.finished_at, job.history[-1]["at"]) == (clock.moment(LATER), clock.moment(NOW))
+    again = lifecycle.retry(lifecycle.cancel(claimed(), NOW), NOW)
+    for other in (claimed(), again, lifecycle.cancel(again, NOW), lifecycle.cancel(lifecycle.claim(again, "2.b", NOW), NOW)):
+        with pytest.raises(NotDone):
+            lifecycle.leave(other, claimed(), said, LATER)
+
+
 def test_a_held_job_is_never_due_until_it_is_released():
     for state in ("pending", "failed"):
         job = lifecycle.hold(in_state(state), LATER)

@@ -250,7 +250,7 @@ def test_a_stopped_job_is_handed_back_without_losing_an_attempt(where):
     assert (job.state, job.attempts) == ("pending", 0)
 
 
-def test_a_job_taken_away_leaves_no_result_and_no_output(where):
+def test_a_job_that_is_another_ones_by_now_leaves_no_result_and_no_output(where):
     kept = where.paths.output_file("a", 1, "out")
     open(kept, "w").close()
     output = lifecycle.Output("tail", 9999, "output/a.1.out")
@@ -265,7 +265,46 @@ def test_a_result_that_no_longer_counts_is_said_to_be_dropped(where):
     room = Room(Desk(a_job("a")))
     room.claims.kept = False
     live(room, where, drain=True)
-    assert [line for line in room.lines if line.startswith("dropped the result of a")]
+    assert "dropped the result of a: it was taken away meanwhile" in room.lines
+
+
+def test_the_hooks_learn_of_each_result_that_was_stored(where):
+    room = Room(Desk(a_job("a"), a_job("b")), [DONE, BROKEN])
+    live(room, where, drain=True)
+    assert [(job.id, job.state) for job in room.told] == [("a", "completed"), ("b", "failed")]
+    room = Room(Desk(a_job("a")))
+    room.claims.kept = False
+    live(room, where, drain=True)
+    assert room.told == []
+
+
+def test_the_hooks_learn_of_jobs_that_ended_because_of_another(where):
+    room = Room(Desk(a_job("a")))
+    room.claims.ended.append(a_job("b", state="dead"))
+    live(room, where, drain=True)
+    assert sorted(job.id for job in room.told) == ["a", "b"]
+
+
+def test_what_a_job_said_that_was_cancelled_and_ended_by_itself_in_the_same_moment_is_kept(where):
+    where.add([record.create({"id": "a", "command": "true"}, clock.now(), record.Defaults(cwd="/"))])
+    _, job = where.claims("1.abc").exchange()
+    where.change(["a"], lambda found: lifecycle.cancel(found, clock.now()))
+    room = Room(Desk(job), [DONE._replace(stdout=lifecycle.Output("said", 4, None))])
+    room.claims.kept = False
+    live(room, where, drain=True)
+    assert (where.find("a").state, where.find("a").stdout) == ("cancelled", "said")
+    assert "dropped the result of a: it was cancelled meanwhile" in room.lines
+
+
+def test_it_leaves_when_its_hooks_have_ended(where):
+    room = Room(Desk())
+    story = []
+    room.busy = True
+    room.last_call = lambda now: story.append("last call")
+    room.wait = lambda seconds: story.append("wait") or setattr(room, "busy", len(story) < 4) or NOTHING
+    room.leave = lambda: story.append("leave") or setattr(room, "left", True)
+    live(room, where, drain=True)
+    assert story == ["last call", "wait", "wait", "wait", "leave"]
 
 
 def test_it_leaves_after_max_jobs(where):
@@ -431,15 +470,32 @@ def test_orders_in_the_pidfile_need_no_signal(where, alone):
 
 def test_a_job_that_is_no_longer_its_own_is_ended(where, alone):
     worker = alone()
-    job_id = worker.enqueue("sleep 1000")
+    job_id = worker.enqueue("echo said; seq 2000 >&2; exec sleep 1000")
     job = worker.wait_for(job_id, "processing")
-    wait_until(lambda: running(job.worker), "its command runs")
-    where.change([job_id], lambda found: found._replace(state="cancelled"))
+    wait_until(lambda: os.path.getsize(where.paths.slot_err(1)) > 8000, "its command runs")
+    where.change([job_id], lambda found: lifecycle.cancel(found, clock.now()))
     send(worker.pid, 10)
     wait_until(lambda: not running(job.worker), "its command is ended")
-    wait_until(lambda: "taken away" in worker.text(), "it is said")
-    assert where.find(job_id).state == "cancelled"
+    wait_until(lambda: "it was cancelled" in worker.text(), "it is said")
+    found = where.find(job_id)
+    assert (found.state, found.exit_code, found.error, found.stdout) == ("cancelled", None, None, "said\n")
+    assert found.duration > 0 and found.finished_at > job.started_at
+    assert os.path.getsize(where.paths.inside(found.stderr_file)) == found.stderr_size > 8000
+    assert [entry["state"] for entry in found.history] == ["pending", "processing", "cancelled"]
     worker.wait_for(worker.enqueue("true"), "completed")
+
+
+def test_a_job_cancelled_and_retried_while_it_ran_gets_nothing_of_the_attempt_that_was_ended(where, alone):
+    worker = alone(max_jobs=1)
+    job_id = worker.enqueue("echo $QUEUECTL_ATTEMPT; trap 'sleep 0.3' EXIT; while :; do sleep 0.02; done")
+    job = worker.wait_for(job_id, "processing")
+    wait_until(lambda: running(job.worker), "its command runs")
+    where.change([job_id], lambda found: lifecycle.cancel(found, clock.now()))
+    where.change([job_id], lambda found: lifecycle.retry(found, clock.now())._replace(held=True))
+    send(worker.pid, 10)
+    wait_until(lambda: "it was taken away" in worker.text(), "it is said")
+    found = where.find(job_id)
+    assert (found.state, found.attempts, found.stdout, found.duration) == ("pending", 0, None, None)
 
 
 def running(worker):
