@@ -13,7 +13,6 @@ After the others the file is made anew: what they left running has the old one.
 """
 
 import os
-import stat
 
 from queuectl_lib.store import disk
 from queuectl_lib.words.errors import StoreError
@@ -68,7 +67,7 @@ class Progress:
             return
         try:
             status = os.fstat(fd)
-            if stat.S_ISREG(status.st_mode) and min(status.st_size, status.st_blocks * 512) > _MOST_SPACE:
+            if min(status.st_size, status.st_blocks * 512) > _MOST_SPACE:
                 _cut(fd, status.st_size)
         finally:
             os.close(fd)
@@ -94,12 +93,9 @@ def read(path):
     except OSError:
         return None
     try:
-        status = os.fstat(fd)
-        # A job may put anything there, a FIFO too.
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        data = os.pread(fd, _WINDOW, max(0, status.st_size - _WINDOW))
+        data = os.pread(fd, _WINDOW, max(0, os.fstat(fd).st_size - _WINDOW))
     except OSError:
+        # A job may put anything there, a directory or a FIFO too.
         return None
     finally:
         os.close(fd)
