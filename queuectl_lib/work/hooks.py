@@ -5,7 +5,7 @@
       .tend(now)      start what waits, see off what has ended, end what takes too long; never waits, never raises
       .next           when tend() has something to do though no child ended (time.monotonic())
       .busy           whether one runs or waits
-      .last_call(now) / .stop(now)     no others come: those that wait may still start for a while; end all now
+      .see_off(control, duties)        the worker leaves: wait until all have ended
 
 A hook changes nothing of the queue: what goes wrong with it is one line of the
 worker's, no more. Few run at once and not many wait, so that neither slow hooks
@@ -21,11 +21,13 @@ It runs in the directory that holds the store, and prints where the worker print
 import json
 import os
 import signal
+import time
 from collections import deque, namedtuple
 
 from queuectl_lib.job import record
 from queuectl_lib.words import clock
 from queuectl_lib.work import tree
+from queuectl_lib.work.pidfile import NOW
 from queuectl_lib.work.spawn import Spawner
 
 AT_ONCE = 4
@@ -98,10 +100,16 @@ class Hooks:
             self._dropped = 0
         self.next = min([one.next_look(now) for one in self._running], default=_NEVER)
 
-    def last_call(self, now):
-        """The worker is leaving: what does not get its turn within a hook's time is dropped."""
-        self._last_start = min(self._last_start, now + self._settings.current.hook_timeout)
-        self.next = 0.0
+    def see_off(self, control, duties):
+        """Until all have ended: what does not get its turn within a hook's time is dropped; told to stop now, all is ended.
+
+        duties: of the worker that leaves; they call tend(), and go on meanwhile.
+        """
+        self._last_start = time.monotonic() + self._settings.current.hook_timeout
+        while self.busy:
+            if control.order == NOW or duties.gone:
+                self.stop(time.monotonic())
+            duties.attend(control.waiter.wait(max(0.0, duties.due())))
 
     def stop(self, now):
         """End those that run, start no other."""

@@ -8,6 +8,7 @@
       .collect(job_id, attempt, limit, alone) -> (Output, Output)     after the job
       .progress                   the Progress that the job may tell (progress.py)
       .holders()                  pids of the job's processes that have one of the three, where /proc tells
+    discard(paths, outcome)       remove the files of an attempt whose output no job's line will name
     held(paths, slot)             whether a process of the slot's last job may still run
     holders(paths, slot)          who they are, where /proc tells; empty elsewhere
     leader_of(paths, slot, claim) pid of the leader of exactly this attempt, if it lives, else None
@@ -28,7 +29,7 @@ was over before needs no note (the marker in its environment finds it too).
 import json
 import os
 
-from queuectl_lib.store import locking
+from queuectl_lib.store import disk, locking
 from queuectl_lib.work import identity, proc
 from queuectl_lib.work.progress import Progress
 from queuectl_lib.work.spool import Spool, open_locked, replaced
@@ -108,6 +109,13 @@ class Spools:
         self._job, alone = open_locked(self._job_path, _JOB_FLAGS)
         if not alone:
             self._job = replaced(self._job, self._job_path, _JOB_FLAGS)
+
+
+def discard(paths, outcome):
+    """Remove what was kept of an output that no job's line will name."""
+    for output in (outcome.stdout, outcome.stderr):
+        if output is not None and output.file is not None:
+            disk.remove(paths.inside(output.file))
 
 
 def held(paths, slot):

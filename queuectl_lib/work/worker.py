@@ -19,10 +19,10 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import disk, locking, store as stores
+from queuectl_lib.store import locking, store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import QueuectlError, StoreError
-from queuectl_lib.work import duties, events, pidfile, place, wake
+from queuectl_lib.work import duties, events, output, pidfile, place, wake
 from queuectl_lib.work.control import Control
 from queuectl_lib.work.orphans import Orphans
 from queuectl_lib.work.settings import Settings
@@ -108,17 +108,8 @@ class Worker:
             raise StoreError("the store %s was removed" % self._store.root) from error
         finally:
             self._duties.sync()
-            self._see_hooks_off()
+            self._place.hooks.see_off(self._control, self._duties)
             self._place.leave()
-
-    def _see_hooks_off(self):
-        """Let the hooks come to their end, within their time; told to stop now, end them."""
-        hooks = self._place.hooks
-        hooks.last_call(time.monotonic())
-        while hooks.busy:
-            if self._control.order == pidfile.NOW or self._duties.gone:
-                hooks.stop(time.monotonic())
-            self._duties.attend(self._control.waiter.wait(max(0.0, self._duties.due())))
 
     def _work(self):
         while True:
@@ -184,7 +175,7 @@ class Worker:
             self._done = job, self._finished(job, ended.outcome)
             return
         if ended.order == duties.STOPPED:
-            self._discard(ended.outcome)
+            output.discard(self._store.paths, ended.outcome)
             self._done = job, lifecycle.hand_back(job, clock.now())
         else:
             self._voice.say("ended %s: it was %s" % (job.id, self._leave(job)))
@@ -195,7 +186,7 @@ class Worker:
             self._store.change([job.id], lambda found: lifecycle.leave(found, job, self._outcome, clock.now()))
             return "cancelled"
         except (QueuectlError, OSError):
-            self._discard(self._outcome)
+            output.discard(self._store.paths, self._outcome)
             return "taken away"
 
     def _finished(self, job, outcome):
@@ -204,12 +195,6 @@ class Worker:
         settings = self._settings.current if outcome.exit_code == 0 else self._settings.now()
         return lifecycle.finish(job, outcome, clock.now(), settings.policy, random)
 
-    def _discard(self, outcome):
-        """Remove what was kept of an output that no job's line will name."""
-        for output in (outcome.stdout, outcome.stderr):
-            if output is not None and output.file is not None:
-                disk.remove(self._store.paths.inside(output.file))
-
     def _used_up(self):
         return self._options.max_jobs is not None and self._place.slot.done >= self._options.max_jobs
 
@@ -217,9 +202,12 @@ class Worker:
 
     def _stay(self):
         """Nothing to run: sleep until there may be something; False when it is time to leave."""
-        if self._control.order is not None or self._used_up() or self._options.drain:
+        if self._control.order is not None or self._used_up():
             return False
-        if self._options.drain_all and not self._claims.unfinished():
+        # A hook may enqueue what is to be run, too.
+        if self._options.drain and not self._place.hooks.busy:
+            return False
+        if self._options.drain_all and not self._place.hooks.busy and not self._claims.unfinished():
             # A sibling may be waiting for the job that was the last one.
             self._place.bell.pass_on()
             return False
@@ -253,14 +241,17 @@ class Worker:
         return longest if due is None else max(0.0, min(longest, (due - clock.now()) / 1000))
 
     def _doze(self, seconds):
-        """Sleep so long; True as soon as a byte in the FIFO is ours, or an order has come."""
+        """Sleep so long; True as soon as a byte in the FIFO is ours, an order has come, or the last hook has ended."""
         deadline = time.monotonic() + seconds
         bell = self._place.bell
+        hooks_ran = self._place.hooks.busy
         rest = seconds
         while rest > 0:
             woken = self._control.waiter.wait(min(rest, self._duties.due()))
             self._duties.attend(woken)
             if self._control.order is not None or self._duties.gone:
+                return True
+            if hooks_ran and not self._place.hooks.busy:
                 return True
             # Emptied before the look: a byte that comes later is a reason for another one.
             if bell.fd in woken.fds and bell.emptied():

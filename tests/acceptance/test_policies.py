@@ -94,6 +94,14 @@ def test_a_hook_that_fails_or_takes_too_long_is_said_and_changes_nothing_of_its_
     # That no `sleep 1000` is left is looked at when the queue is closed.
 
 
+def test_what_a_hook_enqueues_is_run_before_a_draining_worker_leaves(queue):
+    enqueue = " ".join(queue.program.words + ["enqueue", "--id", "second", "'echo x > ran'"])
+    configure(queue, poll_interval="1h", on_complete='[ "$QUEUECTL_JOB_ID" = second ] || { sleep 0.3; %s; }' % enqueue)
+    queue.enqueue("--id", "first", "true")
+    assert queue.start_workers("--drain").wait() == 0
+    assert queue.states() == {"first": "completed", "second": "completed"}
+
+
 def test_a_hook_that_is_set_while_workers_run_is_run(queue):
     queue.start_workers()
     queue.wait_for_workers(1)

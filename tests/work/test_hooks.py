@@ -8,7 +8,7 @@ import pytest
 
 from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import config
-from queuectl_lib.work import hooks
+from queuectl_lib.work import hooks, pidfile
 from queuectl_lib.work.orphans import NoOrphans
 from tests.support import is_running, wait_until
 
@@ -202,12 +202,50 @@ def test_told_to_stop_those_that_run_are_ended_and_those_that_wait_are_dropped(r
         "hook on_complete of job-%d: stopped with its worker" % number for number in range(hooks.AT_ONCE)]
 
 
-def test_after_the_last_call_those_that_wait_have_the_time_of_one_hook(rig, monkeypatch):
+class Leaving:
+    """A worker that leaves: its control and its duties."""
+
+    def __init__(self, hooks, order=None, gone=False):
+        self.waiter = self
+        self.hooks = hooks
+        self.order = order
+        self.gone = gone
+
+    def due(self):
+        return self.hooks.next - time.monotonic()
+
+    def wait(self, seconds):
+        time.sleep(min(seconds, 0.01))
+
+    def attend(self, woken):
+        self.hooks.tend(time.monotonic())
+
+
+def test_a_worker_that_leaves_waits_for_those_that_run_and_for_those_that_wait(rig):
+    rig.set(on_complete="sleep 0.1; echo x >> ran")
+    for number in range(hooks.AT_ONCE + 2):
+        rig.hooks.ended(ended(id="job-%d" % number))
+    leaving = Leaving(rig.hooks, order=pidfile.DRAIN)
+    rig.hooks.see_off(leaving, leaving)
+    assert len(rig.text("ran").split()) == hooks.AT_ONCE + 2 and rig.lines == []
+
+
+@pytest.mark.parametrize("told", [{"order": pidfile.NOW}, {"gone": True}])
+def test_a_worker_that_has_to_leave_now_ends_them(rig, told):
+    rig.set(on_complete="exec sleep 600").ended(ended())
+    rig.tend()
+    leaving = Leaving(rig.hooks, **told)
+    rig.hooks.see_off(leaving, leaving)
+    assert rig.lines == ["hook on_complete of nightly: stopped with its worker"]
+
+
+def test_when_its_worker_leaves_those_that_wait_have_the_time_of_one_hook(rig, monkeypatch):
     monkeypatch.setattr(hooks, "AT_ONCE", 1)
     rig.set(on_complete="exec sleep 600", hook_timeout=0.3)
     for number in range(20):
         rig.hooks.ended(ended(id="job-%d" % number))
-    rig.hooks.last_call(time.monotonic())
-    rig.finish()
-    assert rig.lines[-1].endswith("hooks were not run")
-    assert 1 <= len(rig.lines) - 1 <= 3
+    leaving = Leaving(rig.hooks)
+    rig.hooks.see_off(leaving, leaving)
+    [dropped] = [line for line in rig.lines if line.endswith(" hooks were not run")]
+    # Of twenty, one after the other would have taken twenty times as long.
+    assert len(rig.lines) - 1 == 20 - int(dropped.split()[0]) <= 3

@@ -120,7 +120,7 @@ class Room:
     def ended(self, job):
         self.told.append(job)
 
-    def last_call(self, now):
+    def see_off(self, control, duties):
         pass
 
     def beat(self, job_id):
@@ -296,15 +296,28 @@ def test_what_a_job_said_that_was_cancelled_and_ended_by_itself_in_the_same_mome
     assert "dropped the result of a: it was cancelled meanwhile" in room.lines
 
 
-def test_it_leaves_when_its_hooks_have_ended(where):
+def test_it_sees_its_hooks_off_before_it_leaves(where):
     room = Room(Desk())
     story = []
-    room.busy = True
-    room.last_call = lambda now: story.append("last call")
-    room.wait = lambda seconds: story.append("wait") or setattr(room, "busy", len(story) < 4) or NOTHING
+    room.see_off = lambda control, duties: story.append("hooks")
     room.leave = lambda: story.append("leave") or setattr(room, "left", True)
     live(room, where, drain=True)
-    assert story == ["last call", "wait", "wait", "wait", "leave"]
+    assert story == ["hooks", "leave"]
+
+
+@pytest.mark.parametrize("how", ["drain", "drain_all"])
+def test_a_draining_worker_waits_for_the_jobs_that_its_hooks_may_enqueue(where, how):
+    config.set(where, "poll_interval", "1h")
+    room = Room(Desk())
+    room.busy = True
+
+    def wait(seconds):
+        room.busy = False
+        room.claims.ready.append(a_job("enqueued"))
+        return NOTHING
+    room.wait = wait
+    live(room, where, **{how: True})
+    assert [job.id for job in room.claims.results] == ["enqueued"]
 
 
 def test_it_leaves_after_max_jobs(where):
