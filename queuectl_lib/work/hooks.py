@@ -125,7 +125,7 @@ class Hooks:
     def _start(self, wanted, now):
         title = "hook %s of %s" % (wanted.name, wanted.job.id)
         self._started += 1
-        claim = tree.claim_marker("hook.%d" % os.getpid(), wanted.job.id, self._started)
+        claim = "hook/%s/%d/%d" % (wanted.job.id, os.getpid(), self._started)
         try:
             pid = self._spawned(wanted, claim)
         except (OSError, ValueError) as error:
