@@ -6,7 +6,7 @@ from queuectl_lib.faces.table import Column
 from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import pauses
 from queuectl_lib.words import clock
-from queuectl_lib.words.text import safe
+from queuectl_lib.words.text import clip, safe
 
 COLUMNS = (
     Column("id", "ID", 16),
@@ -24,6 +24,9 @@ DEAD_COLUMNS = tuple(
     Column("note", "WHY", 18, False, None, 14) if column.key == "note" else column for column in COLUMNS if column.key != "state")
 
 COLOURS = {"processing": "cyan", "completed": "green", "failed": "yellow", "dead": "red", "cancelled": "dim"}
+
+# Of what a running job says of its progress; `show` has the rest.
+_PROGRESS_WIDTH = 30
 
 # Fields that --sort takes; missing values stand last.
 SORTS = ("id", "state", "queue", "priority", "attempts", "max_retries", "timeout", "run_at", "next_run_at",
@@ -53,7 +56,8 @@ def note(job, now, lost=False, paused=None):
     if job.state == "processing":
         if lost:
             return None
-        return "for " + _since(job.started_at, now)
+        since = "for " + _since(job.started_at, now)
+        return "%s, %s" % (clip(job.progress, _PROGRESS_WIDTH, "..."), since) if job.progress else since
     if job.state in lifecycle.WAITING:
         return _waits(job, now) or _ready(job, now, paused)
     if job.state == "dead":
@@ -122,6 +126,7 @@ def details(job, now):
     if job.timeout is not None:
         facts.append(("timeout", clock.show_duration(job.timeout)))
     facts += [("env", "%s=%s" % pair) for pair in sorted((job.env or {}).items())]
+    facts.append(("progress", job.progress))
     facts.append(("why", lifecycle.waiting_reason(job, now) or (ended(job) if job.state in ("failed", "dead") else None)))
     facts.append(("said", last_line(job.stderr) or last_line(job.stdout)))
     return ["    %-9s %s" % (label, safe(text)) for label, text in facts if text]

@@ -34,6 +34,7 @@ _WORKERS = (
     Column("beat", "BEAT", 5, True),
     Column("job", "JOB", 16),
     Column("for", "FOR", 5, True),
+    Column("progress", "PROGRESS", 8, False, "-", 8),
     Column("command", "COMMAND"),
 )
 
@@ -64,6 +65,7 @@ def workers(alive, running, now, out):
             "slot": worker.slot, "pid": worker.pid, "up": listing.age(worker.since, now), "done": worker.done,
             "beat": listing.age(clock.moment(worker.heartbeat), now),
             "job": job.id if job else "-", "for": listing.age(job.started_at, now) if job else "-",
+            "progress": job.progress if job and job.progress else "-",
             "command": job.command if job else "-"})
     return draw(_WORKERS, rows, out, 2)
 
@@ -107,7 +109,8 @@ def workers_document(alive, running, now):
             "worker": name, "slot": worker.slot, "pid": worker.pid, "since": worker.since, "done": worker.done,
             "heartbeat": clock.moment(worker.heartbeat), "job": job.id if job else None,
             "command": job.command if job else None,
-            "running_for": _seconds(job.started_at, now) if job else None})
+            "running_for": _seconds(job.started_at, now) if job else None,
+            "progress": job.progress if job else None})
     return found
 
 

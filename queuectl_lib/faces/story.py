@@ -36,6 +36,7 @@ def _facts(job, now):
     yield "priority", str(job.priority)
     yield "attempts", "%d of at most %d" % (job.attempts, job.max_retries + 1)
     yield "timeout", "none" if job.timeout is None else clock.show_duration(job.timeout)
+    yield "nice", _text(job.nice)
     yield "cwd", job.cwd
     for name, value in sorted((job.env or {}).items()):
         yield "env", "%s=%s" % (name, value)
@@ -49,6 +50,7 @@ def _facts(job, now):
     yield "next try", _moment(job.next_run_at, now)
     yield "updated", _moment(job.updated_at, now)
     yield "worker", job.worker
+    yield "progress", job.progress
     yield "exit code", _text(job.exit_code)
     yield "signal", _text(job.signal)
     yield "error", job.error

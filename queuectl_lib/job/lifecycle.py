@@ -160,6 +160,14 @@ def cancel(job, now):
         history=job.history.told(text, "cancelled", note=WHILE_IT_RAN if job.state == "processing" else None))
 
 
+def leave(job, claimed, outcome, now):
+    """A job that was cancelled in this attempt, with what the attempt left; NotDone for any other."""
+    if (job.state, job.worker, job.attempts, job.started_at) != (
+            "cancelled", claimed.worker, claimed.attempts, claimed.started_at):
+        raise NotDone("job %s is %s" % (job.id, job.state))
+    return _ended(job, "cancelled", outcome, now)._replace(error=None, history=job.history)
+
+
 def hold(job, now):
     """The job kept from running until it is released; NotDone where it cannot be."""
     if job.state not in WAITING:
@@ -198,13 +206,15 @@ def _noted(job, now, note):
 
 
 def is_expired(job, now):
-    """Has the time passed in which a job that was never started had to be?"""
-    return job.expires_at is not None and job.state == "pending" and clock.parse_moment(job.expires_at) <= now
+    """Has the time passed in which a job had to be started? An attempt that was handed or put back is none."""
+    return (job.expires_at is not None and job.state == "pending" and job.attempts == 0
+            and clock.parse_moment(job.expires_at) <= now)
 
 
 def expire(job, now):
     """A job whose time has passed: dead, without an attempt."""
-    return _given_up(job, now, "expired: it was not started by %s" % job.expires_at)
+    what = "was put back beyond" if job.put_backs else "was not started by"
+    return _given_up(job, now, "expired: it %s %s" % (what, job.expires_at))
 
 
 def follow(job, id, state, now):

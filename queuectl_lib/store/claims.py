@@ -252,6 +252,10 @@ class Claims:
         """Bring what this worker wrote to the medium. Raises StoreError, and marks the store suspect."""
         if self._unsynced is None:
             return
+        if self._journal.fd is None:
+            # Closed, because what it names is gone: with the store, or by a roll.
+            self._store.check_there()
+            raise StoreError("%s is to be opened again before it can be synced" % self._journal.path)
         # A sync covers what everybody wrote before it: of many workers one does it for all.
         if self._store.synced() < self._unsynced_until:
             end = self._journal.length()

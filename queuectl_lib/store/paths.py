@@ -10,6 +10,7 @@
     workers.pid           who runs here
     workers/N.lock .job .out .err      slot N: its life, its running job, its output spools
     worker.log .1         what workers in the background print; the one before
+    workers/N.progress                 what that job says of how far it is
     wake/NAME             FIFOs that idle workers sleep on
     output/ID.ATTEMPT.out .err         outputs too big for a job's line
     config.json; suspect (a sync failed: build new files first)
@@ -74,6 +75,9 @@ class Paths:
 
     def slot_err(self, slot):
         return self.workers + "/%d.err" % slot
+
+    def slot_progress(self, slot):
+        return self.workers + "/%d.progress" % slot
 
     def wake_fifo(self, name):
         return self.wake + "/" + name

@@ -106,9 +106,9 @@ def _end(store, job):
     try:
         if fd is None:
             # Somebody is recovering it: who holds the slot's files may be a new job by now.
-            return tree.end(_leader(paths, job), _claim(job), store.config.kill_grace)
+            return tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace)
         slots.forget(fd)
-        return tree.end(_leader(paths, job), _claim(job), store.config.kill_grace,
+        return tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace,
                         holders=lambda: output.holders(paths, number))
     finally:
         if fd is not None:
@@ -134,13 +134,13 @@ def _nudged(store, job):
 
 
 def _lives(paths, job):
-    return _leader(paths, job) is not None or bool(tree.marked(_claim(job)))
+    return _leader(paths, job) is not None or bool(tree.marked(_claim(paths, job)))
 
 
 def _leader(paths, job):
     number, _ = slots.parts(job.worker)
-    return output.leader_of(paths, number, _claim(job)) if number else None
+    return output.leader_of(paths, number, _claim(paths, job)) if number else None
 
 
-def _claim(job):
-    return tree.claim_marker(job.worker, job.id, job.attempts)
+def _claim(paths, job):
+    return tree.claim_marker(job.worker, job.id, job.attempts, tree.place_of(paths.root))

@@ -1,7 +1,7 @@
 """What a worker attends to besides its job, at every wake-up and also while a command runs.
 
 Orders, once a second the heartbeat and a look whether its claim and its store
-still stand, the group sync of results, the jobs of dead workers.
+still stand, the group sync of results, the jobs of dead workers, the hooks.
 Nothing here raises and nothing here waits: a command is running.
 """
 
@@ -30,6 +30,7 @@ class Duties:
         self._claims = place.claims
         self._recovery = place.recovery
         self._orphans = place.orphans
+        self._hooks = place.hooks
         self._control = control
         self._settings = settings
         self._voice = voice
@@ -39,7 +40,7 @@ class Duties:
     def due(self):
         """Seconds until attend() has something to do."""
         now = time.monotonic()
-        first = min(self._next_tick, self._recovery.next) - now
+        first = min(self._next_tick, self._recovery.next, self._hooks.next) - now
         sync = self._claims.sync_due()
         if sync is None or sync >= first:
             return first
@@ -56,6 +57,8 @@ class Duties:
             self._next_tick = now + _TICK_SECONDS
             self._tick()
             look = True
+        if now >= self._hooks.next or (woken.child and self._hooks.busy):
+            self._hooks.tend(now)
         if self._claims.sync_due() == 0 and now >= self._sync_again:
             self.sync()
         taken_away = False

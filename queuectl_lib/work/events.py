@@ -35,12 +35,19 @@ def ended(job):
         return "failed %s (%s): retry %d/%d in %s" % (
             job.id, cause(job), job.attempts, job.max_retries, clock.show_duration(wait))
     if job.state == "dead":
-        times = "1 attempt" if job.attempts == 1 else "%d attempts" % job.attempts
-        return "dead %s (%s) after %s" % (job.id, cause(job), times)
+        return _dead(job)
     if job.next_run_at is not None:
         wait = job.history[-1].get("delay", 0)
         return "put back %s (%s): again in %s" % (job.id, cause(job), clock.show_duration(wait))
     return "handed back %s: it will run again" % job.id
+
+
+def _dead(job):
+    if job.attempts == 0:
+        return "dead %s without an attempt: %s" % (job.id, cause(job))
+    times = "1 attempt" if job.attempts == 1 else "%d attempts" % job.attempts
+    note = job.history[-1].get("note")
+    return "dead %s (%s) after %s%s" % (job.id, cause(job), times, ": " + note if note else "")
 
 
 def cause(job):

@@ -1,7 +1,9 @@
 """Whether a command left processes behind: where the system can do that, its orphans become the worker's children.
 
     Orphans()
-      .none()     nothing that any command of this worker started is alive; False also where that cannot be told
+      .none()       nothing that any command of this worker started is alive; False also where that cannot be told
+      .expect(pid)  this child is no command's: it does not count, and its end is kept for who asks
+      .ended(pid)   the wait status of such a child, once it has ended; else None
 
 A worker whose orphans come to it (Linux: PR_SET_CHILD_SUBREAPER) learns by one
 system call that a job's files are nobody else's by now. Without that they are
@@ -24,22 +26,77 @@ except ImportError:
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-class Orphans:
+class NoOrphans:
+    """Where nobody asks them to come."""
+
+    def none(self):
+        """Never known."""
+        return False
+
+    def expect(self, pid):
+        """Nothing to do: nobody else reaps it."""
+
+    def ended(self, pid):
+        """The wait status of a child that has ended, else None."""
+        return reaped(pid)
+
+
+class Orphans(NoOrphans):
     """One a process, in its only thread; every child of the process may be reaped here."""
 
     def __init__(self):
         self._come_here = _adopt()
+        # Of the children that somebody expects: their wait status, None while they run.
+        self._expected = {}
 
     def none(self):
         """Is no process left of all that was started here? Reaps those that have ended."""
         if not self._come_here:
             return False
         try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+            pid = -1
+            while pid:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid in self._expected:
+                    self._expected[pid] = status
         except ChildProcessError:
             return True
-        return False
+        return bool(self._expected) and _children() <= self._expected.keys()
+
+    def expect(self, pid):
+        """From now on keep this child's end for ended()."""
+        self._expected[pid] = None
+
+    def ended(self, pid):
+        """The wait status of an expected child that has ended, told once; else None."""
+        status = self._expected[pid]
+        if status is None:
+            status = reaped(pid)
+        if status is not None:
+            del self._expected[pid]
+        return status
+
+
+def reaped(pid):
+    """The wait status of a child that has ended, else None."""
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        # One that could not be ended, and was reaped as an orphan since.
+        return 0
+    return status if found else None
+
+
+def _children():
+    """The pids of all children, zombies too; {0}, which is nobody's, where the system does not tell.
+
+    Of a process whose only thread looks itself the list is exact: nobody else reaps them meanwhile.
+    """
+    try:
+        with open("/proc/thread-self/children", "rb", 0) as file:
+            return {int(pid) for pid in file.read().split()}
+    except OSError:
+        return {0}
 
 
 def _adopt():
@@ -49,11 +106,4 @@ def _adopt():
         return ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     except (OSError, AttributeError):
         # A system without prctl.
-        return False
-
-
-class NoOrphans:
-    """Where nobody asks them to come."""
-
-    def none(self):
         return False

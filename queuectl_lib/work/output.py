@@ -1,4 +1,4 @@
-"""A slot's three files of the running job: N.out and N.err, which it writes, and N.job, its lock.
+"""A slot's files of the running job: N.out and N.err, which it writes, and N.job, its lock; and N.progress.
 
     Spools(paths, slot)
       .open() / .close()
@@ -6,12 +6,14 @@
       .note_leader(pid, claim)    write into N.job who leads the job
       .trim(limit)                bound the disk space of output without end; True: look again soon
       .collect(job_id, attempt, limit, alone) -> (Output, Output)     after the job
+      .progress                   the Progress that the job may tell (progress.py)
       .holders()                  pids of the job's processes that have one of the three, where /proc tells
+    discard(paths, outcome)       remove the files of an attempt whose output no job's line will name
     held(paths, slot)             whether a process of the slot's last job may still run
     holders(paths, slot)          who they are, where /proc tells; empty elsewhere
     leader_of(paths, slot, claim) pid of the leader of exactly this attempt, if it lives, else None
 
-Each file is locked on a description of its own that the job inherits: a job
+Each of the three is locked on a description of its own that the job inherits: a job
 that redirects its output still holds the others. Unless it is known that the job
 left nothing behind (alone), all three are closed and opened anew after it; one
 whose lock is refused has a left-over child, and is left to it (see spool.py,
@@ -27,8 +29,9 @@ was over before needs no note (the marker in its environment finds it too).
 import json
 import os
 
-from queuectl_lib.store import locking
+from queuectl_lib.store import disk, locking
 from queuectl_lib.work import identity, proc
+from queuectl_lib.work.progress import Progress
 from queuectl_lib.work.spool import Spool, open_locked, replaced
 
 _JOB_FLAGS = os.O_RDWR | os.O_CREAT
@@ -45,6 +48,7 @@ class Spools:
         self._job = -1
         self._out = Spool(paths, paths.slot_out(slot), "out")
         self._err = Spool(paths, paths.slot_err(slot), "err")
+        self.progress = Progress(paths.slot_progress(slot))
 
     @property
     def fds(self):
@@ -52,16 +56,18 @@ class Spools:
         return self._out.fd, self._err.fd, self._job
 
     def open(self):
-        """Open all three, empty; the caller holds the slot, and nobody's job runs in it."""
+        """Open all, empty; the caller holds the slot, and nobody's job runs in it."""
         self._out.open()
         self._err.open()
         self._open_job()
         os.ftruncate(self._job, 0)
+        self.progress.open()
 
     def close(self):
-        """Let go of all three."""
+        """Let go of all of them."""
         self._out.close()
         self._err.close()
+        self.progress.close()
         os.close(self._job)
 
     def note_leader(self, pid, claim):
@@ -80,6 +86,7 @@ class Spools:
 
     def trim(self, limit):
         """Bound the space on disk; whether either stream grows fast."""
+        self.progress.trim()
         grown = self._out.trim(limit)
         return self._err.trim(limit) or grown
 
@@ -102,6 +109,13 @@ class Spools:
         self._job, alone = open_locked(self._job_path, _JOB_FLAGS)
         if not alone:
             self._job = replaced(self._job, self._job_path, _JOB_FLAGS)
+
+
+def discard(paths, outcome):
+    """Remove what was kept of an output that no job's line will name."""
+    for output in (outcome.stdout, outcome.stderr):
+        if output is not None and output.file is not None:
+            disk.remove(paths.inside(output.file))
 
 
 def held(paths, slot):

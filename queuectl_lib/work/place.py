@@ -9,6 +9,7 @@ takes it recovers them first. One that cannot be cleared is left alone.
 
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import pidfile, slots, staffing
+from queuectl_lib.work.hooks import Hooks
 from queuectl_lib.work.output import Spools
 from queuectl_lib.work.recovery import Recovery
 from queuectl_lib.work.runner import Runner
@@ -24,6 +25,7 @@ def take(store, options, control, settings, voice, supervisor, orphans):
     supervisor: its entry in workers.pid; orphans: an Orphans. Raises StoreError when the store is gone;
     other troubles with it are waited out, but not for long by a worker that drains.
     """
+    hooks = Hooks(store.root, settings, voice, orphans)
     not_clear = set()
     tries = 0
     while control.order is None:
@@ -32,7 +34,7 @@ def take(store, options, control, settings, voice, supervisor, orphans):
             place = _take(store, options, control, supervisor, not_clear)
             if place is None:
                 return None
-            if place.prepare(control, settings, voice, orphans):
+            if place.prepare(control, settings, voice, orphans, hooks):
                 return place
             not_clear.add(place.slot.number)
             place.abandon()
@@ -74,10 +76,10 @@ class Place:
         self.slot = slot
         self.claims = store.claims(slot.name, queues)
 
-    def prepare(self, control, settings, voice, orphans):
+    def prepare(self, control, settings, voice, orphans, hooks):
         """Recover what former owners left and open the rest; False when the slot cannot be cleared now."""
         voice.name(self.slot.number)
-        self.recovery = Recovery(self._store, self.claims, self.slot, settings, voice)
+        self.recovery = Recovery(self._store, self.claims, self.slot, settings, voice, hooks.ended)
         if not self.recovery.clear_own_slot(control.nap):
             return False
         spools = Spools(self._store.paths, self.slot.number)
@@ -85,6 +87,7 @@ class Place:
         self.bell = Bell(self._store.paths, self._queues)
         self.runner = Runner(control.waiter, spools, self._store.root, self.slot.name, orphans)
         self.orphans = orphans
+        self.hooks = hooks
         return True
 
     def abandon(self):

@@ -24,7 +24,7 @@ import time
 from queuectl_lib.job import lifecycle
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import events, output, slots, tree
+from queuectl_lib.work import events, output, progress, slots, tree
 
 _LOOK_SECONDS = 2.0
 _STEP_SECONDS = 0.05
@@ -42,13 +42,15 @@ def lost(job, paths):
 class Recovery:
     """One worker's care for the jobs of dead ones."""
 
-    def __init__(self, store, claims, slot, settings, voice):
+    def __init__(self, store, claims, slot, settings, voice, ended):
+        """ended(job): called with each job whose attempt was recorded as lost."""
         self._store = store
         self._claims = claims
         self._settings = settings
         self._own = slot.number
         self._name = slot.name
         self._voice = voice
+        self._ended = ended
         self._cases = []
         # When tend() next has something to do (time.monotonic()).
         self.next = 0.0
@@ -137,10 +139,12 @@ class Recovery:
 
     def _settle(self, case):
         policy = self._settings.now().policy
-        after = lifecycle.finish(case.job, lifecycle.WORKER_LOST, clock.now(), policy, random)
+        lost = lifecycle.WORKER_LOST._replace(progress=progress.of(case.job, self._store.paths))
+        after = lifecycle.finish(case.job, lost, clock.now(), policy, random)
         try:
             if self._claims.settle(case.job, after):
                 self._voice.say(events.ended(after))
+                self._ended(after)
         except StoreError:
             # Found again at the next look; its processes are ended by now.
             self._cases.remove(case)

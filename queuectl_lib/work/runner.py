@@ -3,7 +3,7 @@
     Runner(waiter, spools, store_root, worker, orphans)
       .run(job, grace, limit, duties) -> Ended(outcome, order)
 
-job: anything with id, attempts, command, cwd, env, timeout (a job.record.Job).
+job: anything with id, attempts, command, cwd, env, timeout, nice (a job.record.Job).
 grace: seconds from TERM to KILL; limit: bytes of output kept a stream.
 duties: what the worker has to do while it waits here:
     due()          seconds until attend() must be called though nothing woke, or None;
@@ -25,8 +25,8 @@ from collections import namedtuple
 
 from queuectl_lib.job.lifecycle import Outcome
 from queuectl_lib.work import tree
-from queuectl_lib.work.orphans import NoOrphans
-from queuectl_lib.work.spawn import SHELL, Spawner
+from queuectl_lib.work.orphans import NoOrphans, reaped
+from queuectl_lib.work.spawn import NICE, SHELL, Spawner
 from queuectl_lib.work.waiting import NOTHING
 from queuectl_lib.words import clock
 
@@ -58,7 +58,7 @@ class Runner:
         self._spools = spools
         self._worker = worker
         self._place = tree.place_of(store_root)
-        self._spawner = Spawner({"QUEUECTL_STORE": store_root})
+        self._spawner = Spawner({"QUEUECTL_STORE": store_root, "QUEUECTL_PROGRESS": spools.progress.path})
         self._unreaped = []
 
     def run(self, job, grace, limit, duties):
@@ -66,7 +66,7 @@ class Runner:
         begin = time.monotonic()
         claim = tree.claim_marker(self._worker, job.id, job.attempts, self._place)
         if self._unreaped:
-            self._unreaped = [pid for pid in self._unreaped if _reaped(pid) is None]
+            self._unreaped = [pid for pid in self._unreaped if reaped(pid) is None]
         if self._spawner.unblocks:
             self._waiter.hold()
         try:
@@ -76,26 +76,28 @@ class Runner:
         attempt = _Attempt(pid, claim, begin, job.timeout, grace, limit)
         status, order, error = self._wait(attempt, duties)
         duration = round(time.monotonic() - begin, 3)
+        progress = self._spools.progress.collect()
         stdout, stderr = self._spools.collect(job.id, job.attempts, limit, self._orphans.none())
         if error is not None:
-            return Ended(Outcome(None, None, error, duration, stdout, stderr), order)
+            return Ended(Outcome(None, None, error, duration, stdout, stderr, progress), order)
         if os.WIFSIGNALED(status):
-            return Ended(Outcome(None, os.WTERMSIG(status), None, duration, stdout, stderr), None)
-        return Ended(Outcome(os.WEXITSTATUS(status), None, None, duration, stdout, stderr), None)
+            return Ended(Outcome(None, os.WTERMSIG(status), None, duration, stdout, stderr, progress), None)
+        return Ended(Outcome(os.WEXITSTATUS(status), None, None, duration, stdout, stderr, progress), None)
 
     def _start(self, job, claim):
         environment = dict(job.env) if job.env else {}
         environment["QUEUECTL_JOB_ID"] = job.id
         environment["QUEUECTL_ATTEMPT"] = str(job.attempts)
         environment[tree.VARIABLE] = claim
-        return self._spawner.start(job.command, job.cwd, environment, self._spools.fds)
+        fds = (self._spawner.null,) + self._spools.fds
+        return self._spawner.start(job.command, job.cwd, environment, fds, job.nice)
 
     def _wait(self, attempt, duties):
         """(wait status, order, error) once the command has ended or was ended."""
         pause = duties.due()
         woken = NOTHING
         while True:
-            if woken.signals or (pause is not None and pause <= 0):
+            if woken.child or woken.signals or (pause is not None and pause <= 0):
                 order, pause = _attended(duties, woken)
                 if order is not None:
                     return self._end(attempt, duties, order, order)
@@ -105,7 +107,7 @@ class Runner:
                 return self._end(attempt, duties, None, late)
             rest = attempt.look(self._spools, now)
             woken = self._waiter.wait_for_child(rest if pause is None or rest < pause else pause)
-            status = _reaped(attempt.pid)
+            status = reaped(attempt.pid)
             if status is not None:
                 # A signal is handed over once; the duties must not miss it.
                 if woken.signals or woken.fds:
@@ -115,7 +117,7 @@ class Runner:
 
     def _end(self, attempt, duties, order, error):
         """The same for a command that has to be ended, with all it started."""
-        status = _reaped(attempt.pid)
+        status = reaped(attempt.pid)
         if status is not None:
             return status, None, None
 
@@ -126,7 +128,7 @@ class Runner:
 
         # Its leader stays a zombie until all is over: its number is the group's.
         left = tree.end(attempt.pid, attempt.claim, attempt.grace, pause, self._spools.holders)
-        if _reaped(attempt.pid) is None:
+        if reaped(attempt.pid) is None:
             self._unreaped.append(attempt.pid)
         if left:
             error += " (could not be ended: process %s)" % ", ".join(map(str, left))
@@ -169,20 +171,12 @@ def _attended(duties, woken):
     return order, None if pause is None else max(pause, _SHORTEST_PAUSE)
 
 
-def _reaped(pid):
-    """The wait status of a child that has ended, else None."""
-    try:
-        found, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        # One that could not be ended, and was reaped as an orphan since.
-        return 0
-    return status if found else None
-
-
 def _not_started(job, error):
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
-        if error.filename is not None and error.filename != SHELL:
+        if error.filename == NICE:
+            reason = "nice: " + reason
+        elif error.filename is not None and error.filename != SHELL:
             reason = "directory %s: %s" % (job.cwd, reason)
             if isinstance(error, FileNotFoundError):
                 reason = "directory %s does not exist" % job.cwd

@@ -4,8 +4,12 @@ posix_spawn everywhere it can do that: it took 0.7 to 1.1 ms in every Python,
 where subprocess forks before 3.10 (2 ms, and 11 in a big process) and spends
 a twentieth of a millisecond on its own bookkeeping in all of them.
 
-The command gets /dev/null, its two spools, the job lock, and no other
+A job's command gets /dev/null, its two spools, the job lock, and no other
 descriptor; no signal ignored or blocked; the worker's environment and its own.
+
+A nicer one is started by nice(1), which becomes the shell: so nothing of it ever
+runs at another niceness. To set it from here would come too late for what it
+starts first, and to lower the worker's own for a moment needs privileges to undo.
 """
 
 import os
@@ -16,6 +20,7 @@ import signal
 LOCK_FD = 63
 
 SHELL = "/bin/sh"
+NICE = "nice"
 
 
 class Spawner:
@@ -31,18 +36,20 @@ class Spawner:
         # Whether a command starts with no signal blocked, though the worker has them so.
         self.unblocks = _can_spawn_sessions()
         self._spawn = self._by_posix_spawn if self.unblocks else _by_subprocess
-        self._null = os.open(os.devnull, os.O_RDONLY)
+        self.null = os.open(os.devnull, os.O_RDONLY)
         self._fds = None
         self._actions = None
         _seal_descriptors()
 
-    def start(self, command, cwd, environment, fds):
-        """The pid of the new leader; fds: (out, err, job lock). Raises OSError or ValueError.
+    def start(self, command, cwd, environment, fds, nice=None):
+        """The pid of the new leader; fds: (in, out, err) and perhaps its lock. Raises OSError or ValueError.
 
         Changes the worker's directory: cheaper than a shell that does it, and
         the name is looked up at each start, since it may be a link that moves.
         """
         argv = ("sh", "-c", "--", command.encode("utf-8", "surrogateescape"))
+        if nice:
+            argv = (NICE, "-n", str(nice), SHELL) + argv[1:]
         merged = self._environment.copy()
         merged.update(_encoded(environment))
         os.chdir(cwd.encode("utf-8", "surrogateescape") if cwd else self._home)
@@ -51,9 +58,10 @@ class Spawner:
     def _by_posix_spawn(self, argv, environment, fds):
         if fds != self._fds:
             self._fds = fds
-            self._actions = _actions(self._null, fds)
-        return os.posix_spawn(SHELL, argv, environment, file_actions=self._actions,
-                              setsid=True, setsigmask=(), setsigdef=self._ignored)
+            self._actions = tuple([(os.POSIX_SPAWN_DUP2, fd, target) for fd, target in zip(fds, (0, 1, 2, LOCK_FD))])
+        spawn, program = (os.posix_spawnp, NICE) if argv[0] == NICE else (os.posix_spawn, SHELL)
+        return spawn(program, argv, environment, file_actions=self._actions,
+                     setsid=True, setsigmask=(), setsigdef=self._ignored)
 
 
 def _can_spawn_sessions():
@@ -67,23 +75,15 @@ def _can_spawn_sessions():
     return True
 
 
-def _actions(null, fds):
-    out, err, job = fds
-    return ((os.POSIX_SPAWN_DUP2, null, 0),
-            (os.POSIX_SPAWN_DUP2, out, 1),
-            (os.POSIX_SPAWN_DUP2, err, 2),
-            (os.POSIX_SPAWN_DUP2, job, LOCK_FD))
-
-
 def _by_subprocess(argv, environment, fds):
     import subprocess
-    out, err, job = fds
     for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
         if signal.getsignal(signum) == signal.SIG_IGN:
             # subprocess gives back only PIPE and XFSZ; a handler is not inherited.
             signal.signal(signum, lambda signum, frame: None)
-    process = subprocess.Popen(argv, executable=SHELL, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                               env=environment, pass_fds=(job,), start_new_session=True)
+    process = subprocess.Popen(argv, executable=NICE if argv[0] == NICE else SHELL,
+                               stdin=fds[0], stdout=fds[1], stderr=fds[2],
+                               env=environment, pass_fds=fds[3:], start_new_session=True)
     # Else subprocess would reap the command some day, unasked.
     process.returncode = 0
     return process.pid

@@ -30,7 +30,7 @@ _CUT_AT = 4
 # O_APPEND: whatever others do to the file, a job writes at its end.
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND
 _CHUNK = 1 << 16
-_PAGE = mmap.ALLOCATIONGRANULARITY
+PAGE = mmap.ALLOCATIONGRANULARITY
 _LONGEST_HEAD_IN_MEMORY = 1 << 20
 _EMPTY = Output("", 0, None)
 
@@ -94,8 +94,8 @@ class Spool:
         size = os.fstat(self.fd).st_size
         grown = size - self._seen > limit
         self._seen = size
-        start = max(self._cut, -(-(limit // 2) // _PAGE) * _PAGE)
-        end = (size - limit) // _PAGE * _PAGE
+        start = max(self._cut, -(-(limit // 2) // PAGE) * PAGE)
+        end = (size - limit) // PAGE * PAGE
         if end - start > _CUT_AT * limit:
             self._cut_out(start, end, size, limit)
         return grown

@@ -19,10 +19,10 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import disk, locking, paths, store as stores
+from queuectl_lib.store import locking, paths, store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import duties, events, pidfile, place, wake
+from queuectl_lib.words.errors import QueuectlError, StoreError
+from queuectl_lib.work import duties, events, output, pidfile, place, wake
 from queuectl_lib.work.control import Control
 from queuectl_lib.work.orphans import Orphans
 from queuectl_lib.work.settings import Settings
@@ -95,6 +95,7 @@ class Worker:
         self._voice = voice
         self._duties = duties.Duties(taken, control, settings, voice)
         self._done = None
+        self._outcome = None
         self._passed_on = 0
         self._failures = 0
         self._idle_since = None
@@ -111,6 +112,7 @@ class Worker:
             raise StoreError("the store %s was removed" % self._store.root) from error
         finally:
             self._duties.sync()
+            self._place.hooks.see_off(self._control, self._duties)
             self._place.leave(for_good)
 
     def _work(self):
@@ -139,8 +141,9 @@ class Worker:
         said = []
         if kept:
             said.append(events.ended(self._done[1]))
+            self._place.hooks.ended(self._done[1])
         elif kept is False:
-            said.append("dropped the result of %s: it was taken away meanwhile" % self._done[0].id)
+            said.append("dropped the result of %s: it was %s meanwhile" % (self._done[0].id, self._leave(self._done[0])))
         self._done = None
         if job is not None:
             said.append(events.started(job))
@@ -155,6 +158,7 @@ class Worker:
         """What an exchange did to jobs beside its own: some ended, others are ready for whoever serves their queue."""
         for job in self._claims.ended:
             self._voice.say(events.ended(job))
+            self._place.hooks.ended(job)
         wake.wake(self._store.paths, self._claims.readied)
         self._claims.ended.clear()
         self._claims.readied.clear()
@@ -171,14 +175,24 @@ class Worker:
         self._duties.job = job
         ended = self._place.runner.run(job, settings.kill_grace, settings.output_limit, self._duties)
         self._duties.job = None
+        self._outcome = ended.outcome
         if ended.order is None:
             self._done = job, self._finished(job, ended.outcome)
             return
-        self._discard(ended.outcome)
         if ended.order == duties.STOPPED:
+            output.discard(self._store.paths, ended.outcome)
             self._done = job, lifecycle.hand_back(job, clock.now())
         else:
-            self._voice.say("ended %s: it was taken away" % job.id)
+            self._voice.say("ended %s: it was %s" % (job.id, self._leave(job)))
+
+    def _leave(self, job):
+        """Give a job that was cancelled while it ran what the attempt left, and drop that of another; which it was."""
+        try:
+            self._store.change([job.id], lambda found: lifecycle.leave(found, job, self._outcome, clock.now()))
+            return "cancelled"
+        except (QueuectlError, OSError):
+            output.discard(self._store.paths, self._outcome)
+            return "taken away"
 
     def _finished(self, job, outcome):
         self._place.slot.done += 1
@@ -186,22 +200,17 @@ class Worker:
         settings = self._settings.current if outcome.exit_code == 0 else self._settings.now()
         return lifecycle.finish(job, outcome, clock.now(), settings.policy, random)
 
-    def _discard(self, outcome):
-        """Remove what was kept of an output that no job's line will name."""
-        for output in (outcome.stdout, outcome.stderr):
-            if output is not None and output.file is not None:
-                disk.remove(self._store.paths.inside(output.file))
-
     def _used_up(self):
         return self._options.max_jobs is not None and self._place.slot.done >= self._options.max_jobs
 
-    # Between rounds
-
     def _stay(self):
         """Nothing to run: sleep until there may be something; False when it is time to leave."""
-        if self._control.order is not None or self._used_up() or self._options.drain:
+        if self._control.order is not None or self._used_up():
             return False
-        if self._options.drain_all and not self._claims.unfinished():
+        # A hook may enqueue what is to be run, too.
+        if self._options.drain and not self._place.hooks.busy:
+            return False
+        if self._options.drain_all and not self._place.hooks.busy and not self._claims.unfinished():
             # A sibling may be waiting for the job that was the last one.
             self._place.bell.pass_on()
             return False
@@ -245,14 +254,17 @@ class Worker:
         return self._idle_since + self._options.max_idle - time.monotonic()
 
     def _doze(self, seconds):
-        """Sleep so long; True as soon as a byte in the FIFO is ours, or an order has come."""
+        """Sleep so long; True as soon as a byte in the FIFO is ours, an order has come, or the last hook has ended."""
         deadline = time.monotonic() + seconds
         bell = self._place.bell
+        hooks_ran = self._place.hooks.busy
         rest = seconds
         while rest > 0:
             woken = self._control.waiter.wait(min(rest, self._duties.due()))
             self._duties.attend(woken)
             if self._control.order is not None or self._duties.gone:
+                return True
+            if hooks_ran and not self._place.hooks.busy:
                 return True
             # Emptied before the look: a byte that comes later is a reason for another one.
             if bell.fd in woken.fds and bell.emptied():

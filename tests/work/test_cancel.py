@@ -37,7 +37,7 @@ class House:
 
     def runs(self, job, words=("sleep", "1000"), environment=None, **options):
         """A process of that job's attempt."""
-        marked = {tree.VARIABLE: tree.claim_marker(job.worker, job.id, job.attempts)}
+        marked = {tree.VARIABLE: tree.claim_marker(job.worker, job.id, job.attempts, tree.place_of(self.store.root))}
         process = subprocess.Popen(words, env=dict(os.environ, **marked) if environment is None else environment,
                                    start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **options)
         self.processes.append(process)

@@ -52,6 +52,35 @@ def test_an_orphan_that_ended_is_reaped():
     assert watched(code) == ["0"]
 
 
+EXPECTED = """
+pid = os.posix_spawn("/bin/sh", ["sh", "-c", "read word; exit 3"], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0)])
+one.expect(pid)
+"""
+
+
+def test_a_child_that_is_expected_is_no_orphan_and_its_end_is_kept_for_who_asks():
+    code = ("reader, writer = os.pipe()\n" + EXPECTED.strip() + "\nos.close(reader)\n"
+            "run('true')\nprint(one.none(), one.ended(pid))\n"
+            "os.close(writer)\nuntil(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT))\n"
+            "print(one.none(), os.WEXITSTATUS(one.ended(pid)), one.none())")
+    assert watched(code) == ["True", "None", "True", "3", "True"]
+
+
+def test_beside_one_that_is_expected_an_orphan_is_seen():
+    code = ("reader, writer = os.pipe()\n" + EXPECTED.strip() + "\n"
+            "run('sleep 60 >/dev/null 2>&1 &')\nprint(one.none())\n"
+            "until(lambda: os.system('pkill sleep -P %d' % os.getpid()) is not None and one.none())\n"
+            "print(one.ended(pid))\nos.close(writer)\nos.close(reader)\n"
+            "until(lambda: one.ended(pid) is not None)\nprint('over')")
+    assert watched(code) == ["False", "None", "over"]
+
+
+def test_where_the_system_does_not_list_children_an_expected_one_counts_as_an_orphan():
+    code = ("orphans._children = lambda: {0}\nreader, writer = os.pipe()\n" + EXPECTED.strip() + "\n"
+            "print(one.none())\nos.close(writer)\nuntil(lambda: one.ended(pid) is not None)\nprint(one.none())")
+    assert watched(code) == ["False", "True"]
+
+
 def test_where_they_do_not_come_nobody_is_told_that_there_is_none():
     assert watched("orphans._adopt = lambda: False\nprint(orphans.Orphans().none())") == ["False"]
 

@@ -42,6 +42,7 @@ class House:
         self.store = store.open_store(root, create=True, write=True)
         self.paths = self.store.paths
         self.lines = Lines()
+        self.ended = []
         self.processes = []
 
     def is_held(self, number):
@@ -81,7 +82,7 @@ class House:
 
     def recovery(self, slot, **settings):
         claims = self.store.claims(slot.name)
-        return recovery.Recovery(self.store, claims, slot, Given(**settings), self.lines)
+        return recovery.Recovery(self.store, claims, slot, Given(**settings), self.lines, self.ended.append)
 
     def tend_until(self, care, condition, what):
         def tended():

@@ -10,11 +10,12 @@ from collections import namedtuple
 import pytest
 
 from queuectl_lib.store.paths import Paths
-from queuectl_lib.work import output, proc, runner, spawn, tree
+from queuectl_lib.work import output, proc, progress, runner, spawn, tree
 from queuectl_lib.work.waiting import Waiter
 from tests.support import ROOT, wait_until
 
-Job = namedtuple("Job", ("id", "attempts", "command", "cwd", "env", "timeout"))
+Job = namedtuple("Job", ("id", "attempts", "command", "cwd", "env", "timeout", "nice"))
+Job.__new__.__defaults__ = (None,)
 LIMIT = 100000
 
 
@@ -31,8 +32,8 @@ class Rig:
         self.spools.open()
         self.runner = runner.Runner(self.waiter, self.spools, self.paths.root, "1.abcdef")
 
-    def run(self, command, timeout=None, grace=5, limit=LIMIT, duties=None, cwd=None, env=None):
-        job = Job("a-job", 2, command, cwd or self.directory, env, timeout)
+    def run(self, command, timeout=None, grace=5, limit=LIMIT, duties=None, cwd=None, env=None, nice=None):
+        job = Job("a-job", 2, command, cwd or self.directory, env, timeout, nice)
         return self.runner.run(job, grace, limit, duties or runner.NoDuties())
 
     def text(self, name):
@@ -152,7 +153,7 @@ def test_its_environment_is_the_workers_the_jobs_and_what_names_the_attempt(rig,
     ended = rig.run("echo $PATH; echo $MINE; env | grep ^QUEUECTL_ | sort", env={"MINE": "yes", "QUEUECTL_JOB_ID": "forged"})
     assert ended.outcome.stdout.text.splitlines() == [
         os.environ["PATH"], "yes", "QUEUECTL_ATTEMPT=2", "QUEUECTL_CLAIM=1.abcdef/a-job/2/" + tree.place_of(rig.paths.root), "QUEUECTL_JOB_ID=a-job",
-        "QUEUECTL_STORE=" + rig.paths.root]
+        "QUEUECTL_PROGRESS=" + rig.paths.slot_progress(1), "QUEUECTL_STORE=" + rig.paths.root]
     assert rig.run("echo =$MINE=").outcome.stdout.text == "==\n"
 
 
@@ -302,7 +303,7 @@ def test_a_signal_that_comes_with_the_end_of_the_command_is_not_lost(rig):
         duties.seen = []
         ended = rig.run("kill -USR1 %d" % os.getpid(), duties=duties)
         assert (ended.outcome.exit_code, ended.order) == (0, None)
-        woken = duties.seen or [rig.waiter.wait(0)]
+        woken = [one for one in duties.seen if one.signals] or [rig.waiter.wait(0)]
         assert woken[0].signals == (signal.SIGUSR1,)
 
 
@@ -362,3 +363,92 @@ def test_a_process_that_cannot_be_ended_is_named_and_reaped_later(rig, monkeypat
 
 def _refused(*words):
     raise PermissionError(1, "Operation not permitted")
+
+
+def test_a_nice_command_and_all_it_starts_run_at_that_niceness_from_the_first_moment(rig):
+    mine = os.nice(0)
+    command = "cut -d' ' -f19 /proc/self/stat & setsid cut -d' ' -f19 /proc/self/stat; wait; nice"
+    assert rig.run(command, nice=7).outcome.stdout.text.split() == [str(min(19, mine + 7))] * 3
+    assert rig.run(command).outcome.stdout.text.split() == [str(mine)] * 3
+    assert os.nice(0) == mine
+
+
+def test_a_nice_command_is_an_ordinary_one_otherwise(rig):
+    ended = rig.run("echo $$ $0; ps -o pid=,pgid=,sid= -p $$; exit 3", nice=19)
+    assert ended.outcome.exit_code == 3
+    first, *numbers = ended.outcome.stdout.text.split()
+    assert set(numbers[1:]) == {first}
+
+
+def test_without_the_program_nice_a_nice_command_cannot_be_started_and_says_so(rig, monkeypatch):
+    monkeypatch.setenv("PATH", rig.directory)
+    ended = rig.run("true", nice=5, env={"PATH": rig.directory})
+    assert ended.outcome.error == "cannot be started: nice: No such file or directory"
+
+
+# --- progress
+
+SAID = {
+    "nothing": ("true", None),
+    "overwritten": ("echo 10% > $QUEUECTL_PROGRESS; echo 50% > $QUEUECTL_PROGRESS", "50%"),
+    "appended": ("for i in 1 2 3; do echo step $i >> $QUEUECTL_PROGRESS; done", "step 3"),
+    "no newline": ("printf 'half way' > $QUEUECTL_PROGRESS", "half way"),
+    "a bar": (r"printf '10%%\r20%%\r30%%  ' > $QUEUECTL_PROGRESS", "30%"),
+    "blank lines at the end": (r"printf 'said\n\n  \n' > $QUEUECTL_PROGRESS", "said"),
+    "emptied": ("echo x > $QUEUECTL_PROGRESS; : > $QUEUECTL_PROGRESS", None),
+    "removed": ("echo x > $QUEUECTL_PROGRESS; rm $QUEUECTL_PROGRESS", None),
+    "removed and made again": ("rm $QUEUECTL_PROGRESS; echo again > $QUEUECTL_PROGRESS", "again"),
+    "another put in its place": ("echo whole > new; mv new $QUEUECTL_PROGRESS", "whole"),
+    "moved away": ("mv $QUEUECTL_PROGRESS old; echo new > $QUEUECTL_PROGRESS", "new"),
+    "a directory": ("rm $QUEUECTL_PROGRESS; mkdir $QUEUECTL_PROGRESS", None),
+    "a FIFO": ("rm $QUEUECTL_PROGRESS; mkfifo $QUEUECTL_PROGRESS", None),
+    "a link": ("echo secret > other; ln -sf $PWD/other $QUEUECTL_PROGRESS", None),
+    "forbidden": ("echo x > $QUEUECTL_PROGRESS; chmod 000 $QUEUECTL_PROGRESS", ("x", None)),
+    "binary": (r"printf '\377\033[31m\000\001' > $QUEUECTL_PROGRESS", "\udcff\x1b[31m\0\x01"),
+    "a long line": ("head -c 3000 /dev/zero | tr '\\0' x > $QUEUECTL_PROGRESS", "x" * progress.LONGEST),
+    "a gigabyte": ("truncate -s 1G $QUEUECTL_PROGRESS; echo the end >> $QUEUECTL_PROGRESS", "the end"),
+    "by a writer that keeps it open": ("exec 5> $QUEUECTL_PROGRESS; echo one >&5; : > $QUEUECTL_PROGRESS; echo two >&5", "two"),
+}
+
+
+@pytest.mark.parametrize("how", sorted(SAID))
+def test_what_a_job_last_said_of_its_progress_is_kept_whatever_it_does_to_the_file(rig, how):
+    command, said = SAID[how]
+    found = rig.run(command).outcome
+    assert found.exit_code == 0
+    # Root may read what others may not.
+    assert found.progress in said if isinstance(said, tuple) else found.progress == said
+    if how == "a directory":
+        os.rmdir(rig.paths.slot_progress(1))
+        rig.run("true")
+    again = rig.run("cat $QUEUECTL_PROGRESS; stat -c %a $QUEUECTL_PROGRESS; echo mine > $QUEUECTL_PROGRESS").outcome
+    assert (again.stdout.text, again.progress) == ("600\n", "mine")
+    assert rig.run("true").outcome.progress is None
+
+
+def test_progress_is_kept_of_a_command_that_had_to_be_ended(rig):
+    ended = rig.run("echo far > $QUEUECTL_PROGRESS; exec sleep 600", timeout=0.3)
+    assert (ended.outcome.error, ended.outcome.progress) == ("timed out after 0.3 s", "far")
+
+
+def test_what_a_child_left_behind_still_writes_is_not_the_next_jobs_progress(rig):
+    rig.run("exec 5>> $QUEUECTL_PROGRESS; (while [ ! -e go ]; do sleep 0.01; done; echo late >&5; touch done) & echo early >&5")
+    ended = rig.run("touch go; while [ ! -e done ]; do sleep 0.01; done; echo mine >> $QUEUECTL_PROGRESS; cat $QUEUECTL_PROGRESS")
+    assert (ended.outcome.stdout.text, ended.outcome.progress) == ("mine\n", "mine")
+
+
+@pytest.mark.parametrize("holes", [True, False])
+def test_progress_without_end_takes_little_room(rig, monkeypatch, holes):
+    if not holes:
+        monkeypatch.setattr(progress, "make_hole", _refused)
+    rooms = []
+
+    def look(woken):
+        rooms.append(os.stat(rig.paths.slot_progress(1)).st_blocks * 512)
+        if len(rooms) > 5 and rooms[-1] < max(rooms):
+            open(os.path.join(rig.directory, "enough"), "w").close()
+
+    found = rig.run("head -c 3000000 /dev/zero >> $QUEUECTL_PROGRESS; while [ ! -e enough ]; do sleep 0.01; done; "
+                    "echo the end >> $QUEUECTL_PROGRESS", duties=Duties(every=0.02, order=look)).outcome
+    assert max(rooms) > 1000000 > rooms[-1]
+    assert found.progress == "the end"

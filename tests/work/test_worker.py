@@ -70,13 +70,15 @@ class Room:
 
     def __init__(self, claims, outcomes=()):
         self.claims = claims
-        self.slot = self.recovery = self.bell = self.runner = self.waiter = self.orphans = self
+        self.slot = self.recovery = self.bell = self.runner = self.waiter = self.orphans = self.hooks = self
         self.outcomes = list(outcomes)
         self.current = config.DEFAULTS
         self.order = None
         self.done = 0
         self.next = float("inf")
         self.fd = None
+        self.busy = False
+        self.told = []
         self.lines = []
         self.naps = 0
         self.passed_on = 0
@@ -115,7 +117,13 @@ class Room:
     def follow_log(self):
         pass
 
-    def tend(self, now, soon):
+    def tend(self, now, soon=0.0):
+        pass
+
+    def ended(self, job):
+        self.told.append(job)
+
+    def see_off(self, control, duties):
         pass
 
     def beat(self, job_id):
@@ -246,7 +254,7 @@ def test_a_stopped_job_is_handed_back_without_losing_an_attempt(where):
     assert (job.state, job.attempts) == ("pending", 0)
 
 
-def test_a_job_taken_away_leaves_no_result_and_no_output(where):
+def test_a_job_that_is_another_ones_by_now_leaves_no_result_and_no_output(where):
     kept = where.paths.output_file("a", 1, "out")
     open(kept, "w").close()
     output = lifecycle.Output("tail", 9999, "output/a.1.out")
@@ -261,7 +269,59 @@ def test_a_result_that_no_longer_counts_is_said_to_be_dropped(where):
     room = Room(Desk(a_job("a")))
     room.claims.kept = False
     live(room, where, drain=True)
-    assert [line for line in room.lines if line.startswith("dropped the result of a")]
+    assert "dropped the result of a: it was taken away meanwhile" in room.lines
+
+
+def test_the_hooks_learn_of_each_result_that_was_stored(where):
+    room = Room(Desk(a_job("a"), a_job("b")), [DONE, BROKEN])
+    live(room, where, drain=True)
+    assert [(job.id, job.state) for job in room.told] == [("a", "completed"), ("b", "failed")]
+    room = Room(Desk(a_job("a")))
+    room.claims.kept = False
+    live(room, where, drain=True)
+    assert room.told == []
+
+
+def test_the_hooks_learn_of_jobs_that_ended_because_of_another(where):
+    room = Room(Desk(a_job("a")))
+    room.claims.ended.append(a_job("b", state="dead"))
+    live(room, where, drain=True)
+    assert sorted(job.id for job in room.told) == ["a", "b"]
+
+
+def test_what_a_job_said_that_was_cancelled_and_ended_by_itself_in_the_same_moment_is_kept(where):
+    where.add([record.create({"id": "a", "command": "true"}, clock.now(), record.Defaults(cwd="/"))])
+    _, job = where.claims("1.abc").exchange()
+    where.change(["a"], lambda found: lifecycle.cancel(found, clock.now()))
+    room = Room(Desk(job), [DONE._replace(stdout=lifecycle.Output("said", 4, None))])
+    room.claims.kept = False
+    live(room, where, drain=True)
+    assert (where.find("a").state, where.find("a").stdout) == ("cancelled", "said")
+    assert "dropped the result of a: it was cancelled meanwhile" in room.lines
+
+
+def test_it_sees_its_hooks_off_before_it_leaves(where):
+    room = Room(Desk())
+    story = []
+    room.see_off = lambda control, duties: story.append("hooks")
+    room.leave = lambda *_: story.append("leave") or setattr(room, "left", True)
+    live(room, where, drain=True)
+    assert story == ["hooks", "leave"]
+
+
+@pytest.mark.parametrize("how", ["drain", "drain_all"])
+def test_a_draining_worker_waits_for_the_jobs_that_its_hooks_may_enqueue(where, how):
+    config.set(where, "poll_interval", "1h")
+    room = Room(Desk())
+    room.busy = True
+
+    def wait(seconds):
+        room.busy = False
+        room.claims.ready.append(a_job("enqueued"))
+        return NOTHING
+    room.wait = wait
+    live(room, where, **{how: True})
+    assert [job.id for job in room.claims.results] == ["enqueued"]
 
 
 def test_it_leaves_after_max_jobs(where):
@@ -443,15 +503,32 @@ def test_orders_in_the_pidfile_need_no_signal(where, alone):
 
 def test_a_job_that_is_no_longer_its_own_is_ended(where, alone):
     worker = alone()
-    job_id = worker.enqueue("sleep 1000")
+    job_id = worker.enqueue("echo said; seq 2000 >&2; exec sleep 1000")
     job = worker.wait_for(job_id, "processing")
-    wait_until(lambda: running(job.worker), "its command runs")
-    where.change([job_id], lambda found: found._replace(state="cancelled"))
+    wait_until(lambda: os.path.getsize(where.paths.slot_err(1)) > 8000, "its command runs")
+    where.change([job_id], lambda found: lifecycle.cancel(found, clock.now()))
     send(worker.pid, 10)
     wait_until(lambda: not running(job.worker), "its command is ended")
-    wait_until(lambda: "taken away" in worker.text(), "it is said")
-    assert where.find(job_id).state == "cancelled"
+    wait_until(lambda: "it was cancelled" in worker.text(), "it is said")
+    found = where.find(job_id)
+    assert (found.state, found.exit_code, found.error, found.stdout) == ("cancelled", None, None, "said\n")
+    assert found.duration > 0 and found.finished_at > job.started_at
+    assert os.path.getsize(where.paths.inside(found.stderr_file)) == found.stderr_size > 8000
+    assert [entry["state"] for entry in found.history] == ["pending", "processing", "cancelled"]
     worker.wait_for(worker.enqueue("true"), "completed")
+
+
+def test_a_job_cancelled_and_retried_while_it_ran_gets_nothing_of_the_attempt_that_was_ended(where, alone):
+    worker = alone(max_jobs=1)
+    job_id = worker.enqueue("echo $QUEUECTL_ATTEMPT; trap 'sleep 0.3' EXIT; while :; do sleep 0.02; done")
+    job = worker.wait_for(job_id, "processing")
+    wait_until(lambda: running(job.worker), "its command runs")
+    where.change([job_id], lambda found: lifecycle.cancel(found, clock.now()))
+    where.change([job_id], lambda found: lifecycle.retry(found, clock.now())._replace(held=True))
+    send(worker.pid, 10)
+    wait_until(lambda: "it was taken away" in worker.text(), "it is said")
+    found = where.find(job_id)
+    assert (found.state, found.attempts, found.stdout, found.duration) == ("pending", 0, None, None)
 
 
 def running(worker):
@@ -517,7 +594,7 @@ def test_a_removed_store_is_left(where, alone):
     worker = alone()
     worker.entry()
     os.rename(where.root, where.root + "-away")
-    assert worker.process.wait(60) == 3
+    assert worker.process.wait(60) == 3, worker.text()
     assert "worker leaves: " in worker.text() and "Traceback" not in worker.text()
 
 
@@ -526,6 +603,6 @@ def test_a_store_removed_while_a_job_runs_ends_the_job(where, alone):
     job = worker.wait_for(worker.enqueue("sleep 1000"), "processing")
     wait_until(lambda: running(job.worker), "its command runs")
     os.rename(where.root, where.root + "-away")
-    assert worker.process.wait(60) == 3
+    assert worker.process.wait(60) == 3, worker.text()
     assert not running(job.worker)
     assert "worker leaves: " in worker.text() and "Traceback" not in worker.text()

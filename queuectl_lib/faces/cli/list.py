@@ -54,7 +54,7 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS):
         limit = _ON_A_TERMINAL
     look = store.look()
     jobs = _sorted(store.jobs(wanted_states, queues, args.search, look), args.sort, limit)
-    seen = _Counted(jobs if limit in (None, "all") else islice(jobs, limit))
+    seen = _Counted(jobs if limit in (None, "all") else islice(jobs, limit), store)
     if args.json:
         out.array(record.public(job) for job in seen)
     elif args.jsonl:
@@ -146,10 +146,11 @@ def _note_rest(store, look, shown, states, queues, search, limit):
 
 
 class _Counted:
-    """The same jobs, counted as they pass."""
+    """The same jobs as they are shown, counted as they pass."""
 
-    def __init__(self, jobs):
+    def __init__(self, jobs, store):
         self._jobs = iter(jobs)
+        self._store = store
         self.count = 0
 
     def __iter__(self):
@@ -158,4 +159,4 @@ class _Counted:
     def __next__(self):
         job = next(self._jobs)
         self.count += 1
-        return job
+        return reading.with_progress(self._store, job)

@@ -19,6 +19,14 @@ def is_lost(store, job):
     return (newest.state, newest.worker, newest.attempts) == (job.state, job.worker, job.attempts)
 
 
+def with_progress(store, job):
+    """The job as it is shown: while it runs, with what it says of how far it is."""
+    if job.state != "processing":
+        return job
+    from queuectl_lib.work import progress
+    return job._replace(progress=progress.of(job, store.paths))
+
+
 def dead_only(job):
     """The job if it is in the DLQ; NotDone for any other."""
     if job.state != "dead":

@@ -25,7 +25,7 @@ def run(args, out):
 def show(args, out, check):
     """Prints a job that passes the check."""
     store = stores.open_store(args.store)
-    job = check(store.find(args.id))
+    job = reading.with_progress(store, check(store.find(args.id)))
     if args.json:
         out.document(record.public(job))
         return

@@ -42,7 +42,7 @@ def standing(store, now):
         store=store.root,
         counts=look.counts() if look else {},
         workers=slots.living(store.paths),
-        running={job.worker: job for job in processing},
+        running={job.worker: reading.with_progress(store, job) for job in processing},
         lost=[job for job in processing if reading.is_lost(store, job)],
         oldest=_oldest(store.jobs(["pending", "failed"], look=look), now),
         recent=report.recent_of(_newest_finished(store, look), now))

@@ -1,7 +1,8 @@
 """Show the workers that are alive and what they run.
 
 UP is how long it lives, DONE how many jobs it ran, BEAT how old its last
-heartbeat is, FOR how long its job has been running.
+heartbeat is, FOR how long its job has been running, PROGRESS what the job says
+of how far it is ($QUEUECTL_PROGRESS).
 
 Examples:
   queuectl worker list
@@ -9,7 +10,7 @@ Examples:
 """
 
 from queuectl_lib.faces import report, terminal
-from queuectl_lib.faces.cli import options
+from queuectl_lib.faces.cli import options, reading
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.work import pidfile, slots
@@ -23,7 +24,7 @@ def run(args, out):
     store = stores.open_store(args.store)
     now = clock.now()
     alive = slots.living(store.paths)
-    running = {job.worker: job for job in store.jobs(states=["processing"])}
+    running = {job.worker: reading.with_progress(store, job) for job in store.jobs(states=["processing"])}
     if args.json:
         out.array(report.workers_document(alive, running, now))
         return
