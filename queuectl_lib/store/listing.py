@@ -6,7 +6,7 @@ then dead and finished, newest first.
 
 from heapq import merge
 
-from queuectl_lib.store import header, line, segment, sift
+from queuectl_lib.store import header, line, segment, sift, slices
 from queuectl_lib.store.view import OVERDUE_WINDOW
 
 _WAITING_STATES = (b"pending", b"failed")
@@ -168,6 +168,12 @@ class Listing:
 
     def _asks_for(self, *states):
         return self._states is None or any(state in self._states for state in states)
+
+
+def newest_ended(look, now):
+    """Yields slices.Ended of every completed and dead job of a snapshot, the one that ended last first."""
+    ended = [Listing(look, now, [state], read=slices.ended).jobs() for state in ("completed", "dead")]
+    return merge(*ended, key=_updated, reverse=True)
 
 
 def found_in(job, search):

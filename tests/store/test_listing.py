@@ -167,9 +167,9 @@ def count_bytes_read(monkeypatch):
 
 # --- searching
 
-ODDITIES = ["plain", 'a "quoted" word', "back\\slash", "tab\tand\nnewline", "\u65e5\u672c\u8a9e", "caf\u00e9 CAF\u00c9", "\U0001f389", "UPPER and lower",
+ODDITIES = ["plain", 'a "quoted" word', "back\\slash", "tab\tand\nnewline", "\u65e5\u672c\u8a9e", "caf\u00e9 CAF\u00c9 TU", "\U0001f389", "UPPER and lower",
             ODD, "x" * 3000]
-NEEDLES = ["plain", "PLAIN", '"quoted"', "\\", "k\\s", "\t", "and\nnew", "\u672c", "\u00e9", "\u00c9 ", "\U0001f389", "er and LO", "\udce9", "x" * 2000,
+NEEDLES = ["plain", "PLAIN", '"quoted"', "\\", "k\\s", "\t", "and\nnew", "\u672c", "\u00e9", "\u00e9 t", "\U0001f389", "er and LO", "\udce9", "x" * 2000,
            "u65e5", "srv", "odd-1", "mail", "exit", "no room", "absent", '","', ""]
 
 
