@@ -6,6 +6,7 @@ what decoding finds by the tests: the order of the fields is line.py's alone.
 
 import re
 from collections import namedtuple
+from functools import lru_cache
 
 from queuectl_lib.job import history
 from queuectl_lib.store import line
@@ -18,15 +19,14 @@ Ended = namedtuple("Ended", ("queue", "state", "attempts", "updated_at", "finish
                              "ready", "started", "command"))
 
 _TEXT = rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
-_RUN = re.compile(
+_RUN = (
     rb',"attempts":(\d+)(?:,"next_run_at":"[^"]+")?(?:,"put_backs":\d+)?(?:,"worker":"[^"]+")?'
     rb'(?:,"progress":' + _TEXT + rb')?(?:,"started_at":"[^"]+")?(?:,"finished_at":"([^"]+)")?,"updated_at":"([^"]+)"'
     rb'(?:,"exit_code":-?\d+)?(?:,"signal":\d+)?(?:,"error":' + _TEXT + rb')?(?:,"duration":([^,]+))?')
-_AT_ONCE = re.compile(rb',"history":\[\{"at":"[^"]+","state":"pending"\},\{"at":"([^"]+)","state":"processing"')
-_GIVEN = re.compile(
+_AT_ONCE = rb',"history":\[\{"at":"[^"]+","state":"pending"\},\{"at":"([^"]+)","state":"processing"'
+_GIVEN = (
     rb',"max_retries":\d+(?:,"timeout":[^,]+)?(?:,"run_at":"([^"]+)")?(,"after":\[[^\]]*\])?(?:,"held":true)?'
     rb'(?:,"expires_at":"[^"]+")?(?:,"nice":-?\d+)?,"command":' + _TEXT)
-_VALUE = re.compile(_TEXT)
 _ERROR = b',"error":'
 _HISTORY = b',"history":['
 _FIXED = b',"max_retries":'
@@ -40,11 +40,12 @@ def ended(data, path, start):
     """The Ended of a finished or dead job's line; StoreDamaged when it is not whole."""
     line.check(data, path, start)
     head = line.HEAD.match(data)
-    attempts, _, finished, updated, error, duration = _RUN.match(data, head.end()).groups()
+    run, at_once, given = _matchers()
+    attempts, _, finished, updated, _, duration = run(data, head.end()).groups()
     told = data.index(_HISTORY, head.end())
     fixed = data.index(_FIXED, told)
-    run_at, after, command = _GIVEN.match(data, fixed).groups()
-    first = _AT_ONCE.match(data, told)
+    run_at, after, command = given(data, fixed).groups()
+    first = at_once(data, told)
     ready = started = None
     if first and not after and _is_whole(data[told:fixed]):
         started = first.group(1)
@@ -59,8 +60,15 @@ def _is_whole(told):
 
 
 def spoken(data):
-    """What a job's line has as its command and as its error: bytes of JSON, without the quotes."""
+    """What a job's line has as its command, and from its error on: bytes of JSON."""
     told = data.index(_HISTORY)
-    command = _GIVEN.match(data, data.index(_FIXED, told)).group(3)
+    _, _, given = _matchers()
+    command = given(data, data.index(_FIXED, told)).group(3)
     error = data.find(_ERROR, 0, told)
-    return (command,) if error < 0 else (command, _VALUE.match(data, error + len(_ERROR)).group(1))
+    return (command,) if error < 0 else (command, data[error:told])
+
+
+@lru_cache(maxsize=None)
+def _matchers():
+    # Not when this is imported: every list would pay for it.
+    return tuple(re.compile(pattern).match for pattern in (_RUN, _AT_ONCE, _GIVEN))

@@ -14,7 +14,7 @@ COMMANDS = (
     ("list", "List jobs: running, next to run, waiting, dead, finished.", "Look at it"),
     ("show", "Show everything about one job, and why it is not running.", "Look at it"),
     ("logs", "Print what a job wrote; -f follows it while it runs.", "Look at it"),
-    ("stats", "Show how long jobs waited and ran lately, and how many succeeded.", "Look at it"),
+    ("stats", "Show how jobs waited, ran and ended lately.", "Look at it"),
     ("metrics", "Print the queue's figures as Prometheus reads them.", "Look at it"),
     ("retry", "Run jobs that failed or ended again, with all their attempts.", "Mend it"),
     ("dlq list", "List the jobs that used up their retries.", "Mend it"),

@@ -1,10 +1,10 @@
-"""Show how long jobs waited and ran lately, and how many succeeded.
+"""Show how jobs waited, ran and ended lately.
 
-Of the jobs that completed or died since then: P50 is what half of them, P95 what
-95 of 100 did not exceed. Waiting is from the moment a job may run to its first
-start; it is known of jobs that waited for nothing but their turn (never held,
-edited, retried by hand or put after others). RETRIED are those that were started
-more than once. At most the newest 100000 are looked at.
+Of the jobs that completed or died since then. P50 is what half of them did not
+exceed, P95 what 95 of 100 did not. Waiting is from the moment a job may run to
+its first start; it is known of jobs that waited for nothing but their turn
+(never held, edited, retried by hand or put after others). RETRIED are those that
+were started more than once. At most the newest 100000 jobs are looked at.
 
 Examples:
   queuectl stats
@@ -16,6 +16,7 @@ from queuectl_lib.faces import figures, report, terminal
 from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.table import Column
 from queuectl_lib.job import identifiers
+from queuectl_lib.store import listing
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput
@@ -72,12 +73,11 @@ def run(args, out):
         terminal.note("no job has ended in the last %s" % _span((now - found.since) / 1000))
 
 
-def of_store(store, seconds, now, queues=None):
-    """The figures.Figures of the last so many seconds of a store."""
-    from queuectl_lib.store import listing
-    look = store.look()
+def of_store(store, seconds, now, queues=None, look=None, most=figures.MOST):
+    """The figures.Figures of the last so many seconds of a store; look: of what moment, not now."""
+    look = look or store.look()
     ended = listing.newest_ended(look, now) if look else ()
-    return figures.gathered(ended, max(0, now - int(seconds * 1000)), now, queues)
+    return figures.gathered(ended, max(0, now - int(seconds * 1000)), now, queues, most)
 
 
 def _since(text):
