@@ -3,8 +3,8 @@
 Of the jobs that completed or died since then. P50 is what half of them did not
 exceed, P95 what 95 of 100 did not. Waiting is from the moment a job may run to
 its first start; it is known of jobs that waited for nothing but their turn
-(never held, edited, retried by hand or put after others). RETRIED are those that
-were started more than once. At most the newest 100000 jobs are looked at.
+(never held, edited, retried by hand or put after others). RETRIED are those
+started more than once. At most the newest 100000 jobs are looked at.
 
 Examples:
   queuectl stats
