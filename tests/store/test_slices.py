@@ -21,7 +21,7 @@ def ended_at_random(rng):
               "queue": rng.choice(["default", "mail"])}
     one = job("x", **{name: value for name, value in fields.items() if value is not None})._replace(order=1, waits_for=None)
     now = START + 9 * SECOND
-    for _ in range(rng.choice([0, 0, 0, 1, 9])):
+    for _ in range(rng.choice([0, 0, 0, 1, 9, 10, 11])):
         one = lifecycle.claim(one, "1.a", now)
         one = lifecycle.finish(one, outcome(rng, 1), now, POLICY, random)
     if one.state not in lifecycle.ENDED:
