@@ -45,8 +45,9 @@ def status(standing, now, out):
     for state in _STATES:
         number = totals[state]
         text = "  %-11s %7d" % (state, number)
-        remark = _remark(state, number, standing, now)
-        lines.append((out.paint(text, listing.COLOURS.get(state)) if number else text) + remark)
+        first, *others = _wrapped(_remark(state, number, standing, now), out, len(text) + 3)
+        lines.append((out.paint(text, listing.COLOURS.get(state)) if number else text) + ("   " + first if first else ""))
+        lines += [" " * (len(text) + 3) + other for other in others]
     if queues.are_worth_a_table(standing.queues):
         lines += ["", out.paint("Queues", "bold")] + _indented(_queues(standing.queues, now, out))
     paused = list(queues.pause_lines(standing.paused, now))
@@ -147,7 +148,7 @@ def _remark(state, number, standing, now):
     oldest = queues.oldest(standing.queues)
     if oldest is not None and oldest[0].state == state:
         remarks.append("the first in line has waited %s" % clock.show_duration(max(0, now - oldest[1]) / 1000))
-    return "   " + ", ".join(remarks) if remarks else ""
+    return ", ".join(remarks)
 
 
 def _not_ready(found):
