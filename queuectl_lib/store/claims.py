@@ -25,9 +25,9 @@ from queuectl_lib.words.errors import StoreError
 # Results reach the medium at the latest this long after they were written.
 SYNC_WITHIN = 0.1
 
-# What is known of the last claim: where its line stands, what that overrides, and
-# what need not be encoded again when its result is recorded.
-_Claim = namedtuple("_Claim", ("id", "generation", "place", "over", "fixed"))
+# What is known of the last claim: the job, where its line stands, what that overrides,
+# and what need not be encoded again when its result is recorded.
+_Claim = namedtuple("_Claim", ("job", "generation", "place", "over", "fixed"))
 _NO_CLAIM = _Claim(None, None, None, None, None)
 
 
@@ -66,7 +66,7 @@ class Claims:
         if self._journal.is_replaced():
             # To take in a new journal takes milliseconds: nobody else need wait for that.
             self._sight.catch_up(locked=False)
-        result = self._result(*done) if done is not None and done[0].id == self._last.id else None
+        result = self._result(*done) if done is not None and done[0] is self._last.job else None
         with self._lock:
             self._sight.catch_up(locked=True)
             lines = []
@@ -76,20 +76,40 @@ class Claims:
                 if kept:
                     lines = self._with_consequences(*done, result or self._result(*done), now)
             job, again = self._transact(lines, now, take)
-        while again:
-            job, again = self._once_more(now, take)
+        if again or self._view.untold():
+            job = self._go_on(job, now, take)
         if self._store.config.durability == "full":
             self._sync_at_once()
         return kept, job
 
-    def _once_more(self, now, take):
+    def _go_on(self, job, now, take):
+        """Claim a job, if none is yet, knowing of what has just been written; and tell who has still to learn of something."""
         try:
+            while job is None and take:
+                with self._lock:
+                    self._sight.catch_up(locked=True)
+                    told = self._tell(now)
+                    job, again = self._transact([], now, take)
+                if job is None and not again and not told:
+                    return None
             with self._lock:
                 self._sight.catch_up(locked=True)
-                return self._transact([], now, take)
+                self._tell(now)
         except StoreError:
-            # The result is recorded: that must not look as if nothing were. The next exchange meets the trouble.
-            return None, False
+            # What was recorded is recorded, and what was claimed is claimed. The next exchange meets the trouble again.
+            pass
+        return job
+
+    def _tell(self, now):
+        """One step of telling others of a job's state; False when there is nothing to tell."""
+        untold = self._view.untold()
+        if not untold:
+            return False
+        offset = next(iter(untold.values()))
+        lines = go_on(self._sight, [self._sight.job_at(offset)], now)
+        self._append(lines)
+        self._note(lines[:-1])
+        return True
 
     def set_limits(self, limits):
         """From now on so many slots of these queues ({queue: number}) may run at once."""
@@ -97,11 +117,11 @@ class Claims:
 
     def _result(self, before, after):
         """The line that records what became of a claimed job."""
-        fixed = self._last.fixed if self._last.id == before.id else None
+        fixed = self._last.fixed if self._last.job is before else None
         return line.encode(after, (before.state, before.queue), self._over_of(before), fixed=fixed)
 
     def _over_of(self, before):
-        if self._last.id == before.id:
+        if self._last.job is before:
             return self._last.over
         return self._sight.job_at(self._view.newest[before.id.encode()])[1]
 
@@ -133,15 +153,16 @@ class Claims:
 
     def _transact(self, lines, now, take):
         """Write the lines, and with them the claim of the best ready job: (that job or None, whether to call again)."""
-        if len(lines) > 1:
-            # What follows from them is taken in before anything is chosen.
+        if len(lines) > 1 or lines and not self._view.takes_ids_alone:
+            # What follows from them decides what may be chosen.
             self._append(lines)
             self._note(lines[1:])
             return None, True
-        if self._view.untold():
-            self._append(lines or self._next_to_tell(now))
-            return None, True
         item = self._view.best(now) if take else None
+        if item is not None and item[2] in self._view.untold():
+            # Its next line would not say any more that others have to learn that it is back.
+            self._view.put_back(item)
+            item = None
         if item is None:
             if lines:
                 self._append(lines, plain=True)
@@ -154,7 +175,7 @@ class Claims:
         fixed = line.fixed_part(data)
         lines.append((job, line.encode(job, (before.state, before.queue), over, fixed=fixed)))
         place = self._append(lines, item, plain=True)
-        self._last = _Claim(job.id, self._journal.header.generation, place, over, fixed)
+        self._last = _Claim(job, self._journal.header.generation, place, over, fixed)
         return job, False
 
     def _give_up(self, lines, item, change, now):
@@ -162,14 +183,6 @@ class Claims:
         ending = self._ending(change, now)
         self._append(lines + ending, item)
         self._note(ending)
-
-    def _next_to_tell(self, now):
-        """The lines of one step of telling others of a job's state."""
-        look = self._store.snapshot(self._journal)
-        lines = go_on(look, look.untold(), now)
-        look.close()
-        self._note(lines[:-1])
-        return lines
 
     def _note(self, lines):
         """Remember who ended and who became ready, for the worker to tell."""
@@ -270,7 +283,7 @@ class Claims:
     def _still(self, job):
         # The generation as well: in another journal another line may stand at this offset.
         newest = self._view.newest.get(job.id.encode())
-        if newest is not None and (job.id, self._journal.header.generation, newest) == self._last[:3]:
+        if job is self._last.job and (self._journal.header.generation, newest) == self._last[1:3]:
             return True
         found = self._sight.newest(job.id)
         return found is not None and (found.state, found.worker, found.attempts, found.started_at) == (
