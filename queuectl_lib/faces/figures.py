@@ -8,7 +8,6 @@ import json
 from array import array
 from collections import namedtuple
 from functools import lru_cache
-from itertools import islice
 
 from queuectl_lib.words import clock
 
@@ -51,7 +50,7 @@ class Tally:
         """How many of those that were started had to be started again; None of none."""
         return self.retried / self.attempted if self.attempted else None
 
-    def count(self, job, waited, spans):
+    def count(self, job, waited, in_hour, in_day):
         if job.state == b"completed":
             self.completed += 1
         else:
@@ -63,8 +62,17 @@ class Tally:
             self.ran.append(job.duration)
         if waited is not None:
             self.waited.append(waited)
-        for span in spans:
-            self.within[span] += 1
+        self.within[HOUR] += in_hour
+        self.within[DAY] += in_day
+
+    def add(self, other):
+        """What was counted of others, too."""
+        for name in ("completed", "dead", "attempted", "retried"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.waited += other.waited
+        self.ran += other.ran
+        for span in self.within:
+            self.within[span] += other.within[span]
 
 
 class Command:
@@ -104,9 +112,7 @@ class Command:
 def gathered(ended, since, now, queues=None, most=MOST):
     """The Figures of jobs (slices.Ended, newest first) that ended from since (ms) to now; queues: names, None for all."""
     wanted = queues and {queue.encode() for queue in queues}
-    bounds = [(span, clock.moment(max(0, now - span * 1000)).encode()) for span in (HOUR, DAY)]
-    first = clock.moment(since).encode()
-    everything = Tally()
+    first, hour, day = (clock.moment(max(0, at)).encode() for at in (since, now - HOUR * 1000, now - DAY * 1000))
     tallies = {}
     commands = {}
     looked = 0
@@ -115,19 +121,21 @@ def gathered(ended, since, now, queues=None, most=MOST):
         if job.updated_at < first:
             break
         if looked == most:
-            reaches = last
+            reaches = _ms(last)
             break
         looked += 1
-        at = job.finished_at or job.updated_at
-        last = _ms(job.updated_at)
+        last = job.updated_at
+        at = job.finished_at or last
         # One that was edited since stands among those of that moment.
         if at < first or wanted and job.queue not in wanted:
             continue
         waited = job.ready and max(0, _ms(job.started) - _ms(job.ready)) / 1000
-        spans = [span for span, bound in bounds if at >= bound]
-        everything.count(job, waited, spans)
-        _found(tallies, job.queue, Tally).count(job, waited, spans)
-        _found(commands, hash(job.command), lambda: Command(job.command[:_KEPT])).count(job)
+        _found(tallies, job.queue, Tally).count(job, waited, at >= hour, at >= day)
+        command = job.command
+        _found(commands, hash(command), lambda: Command(command[:_KEPT])).count(job)
+    everything = Tally()
+    for tally in tallies.values():
+        everything.add(tally)
     by_name = {queue.decode(): tally for queue, tally in sorted(tallies.items())}
     return Figures(since, reaches, looked, by_name, everything, list(commands.values()))
 

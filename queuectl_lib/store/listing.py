@@ -12,7 +12,7 @@ from queuectl_lib.store.view import OVERDUE_WINDOW
 _WAITING_STATES = (b"pending", b"failed")
 
 
-def as_job(data, path, start):
+def as_job(head, data, path, start):
     """The Job of a line."""
     return line.decode(data, path, start)[0]
 
@@ -20,7 +20,7 @@ def as_job(data, path, start):
 class Listing:
     """The jobs of a snapshot; states and queues: sets of names, or None for all.
 
-    read: what makes of a line, its file and offset what is wanted of a job, with the name updated_at.
+    read: what makes of a line, its head, its file and offset, what is wanted of a job; it has the name updated_at.
     """
 
     def __init__(self, snapshot, now, states=None, queues=None, search=None, read=as_job):
@@ -100,17 +100,17 @@ class Listing:
                 if int(head[7]) > self._now or len(found) >= OVERDUE_WINDOW:
                     break
                 if self._alive(reader, head, start) and self._matches(head, data):
-                    found.append((_place(head), data, reader.path, start))
+                    found.append((_place(head), (head, data, reader.path, start)))
                     self._shown_as_ready.add((reader.name, start))
-        for place, data, path, start in sorted(found, key=_first):
-            yield place, self._read(data, path, start)
+        for place, entry in sorted(found, key=_first):
+            yield place, self._read(*entry)
 
     def _sorted_section(self, place, key):
         reader, section = place
         for head, start, data in self._forward(reader, section):
             if (self._alive(reader, head, start) and self._matches(head, data)
                     and (reader.name, start) not in self._shown_as_ready):
-                yield key(head), self._read(data, reader.path, start)
+                yield key(head), self._read(head, data, reader.path, start)
 
     def _backward(self, place):
         reader, section = place
@@ -120,7 +120,7 @@ class Listing:
             found = sift.backward(reader, section.start, section.end, self._sieve)
         for head, start, data in found:
             if self._alive(reader, head, start) and self._matches(head, data):
-                yield self._read(data, reader.path, start)
+                yield self._read(head, data, reader.path, start)
 
     def _forward(self, reader, section):
         if self._sieve is None:
@@ -164,7 +164,7 @@ class Listing:
 
     def _from_journal(self, entry):
         # A snapshot's lines have been checked.
-        return self._read(entry[1], "", 0)
+        return self._read(*entry, "", 0)
 
     def _asks_for(self, *states):
         return self._states is None or any(state in self._states for state in states)

@@ -28,6 +28,7 @@ _GIVEN = (
     rb',"max_retries":\d+(?:,"timeout":[^,]+)?(?:,"run_at":"([^"]+)")?(,"after":\[[^\]]*\])?(?:,"held":true)?'
     rb'(?:,"expires_at":"[^"]+")?(?:,"nice":-?\d+)?,"command":' + _TEXT)
 _ERROR = b',"error":'
+_ATTEMPTS = b',"attempts":'
 _HISTORY = b',"history":['
 _FIXED = b',"max_retries":'
 _ENTRY = b'{"at":'
@@ -36,13 +37,13 @@ _RETRIED = b'"note":"retried"'
 _CREATED = slice(-line.TAIL - 25, -line.TAIL - 1)
 
 
-def ended(data, path, start):
-    """The Ended of a finished or dead job's line; StoreDamaged when it is not whole."""
+def ended(head, data, path, start):
+    """The Ended of a finished or dead job's line; head: line.HEAD's groups. StoreDamaged when it is not whole."""
     line.check(data, path, start)
-    head = line.HEAD.match(data)
     run, at_once, given = _matchers()
-    attempts, _, finished, updated, _, duration = run(data, head.end()).groups()
-    told = data.index(_HISTORY, head.end())
+    begin = data.index(_ATTEMPTS)
+    attempts, _, finished, updated, _, duration = run(data, begin).groups()
+    told = data.index(_HISTORY, begin)
     fixed = data.index(_FIXED, told)
     run_at, after, command = given(data, fixed).groups()
     first = at_once(data, told)
@@ -50,7 +51,7 @@ def ended(data, path, start):
     if first and not after and _is_whole(data[told:fixed]):
         started = first.group(1)
         ready = max(data[_CREATED], run_at or b"")
-    return Ended(head.group(5), head.group(2), int(attempts), updated, finished,
+    return Ended(head[line.QUEUE], head[line.STATE], int(attempts), updated, finished,
                  duration and float(duration), ready, started, command)
 
 

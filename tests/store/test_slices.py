@@ -36,7 +36,8 @@ def outcome(rng, code):
 
 
 def sliced(one, **more):
-    return slices.ended(line.encode(one, ("processing", one.queue), **more)[:-1], "", 0)
+    data = line.encode(one, ("processing", one.queue), **more)[:-1]
+    return slices.ended(line.HEAD.match(data).groups(), data, "", 0)
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -91,7 +92,7 @@ def test_a_job_that_died_without_an_attempt_has_neither_duration_nor_start():
 def test_damage_is_not_counted():
     data = line.encode(job("x")._replace(order=1, state="completed"), None)[:-1].replace(b'"attempts":0', b'"attempts":7')
     with pytest.raises(StoreDamaged):
-        slices.ended(data, "jobs.jsonl", 4096)
+        slices.ended(line.HEAD.match(data).groups(), data, "jobs.jsonl", 4096)
 
 
 def test_every_field_in_front_of_the_command_is_known():
