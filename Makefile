@@ -5,10 +5,12 @@ PREFIX ?= $(HOME)/.local
 ARGS   ?=
 OWN    := .test-python
 # Not every shell expands the ~ of `make install PREFIX=~/.local`.
-BIN     = $(patsubst ~%,$(HOME)%,$(PREFIX))/bin
+HERE    = $(patsubst ~%,$(HOME)%,$(PREFIX))
+BIN     = $(HERE)/bin
+MAN     = $(HERE)/share/man/man1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dist install bench clean
+.PHONY: help demo test dist man install bench clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -33,9 +35,14 @@ dist: ## write dist/queuectl.py, the one file to copy to a server
 	@mkdir -p dist
 	@$(PYTHON) queuectl.py bundle dist/queuectl.py
 
-install: ## install the one file as PREFIX/bin/queuectl (PREFIX=~/.local)
-	@mkdir -p "$(BIN)"
+man: ## write dist/queuectl.1, the manual page
+	@mkdir -p dist
+	@$(PYTHON) queuectl.py manual > dist/queuectl.1
+
+install: ## install the one file as PREFIX/bin/queuectl, with its manual page (PREFIX=~/.local)
+	@mkdir -p "$(BIN)" "$(MAN)"
 	@$(PYTHON) queuectl.py bundle "$(BIN)/queuectl"
+	@$(PYTHON) queuectl.py manual > "$(MAN)/queuectl.1"
 
 bench: ## measure speed, memory and latency against yardsticks (FULL=1: a million jobs too, ARGS=--json)
 	@$(PYTHON) tests/bench $(if $(FULL),--full) $(ARGS)

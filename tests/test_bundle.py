@@ -150,6 +150,7 @@ def test_a_target_that_cannot_be_written_is_one_clear_line(tmp_path, target, com
 def test_make_install_puts_it_into_bin(tmp_path):
     run("make", "-s", "install", "PREFIX=%s" % tmp_path, "PYTHON=%s -S" % sys.executable, cwd=ROOT)
     assert os.listdir(str(tmp_path / "bin")) == ["queuectl"]
+    assert os.listdir(str(tmp_path / "share" / "man" / "man1")) == ["queuectl.1"]
     assert run(tmp_path / "bin" / "queuectl", "--version").out.startswith("queuectl ")
 
 

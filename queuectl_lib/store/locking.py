@@ -81,6 +81,9 @@ def _wait_in_kernel(fd, timeout):
     """
     # 1 ms, which only who has to wait need pay.
     import signal
+    if not _owns_alarm and signal.getitimer(signal.ITIMER_REAL)[0]:
+        # Set by whoever uses this as a library.
+        return _try_again_and_again(fd, timeout)
     try:
         previous = None if _owns_alarm else signal.signal(signal.SIGALRM, _give_up)
     except ValueError:

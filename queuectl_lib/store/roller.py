@@ -7,6 +7,8 @@ from queuectl_lib.words import program
 
 # Above what the roller opens before it looks.
 _LOCK_FD = 60
+# Pids of those that were left alone.
+_left = set()
 
 
 def start_roller(paths):
@@ -27,3 +29,17 @@ def start_roller(paths):
         return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsigmask=())
     finally:
         os.close(fd)
+
+
+def leave_alone(pid):
+    """Nobody waits for this one (None: for none): it is reaped when the next is left, should this process live so long."""
+    for earlier in list(_left):
+        try:
+            ended = os.waitpid(earlier, os.WNOHANG)[0]
+        except ChildProcessError:
+            # Reaped by somebody else, or left by the parent before a fork.
+            ended = True
+        if ended:
+            _left.discard(earlier)
+    if pid is not None:
+        _left.add(pid)

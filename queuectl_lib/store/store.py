@@ -258,7 +258,8 @@ class Store:
         if self.config.durability != "fast":
             self.sync(live)
         if live.wants_roll():
-            self.start_roller()
+            from queuectl_lib.store.roller import leave_alone
+            leave_alone(self.start_roller())
         live.close()
 
     def _read(self, function, keep=False):

@@ -13,7 +13,7 @@ from queuectl_lib.words.errors import BadInput, NotDone
 
 
 def arguments(parser):
-    options.ids(parser, "*")
+    options.ids(parser, "*", states=("dead",))
     parser.add_argument("--all", action="store_true", help="all of them")
 
 

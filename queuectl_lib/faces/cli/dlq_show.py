@@ -6,7 +6,9 @@ Examples:
 
 from queuectl_lib.faces.cli import reading, show
 
-arguments = show.arguments
+
+def arguments(parser):
+    show.arguments(parser, states=("dead",))
 
 
 def run(args, out):

@@ -31,11 +31,13 @@ def arguments(parser):
     parser.takes_command = True
     parser.repeated["--env"] = _is_variable
     add = parser.add_argument
+    parser.section("which job")
     add("--id", help="the job's name (else one is made up)")
     add("--queue", metavar="Q", help="its queue (default: default)")
+    add("--if-absent", action="store_true", help="a job of the same id there already is fine")
+    add("--file", metavar="FILE", help="JSON object, array or JSON lines; '-' is standard input; all or nothing")
+    parser.section("when it runs")
     add("--priority", metavar="N", type=_whole("--priority"), help="the lower runs first (default: 0)")
-    add("--timeout", metavar="DUR", help="time one attempt may take: 90, 90s, 5m, 2h, none")
-    add("--max-retries", metavar="N", type=_whole("--max-retries"), help="how often it is tried again after a failure")
     add("--delay", metavar="DUR", help="not before this much time has passed")
     add("--run-at", metavar="WHEN", help="not before: 2026-11-22 03:10 (local), ISO 8601, or epoch seconds")
     add("--after", metavar="ID[,ID]", action="append", help="not before these jobs have completed")
@@ -43,11 +45,12 @@ def arguments(parser):
     add("--expires", metavar="DUR", type=options.checked("--expires", clock.parse_duration),
         help="to the DLQ when it has not been started so long after it could have been")
     add("--slots", metavar="N", type=_whole("--slots"), help="how many of its queue's limit it takes (default: 1)")
+    parser.section("how it runs")
+    add("--timeout", metavar="DUR", help="time one attempt may take: 90, 90s, 5m, 2h, none")
+    add("--max-retries", metavar="N", type=_whole("--max-retries"), help="how often it is tried again after a failure")
     add("--nice", metavar="N", type=_whole("--nice"), help="lower its priority with the system by 1 to 19")
     add("--cwd", metavar="DIR", help="where it runs (default: here)")
     add("--env", metavar="K=V", action="append", help="variables added to its environment: --env A=1 B=2 ...")
-    add("--if-absent", action="store_true", help="a job of the same id there already is fine")
-    add("--file", metavar="FILE", help="JSON object, array or JSON lines; '-' is standard input; all or nothing")
 
 
 def _is_variable(word):

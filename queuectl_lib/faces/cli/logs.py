@@ -23,7 +23,7 @@ _LOOK_SECONDS = 0.1
 
 def arguments(parser):
     add = parser.add_argument
-    add("id", metavar="ID")
+    options.id(parser)
     add("-f", "--follow", action="store_true", help="follow it until it ends; wait for it when it has not begun")
     add("--stdout", action="store_true", help="standard output alone")
     add("--stderr", action="store_true", help="standard error alone")

@@ -54,8 +54,7 @@ def _run(words):
     if name is None:
         return 0
     command = _load(name)
-    parser = _parser(name, command)
-    args = parser.parse(words)
+    args = parser_of(name, command).parse(words)
     args.store = getattr(args, "store", place)
     _keep_what_is_loaded()
     return command.run(args, terminal.open_output()) or 0
@@ -117,7 +116,9 @@ def _load(name):
     return __import__(_PACKAGE + name.replace(" ", "_"), fromlist=["run"])
 
 
-def _parser(name, command):
+def parser_of(name, command=None):
+    """The parser of a command (its module, if that is loaded already)."""
+    command = command or _load(name)
     # Under -OO there are no docstrings.
     about, _, examples = (command.__doc__ or name).partition("\nExamples:\n")
     parser = options.Parser(name, about.strip(), examples and "examples:\n" + examples.rstrip())
@@ -133,19 +134,19 @@ def _help(words):
         sys.stdout.write(_family_help(words[0]))
         return 0
     name, _, _ = _named(words, None)
-    _parser(name, _load(name)).print_help()
+    parser_of(name).print_help()
     return 0
 
 
 def _overview():
     lines = ["usage: queuectl [--store DIR] COMMAND ...", "",
              "A background job queue: shell commands wait in .queuectl/, workers run them,",
-             "failures are retried, and what keeps failing lands in the dead letter queue."]
-    for group, members in registry.groups():
-        lines += ["", group]
-        lines += _listed(members)
-    lines += ["", "Begin with:", "  queuectl enqueue 'echo hello'", "  queuectl worker start --drain",
-              "", "`queuectl COMMAND --help` tells more, with examples; --version is there too."]
+             "failures are retried, and what keeps failing lands in the dead letter queue.", ""]
+    for group, members in registry.heads():
+        titles = [group] + [""] * (len(members) - 1)
+        lines += ["%-11s %-10s %s" % ((title,) + member) for title, member in zip(titles, members)]
+    lines += ["", "Begin with:  queuectl enqueue 'echo hello'; queuectl worker start --drain",
+              "`queuectl COMMAND --help` tells more, with examples; --version is there too."]
     return "\n".join(lines) + "\n"
 
 

@@ -22,11 +22,13 @@ class Parser(argparse.ArgumentParser):
 
     `takes_command` ends the options at the first word that is none, as nice,
     env and ssh do; the words from there on are args.command. `repeated` holds,
-    by option, whether a word behind its value is another value.
+    by option, whether a word behind its value is another value. `known` has the
+    options by name, `positions` the arguments that are none, in order.
     """
 
     def __init__(self, name, about, examples=""):
         self.known = {}
+        self.positions = []
         self.takes_command = False
         self.repeated = {}
         super().__init__(
@@ -44,7 +46,22 @@ class Parser(argparse.ArgumentParser):
         action = group.add_argument(*names, **how)
         for name in action.option_strings:
             self.known[name] = action
+        if not action.option_strings:
+            self.positions.append(action)
         return action
+
+    def section(self, title):
+        """The options added from now on stand under this title in the help."""
+        self._optional = self.add_argument_group(title)
+
+    def sections(self):
+        """[(title, [action])] of arguments and options as help shows them: those of every command last."""
+        filled = [(group.title, group._group_actions) for group in self._action_groups if group._group_actions]
+        return sorted(filled, key=lambda section: section[0] == "options")
+
+    def format_help(self):
+        self._action_groups.sort(key=lambda group: group.title == "options")
+        return super().format_help()
 
     def parse(self, words):
         options, rest = self._split(words)
@@ -115,8 +132,14 @@ def jsonl(parser):
     parser.add_argument("--jsonl", action="store_true", help="one JSON object a line")
 
 
-def ids(parser, nargs="+"):
-    parser.add_argument("ids", metavar="ID", nargs=nargs)
+def ids(parser, nargs="+", states=None):
+    """The ids a command is about; states: of the jobs it can be about (None: of any), for who completes them."""
+    parser.add_argument("ids", metavar="ID", nargs=nargs).states = states
+
+
+def id(parser, states=None):
+    """The same for a command about one job."""
+    parser.add_argument("id", metavar="ID").states = states
 
 
 def words(groups):

@@ -16,7 +16,7 @@ COMMANDS = (
     ("logs", "Print what a job wrote; -f follows it while it runs.", "Look at it"),
     ("stats", "Show how jobs waited, ran and ended lately.", "Look at it"),
     ("metrics", "Print the queue's figures as Prometheus reads them.", "Look at it"),
-    ("retry", "Run jobs that failed or ended again, with all their attempts.", "Mend it"),
+    ("retry", "Run jobs that failed or ended again, from attempt 1.", "Mend it"),
     ("dlq list", "List the jobs that used up their retries.", "Mend it"),
     ("dlq show", "Show everything about one dead job.", "Mend it"),
     ("dlq retry", "Give dead jobs a full budget of attempts again.", "Mend it"),
@@ -26,11 +26,15 @@ COMMANDS = (
     ("config set", "Change a setting of this store.", "Set it up"),
     ("config unset", "Go back to the default of a setting.", "Set it up"),
     ("demo", "Run a few sample jobs: success, retry, timeout, DLQ.", "Set it up"),
+    ("completion", "Print what makes your shell complete queuectl's words.", "Set it up"),
     ("bundle", "Write queuectl as one file that runs anywhere.", "Set it up"),
 )
 
-# Run by queuectl itself, in no list and no help.
-INTERNAL = ("roll",)
+# What the commands that share a first word are about.
+FAMILIES = {"worker": "what runs the jobs", "dlq": "the dead letter queue", "config": "the settings of this store"}
+
+# Run by queuectl itself, by a shell that completes and by `make man`; in no list and no help.
+INTERNAL = ("roll", "complete", "manual")
 
 
 def names():
@@ -48,9 +52,28 @@ def family(word):
 
 def groups():
     """The groups with their commands, in order: [(group, [(name, help), …]), …]."""
-    found = []
+    found = {}
     for name, line, group in COMMANDS:
-        if not found or found[-1][0] != group:
-            found.append((group, []))
-        found[-1][1].append((name, line))
+        found.setdefault(group, []).append((name, line))
+    return list(found.items())
+
+
+def heads():
+    """[(group, [(first word, help), …]), …]: the same in short, a family being one line where it is first met."""
+    seen = set()
+    found = []
+    for group, members in groups():
+        lines = []
+        for name, line in members:
+            word = name.split()[0]
+            if word not in seen:
+                seen.add(word)
+                lines.append((word, _of_family(word) or line))
+        found.append((group, lines))
     return found
+
+
+def _of_family(word):
+    """'list, get, set: the settings …', or nothing for a word that is a command by itself."""
+    members = ", ".join(name.split()[1] for name, _ in family(word))
+    return ": ".join(filter(None, (members, members and FAMILIES.get(word))))

@@ -1,4 +1,4 @@
-"""Run jobs that failed or ended again, with all their attempts.
+"""Run jobs that failed or ended again, from attempt 1.
 
 Attempts start at 0 again. A job that runs, or waits to run already, is left
 as it is (exit 1).
@@ -9,13 +9,14 @@ Examples:
 """
 
 from queuectl_lib.faces.cli import options
+from queuectl_lib.job import lifecycle
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.work import wake
 
 
 def arguments(parser):
-    options.ids(parser)
+    options.ids(parser, states=("failed",) + lifecycle.ENDED)
 
 
 def run(args, out):

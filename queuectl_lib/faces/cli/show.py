@@ -13,8 +13,8 @@ from queuectl_lib.words import clock
 from queuectl_lib.work import pidfile
 
 
-def arguments(parser):
-    parser.add_argument("id", metavar="ID")
+def arguments(parser, states=None):
+    options.id(parser, states)
     options.json(parser)
 
 
