@@ -14,7 +14,7 @@ LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
 # A bound to notice growth by: raising it wants a reason in the commit that does.
 MOST_STORE_CODE = 4200
-MOST_CODE = 10000
+MOST_CODE = 12000
 
 
 def modules():

@@ -2,16 +2,17 @@
 
 from collections import namedtuple
 
-from queuectl_lib.faces import listing, table
+from queuectl_lib.faces import listing, queues, table
 from queuectl_lib.faces.table import Column
 from queuectl_lib.job.record import STATES
+from queuectl_lib.store import pauses
 from queuectl_lib.words import clock
 from queuectl_lib.words.text import safe
 
 # counts: {queue: {state: n}}; workers: [slots.Worker]; running: {worker's name: Job};
-# lost: running jobs whose worker is dead; oldest: the longest waiting of the next to run, or None;
-# recent: Recent of the newest finished jobs.
-Standing = namedtuple("Standing", ("store", "counts", "workers", "running", "lost", "oldest", "recent"))
+# lost: running jobs whose worker is dead; recent: Recent of the newest finished jobs;
+# queues: [queues.Queue]; paused: {queue or "*": Pause}; disk: ({part: bytes}, is that all?).
+Standing = namedtuple("Standing", ("store", "counts", "workers", "running", "lost", "recent", "queues", "paused", "disk"))
 
 # finished, succeeded: of those looked at; per_minute: None when none was lately; average: seconds, or None.
 Recent = namedtuple("Recent", ("finished", "succeeded", "per_minute", "average"))
@@ -19,8 +20,7 @@ Recent = namedtuple("Recent", ("finished", "succeeded", "per_minute", "average")
 # In the order of `list`: what runs, what waits, what needs a look, what is over.
 _STATES = ("processing", "pending", "failed", "dead", "completed", "cancelled")
 
-# So many jobs are looked at for what is said of the newest finished and of the next to run:
-# status costs the same in a store of a million.
+# So many of the newest finished jobs are looked at: status costs the same in a store of a million.
 LOOKED_AT = 100
 
 # Throughput is said of the time in which a person remembers what happened.
@@ -46,14 +46,20 @@ def status(standing, now, out):
     for state in _STATES:
         number = totals[state]
         text = "  %-11s %7d" % (state, number)
-        remark = _remark(state, number, standing, now)
-        lines.append((out.paint(text, listing.COLOURS.get(state)) if number else text) + remark)
-    if set(standing.counts) - {"default"}:
-        lines += ["", out.paint("Queues", "bold")] + _indented(_queues(standing.counts, out))
+        first, *others = _wrapped(_remark(state, number, standing, now), out, len(text) + 3)
+        lines.append((out.paint(text, listing.COLOURS.get(state)) if number else text) + ("   " + first if first else ""))
+        lines += [" " * (len(text) + 3) + other for other in others]
+    if queues.are_worth_a_table(standing.queues):
+        lines += ["", out.paint("Queues", "bold")] + _indented(_queues(standing.queues, now, out))
+    paused = list(queues.pause_lines(standing.paused, now))
+    if paused:
+        lines += ["", out.paint("Paused", "bold")] + ["  " + out.paint(_cut(line, out), "yellow") for line in paused]
     lines += ["", out.paint("Workers", "bold") + "  %d alive" % len(standing.workers)]
     lines += _indented(workers(standing.workers, standing.running, now, out))
-    lines += ["", out.paint("Lately", "bold") + "  " + _lately(standing.recent)]
-    return lines + _hints(standing, totals, out)
+    for title, text in (("Lately", _lately(standing.recent)), ("Disk", _disk(*standing.disk))):
+        first, *others = _wrapped(text, out, 8)
+        lines += ["", out.paint(title, "bold") + " " * (8 - len(title)) + first] + [" " * 8 + other for other in others]
+    return lines + _hints(standing, totals, now, out)
 
 
 def workers(alive, running, now, out):
@@ -82,16 +88,16 @@ def draw(columns, rows, out, indent=0, paint=None):
 def status_document(standing, now):
     """What `status --json` prints."""
     recent = standing.recent
+    parts, complete = standing.disk
     return {
         "store": standing.store,
         "states": _totals(standing.counts),
-        "queues": {queue: {state: states.get(state, 0) for state in STATES}
-                   for queue, states in sorted(standing.counts.items())},
+        "queues": {queue.name: queues.document(queue, now) for queue in standing.queues},
+        "paused": queues.pause_document(pauses.in_force(standing.paused, pauses.ALL, now)),
         "workers": workers_document(standing.workers, standing.running, now),
         "worker_lost": [job.id for job in standing.lost],
-        "oldest_waiting": standing.oldest and {
-            "id": standing.oldest.id, "created_at": standing.oldest.created_at,
-            "seconds": _seconds(standing.oldest.created_at, now)},
+        "oldest_waiting": queues.waiting_document(queues.oldest(standing.queues), now),
+        "disk": dict(parts, total=sum(parts.values()), complete=complete),
         "recent": {
             "finished": recent.finished, "succeeded": recent.succeeded,
             "success_rate": recent.succeeded / recent.finished if recent.finished else None,
@@ -140,17 +146,52 @@ def _remark(state, number, standing, now):
         remarks.append("%d worker lost" % len(standing.lost))
     if state == "failed":
         remarks.append("waiting for a retry")
-    if standing.oldest is not None and standing.oldest.state == state:
-        remarks.append("oldest has waited %s" % clock.show_duration(_seconds(standing.oldest.created_at, now)))
-    return "   " + ", ".join(remarks) if remarks else ""
+    if state == "pending":
+        remarks += ["%s %s" % (queues.number(counted), kind) for kind, counted in _not_ready(standing.queues) if counted[0]]
+    oldest = queues.oldest(standing.queues)
+    if oldest is not None and oldest[0].state == state:
+        remarks.append("the first in line has waited %s" % clock.show_duration(max(0, now - oldest[1]) / 1000))
+    return ", ".join(remarks)
 
 
-def _queues(counts, out):
-    columns = (Column("queue", "QUEUE", 16),) + tuple(
-        Column(state, state.upper(), len(state), True) for state in _STATES)
-    rows = [dict({state: states.get(state, 0) for state in _STATES}, queue=queue)
-            for queue, states in sorted(counts.items())]
-    return draw(columns, rows, out, 2)
+def _not_ready(found):
+    return (("delayed", queues.total(found, "delayed")), ("held or after others", queues.total(found, "blocked")))
+
+
+def _queues(found, now, out):
+    idle = 0
+    if out.width is not None:
+        found, idle = queues.shown(found)
+    lines = draw(queues.COLUMNS, [queues.row(queue, now) for queue in found], out, 2)
+    if idle:
+        lines.append("and %s in which nothing waits or runs" % _count(idle, "queue"))
+    return lines
+
+
+def _wrapped(text, out, indent=0):
+    """The lines of a text; on a terminal as many as it needs."""
+    if out.width is None or len(text) <= out.width - indent:
+        return [text]
+    import textwrap
+    return textwrap.wrap(text, max(20, out.width - indent))
+
+
+def _cut(text, out):
+    text = safe(text)
+    return text if out.width is None else table.cut(text, out.width - 2, out.ellipsis)
+
+
+def _disk(parts, complete):
+    named = ["%s %s" % (part, size(number)) for part, number in parts.items() if number]
+    return "%s%s%s" % (size(sum(parts.values())), "" if complete else " or more", ": " + ", ".join(named) if named else "")
+
+
+def size(number):
+    """So many bytes as a person says it."""
+    for unit, least in (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)):
+        if number >= least:
+            return "%.3g %s" % (number / least, unit)
+    return "%d bytes" % number
 
 
 def _lately(recent):
@@ -167,15 +208,17 @@ def _lately(recent):
     return ", ".join(parts)
 
 
-def _hints(standing, totals, out):
+def _hints(standing, totals, now, out):
     hints = []
+    if standing.paused and pauses.in_force(standing.paused, pauses.ALL, now):
+        hints.append("All queues are paused, nothing is started: go on with: queuectl resume")
     waiting = totals["pending"] + totals["failed"] + len(standing.lost)
     if waiting and not standing.workers:
         hints.append("No worker is running and %s: start one with: queuectl worker start"
                      % ("1 job waits" if waiting == 1 else "%d jobs wait" % waiting))
     if totals["dead"]:
         hints.append("%s in the dead letter queue: queuectl dlq list" % _count(totals["dead"], "job"))
-    return [""] + [out.paint(hint, "yellow") for hint in hints] if hints else []
+    return [""] + [out.paint(line, "yellow") for hint in hints for line in _wrapped(hint, out)] if hints else []
 
 
 def _totals(counts):

@@ -6,26 +6,36 @@ then dead and finished, newest first.
 
 from heapq import merge
 
-from queuectl_lib.store import header, line, segment
+from queuectl_lib.store import header, line, segment, sift, slices
 from queuectl_lib.store.view import OVERDUE_WINDOW
 
 _WAITING_STATES = (b"pending", b"failed")
 
 
-class Listing:
-    """The jobs of a snapshot; states and queues: sets of names, or None for all."""
+def as_job(head, data, path, start):
+    """The Job of a line."""
+    return line.decode(data, path, start)[0]
 
-    def __init__(self, snapshot, now, states=None, queues=None, search=None):
+
+class Listing:
+    """The jobs of a snapshot; states and queues: sets of names, or None for all.
+
+    read: what makes of a line, its head, its file and offset, what is wanted of a job; it has the name updated_at.
+    """
+
+    def __init__(self, snapshot, now, states=None, queues=None, search=None, read=as_job):
         self._snapshot = snapshot
         self._now = now
         self._states = states and {state.encode() for state in states}
         self._queues = queues and {queue.encode() for queue in queues}
         self._search = search
+        self._read = read
+        self._sieve = None if search is None and queues is None else sift.Sieve(search, self._queues)
         self._shown_as_ready = set()
         self._left = _wanted(snapshot.counts(), states, queues)
         # Opened at once: a roll may remove them while a list is being read.
         self._segments = [(entry, snapshot.reader(entry)) for entry in snapshot.segments()]
-        self._journal = [entry for entry in snapshot.heads() if self._matches(entry[0])]
+        self._journal = [entry for entry in snapshot.heads() if self._matches(*entry)]
 
     def jobs(self):
         """Yields Job."""
@@ -41,13 +51,13 @@ class Listing:
                     return
 
     def _running(self):
-        return map(_decoded, self._in_journal(lambda head: head[1] == b"processing"))
+        return map(self._from_journal, self._in_journal(lambda head: head[1] == b"processing"))
 
     def _ready(self):
         if not self._asks_for(*_WAITING_STATES):
             return iter(())
         journal = sorted((_place(entry[0]), entry) for entry in self._in_journal(self._is_ready))
-        streams = [((key, _decoded(entry)) for key, entry in journal), self._overdue()]
+        streams = [((key, self._from_journal(entry)) for key, entry in journal), self._overdue()]
         if self._asks_for(b"pending"):
             streams += [self._sorted_section(each, _place) for each in self._sections(header.READY)]
         return (job for _, job in merge(*streams, key=_first))
@@ -56,12 +66,12 @@ class Listing:
         if not self._asks_for(*_WAITING_STATES):
             return
         journal = sorted((_due(entry[0]), entry) for entry in self._in_journal(self._is_waiting))
-        streams = [((key, _decoded(entry)) for key, entry in journal)]
+        streams = [((key, self._from_journal(entry)) for key, entry in journal)]
         streams += [self._sorted_section(each, _due) for each in self._timed_sections()]
         for _, job in merge(*streams, key=_first):
             yield job
         for entry in self._in_journal(lambda head: head[1] in _WAITING_STATES and head[7] == b"null"):
-            yield _decoded(entry)
+            yield self._from_journal(entry)
         for each in self._sections(header.BLOCKED):
             for _, job in self._sorted_section(each, _place):
                 yield job
@@ -76,7 +86,7 @@ class Listing:
         if not self._asks_for(*states):
             return
         for entry in reversed(list(self._in_journal(lambda head: head[1] in states))):
-            yield _decoded(entry)
+            yield self._from_journal(entry)
         for each in reversed(self._segments):
             streams = [self._backward(place) for kind in kinds for place in self._sections(kind, [each])]
             for job in merge(*streams, key=_updated, reverse=True):
@@ -86,27 +96,36 @@ class Listing:
         """Yields ((priority, order), job) of what fell due in segments, sorted, at most a window."""
         found = []
         for reader, section in self._timed_sections():
-            for head, start, data in reader.forward(section.start, section.end):
+            for head, start, data in self._forward(reader, section):
                 if int(head[7]) > self._now or len(found) >= OVERDUE_WINDOW:
                     break
-                if self._alive(reader, head, start) and self._matches(head):
-                    found.append((_place(head), data, reader.path, start))
+                if self._alive(reader, head, start) and self._matches(head, data):
+                    found.append((_place(head), (head, data, reader.path, start)))
                     self._shown_as_ready.add((reader.name, start))
-        for place, data, path, start in sorted(found, key=_first):
-            yield place, line.decode(data, path, start)[0]
+        for place, entry in sorted(found, key=_first):
+            yield place, self._read(*entry)
 
     def _sorted_section(self, place, key):
         reader, section = place
-        for head, start, data in reader.forward(section.start, section.end):
-            if (self._alive(reader, head, start) and self._matches(head)
+        for head, start, data in self._forward(reader, section):
+            if (self._alive(reader, head, start) and self._matches(head, data)
                     and (reader.name, start) not in self._shown_as_ready):
-                yield key(head), line.decode(data, reader.path, start)[0]
+                yield key(head), self._read(head, data, reader.path, start)
 
     def _backward(self, place):
         reader, section = place
-        for head, start, data in reader.backward(section.start, section.end):
-            if self._alive(reader, head, start) and self._matches(head):
-                yield line.decode(data, reader.path, start)[0]
+        if self._sieve is None:
+            found = reader.backward(section.start, section.end)
+        else:
+            found = sift.backward(reader, section.start, section.end, self._sieve)
+        for head, start, data in found:
+            if self._alive(reader, head, start) and self._matches(head, data):
+                yield self._read(head, data, reader.path, start)
+
+    def _forward(self, reader, section):
+        if self._sieve is None:
+            return reader.forward(section.start, section.end)
+        return sift.forward(reader, section.start, section.end, self._sieve)
 
     def _timed_sections(self):
         for kind, state in ((header.DUE, b"pending"), (header.RETRY, b"failed")):
@@ -136,18 +155,25 @@ class Listing:
     def _is_waiting(self, head):
         return head[1] in _WAITING_STATES and head[7] != b"null" and int(head[7]) > self._now
 
-    def _matches(self, head):
+    def _matches(self, head, data):
         if head[1] == line.REMOVED or self._states is not None and head[1] not in self._states:
             return False
-        return self._queues is None or head[4] in self._queues
+        if self._queues is not None and head[4] not in self._queues:
+            return False
+        return self._search is None or self._sieve.may_say(head, data)
+
+    def _from_journal(self, entry):
+        # A snapshot's lines have been checked.
+        return self._read(*entry, "", 0)
 
     def _asks_for(self, *states):
         return self._states is None or any(state in self._states for state in states)
 
 
-def _decoded(entry):
-    # A snapshot's lines have been checked.
-    return line.decode(entry[1], "", 0)[0]
+def newest_ended(look, now):
+    """Yields slices.Ended of every completed and dead job of a snapshot, the one that ended last first."""
+    ended = [Listing(look, now, [state], read=slices.ended).jobs() for state in ("completed", "dead")]
+    return merge(*ended, key=_updated, reverse=True)
 
 
 def found_in(job, search):

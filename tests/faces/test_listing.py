@@ -2,9 +2,10 @@
 
 from collections import namedtuple
 
-from queuectl_lib.faces import listing, reasons, report, story
+from queuectl_lib.faces import listing, queues, reasons, report, story
 from queuectl_lib.job import record
 from queuectl_lib.store import pauses
+from queuectl_lib.store.queues import Depth
 from queuectl_lib.words import clock
 
 NOW = 1800000000000
@@ -35,9 +36,13 @@ Worker = namedtuple("Worker", "slot incarnation pid since done heartbeat")
 
 
 def standing(**fields):
-    usual = dict(store="/store", counts={}, workers=[], running={}, lost=[], oldest=None,
-                 recent=report.Recent(0, 0, None, None))
-    return report.Standing(**dict(usual, **fields))
+    usual = dict(store="/store", counts={}, workers=[], running={}, lost=[], recent=report.Recent(0, 0, None, None),
+                 paused={}, disk=({"journal": 4096, "base": 0}, True))
+    given = dict(usual, **fields)
+    depths = given.pop("depths", {})
+    limits = given.pop("limits", {})
+    found = queues.standing(given["counts"], depths, limits, given["paused"], given["running"].values(), NOW)
+    return report.Standing(queues=found, **given)
 
 
 def status(**fields):
@@ -119,10 +124,11 @@ def test_long_output_is_shown_by_its_end():
 
 
 def test_status_points_at_what_needs_a_look():
-    text = status(counts={"default": {"pending": 2, "dead": 1}}, oldest=job())
+    text = status(counts={"default": {"pending": 2, "dead": 1}},
+                  depths={"default": Depth((2, True), (0, True), (0, True), [job()])})
     assert "no worker is running and 2 jobs wait" in text.lower()
     assert "1 job in the dead letter queue: queuectl dlq list" in text
-    assert "oldest has waited 1 min" in text
+    assert "first in line has waited 1 min" in text
 
 
 def test_status_of_an_idle_queue_has_nothing_to_say():

@@ -5,8 +5,9 @@ import os
 import pytest
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import segment
-from tests.store.stores import FAILURE, Here, job, many
+from queuectl_lib.store import line, segment, sift
+from queuectl_lib.store.listing import found_in
+from tests.store.stores import FAILURE, ODD, Here, job, many
 
 STATES = {"running": "processing", "retried": "failed", "late": "pending", "soon": "pending", "ready-1": "pending", "ready-2": "pending",
           "ready-3": "pending", "overdue": "pending", "dead-1": "dead", "dead-2": "dead", "done-1": "completed", "done-2": "completed",
@@ -162,3 +163,82 @@ def count_bytes_read(monkeypatch):
     pread = os.pread
     monkeypatch.setattr(os, "pread", lambda fd, count, offset: read.append(count) or pread(fd, count, offset))
     return read
+
+
+# --- searching
+
+ODDITIES = ["plain", 'a "quoted" word', "back\\slash", "tab\tand\nnewline", "\u65e5\u672c\u8a9e", "caf\u00e9 CAF\u00c9 TU", "\U0001f389", "UPPER and lower",
+            ODD, "x" * 3000]
+NEEDLES = ["plain", "PLAIN", '"quoted"', "\\", "k\\s", "\t", "and\nnew", "\u672c", "\u00e9", "\u00e9 t", "\U0001f389", "er and LO", "\udce9", "x" * 2000,
+           "u65e5", "srv", "odd-1", "mail", "exit", "no room", "absent", '","', ""]
+
+
+@pytest.fixture(params=["in the journal", "in segments", "in small chunks"])
+def odd(request, here, monkeypatch):
+    """Jobs that say odd things, waiting and dead, some of them where no search looks."""
+    if request.param == "in small chunks":
+        monkeypatch.setattr(sift, "_CHUNK", 1000)
+    for number, text in enumerate(ODDITIES):
+        here.add("odd-%d" % number, command="echo " + text, queue="mail" if number % 3 else "default", max_retries=0, priority=-number,
+                 env={"X": "plain exit \u672c absent-minded"})
+        if number % 2:
+            here.run("odd-%d" % number, outcome=FAILURE._replace(error="no room for " + text))
+        if request.param != "in the journal":
+            here.roll()
+    return here
+
+
+@pytest.mark.parametrize("text", NEEDLES)
+def test_a_search_of_the_bytes_finds_what_decoding_every_job_would(odd, text):
+    every = list(odd.opened().jobs())
+    assert odd.ids(search=text) == [each.id for each in every if found_in(each, text)]
+    assert odd.ids(search=text, queues={"mail"}) == [each.id for each in every if each.queue == "mail" and found_in(each, text)]
+
+
+def test_odd_words_are_found_at_all(odd):
+    for text, number in [('"quoted"', 1), ("\\SLASH", 2), ("and\nnew", 3), ("\u672c", 4), ("\udce9", 8)]:
+        assert "odd-%d" % number in odd.ids(search=text)
+
+
+def test_a_search_decodes_what_it_shows_and_little_else(large, monkeypatch):
+    decoded = []
+    decode = line.decode
+    monkeypatch.setattr(line, "decode", lambda *place: decoded.append(1) or decode(*place))
+    assert large.ids(search="OLD-4711") == ["old-4711"]
+    assert large.ids(search="srv") == []
+    assert len(decoded) == 1
+
+
+def test_the_finished_jobs_of_a_rare_queue_are_found_without_a_look_at_the_others(here, monkeypatch):
+    here.add("rare-1", queue="rare")
+    here.bulk(many(1000))
+    here.add("rare-2", queue="rare")
+    here.store.change([each.id for each in here.opened().jobs()], lambda old: old._replace(state="completed"))
+    here.roll()
+    looked_at = []
+    head = segment.Reader.head
+    monkeypatch.setattr(segment.Reader, "head", lambda self, data, start: looked_at.append(1) or head(self, data, start))
+    assert sorted(here.ids("completed", queues={"rare"})) == ["rare-1", "rare-2"]
+    assert len(looked_at) == 2
+
+
+@pytest.mark.parametrize("state", ["pending", "completed"])
+def test_what_is_longer_than_a_chunk_is_read_in_either_direction(here, state):
+    commands = ["short", "y" * 100000, "short too", "z" * 70000]
+    here.bulk([job("j-%d" % number, command=command) for number, command in enumerate(commands)])
+    here.store.change(here.ids(), lambda old: old._replace(state=state))
+    here.roll()
+    assert sorted(here.ids(search="j-")) == ["j-0", "j-1", "j-2", "j-3"]
+    assert here.ids(search="YYY") == ["j-1"] and here.ids(search="zzzz") == ["j-3"]
+
+
+def test_held_jobs_and_those_that_come_after_others_are_listed_by_state_and_queue(here):
+    here.add("first")
+    here.add("held", held=True, queue="mail")
+    here.add("after", after=["first"])
+    for _ in range(2):
+        assert here.ids("pending")[0] == "first" and sorted(here.ids("pending")[1:]) == ["after", "held"]
+        assert here.ids("pending", queues={"mail"}) == ["held"]
+        assert here.ids("pending", queues={"default"}) == ["first", "after"]
+        assert here.ids("failed") == []
+        here.roll()

@@ -15,6 +15,8 @@ COMMANDS = (
     ("list", "List jobs: running, next to run, waiting, dead, finished.", "Look at it"),
     ("show", "Show everything about one job, and why it is not running.", "Look at it"),
     ("logs", "Print what a job wrote; -f follows it while it runs.", "Look at it"),
+    ("stats", "Show how jobs waited, ran and ended lately.", "Look at it"),
+    ("metrics", "Print the queue's figures as Prometheus reads them.", "Look at it"),
     ("cancel", "Call off jobs; of running ones all processes are ended.", "Mend it"),
     ("hold", "Keep waiting jobs from running until they are released.", "Mend it"),
     ("release", "Let held jobs run.", "Mend it"),

@@ -1,7 +1,10 @@
 """Show how the queue stands, and what needs a look.
 
-Jobs by state and queue, workers with their pids and what they run, the oldest
-waiting job, throughput and success rate of the newest finished ones.
+Jobs by state and queue, workers with their pids and what they run, throughput
+and success rate of the newest finished jobs, disk use. OLDEST is how long the
+first in line has waited, those of low priority included. DELAYED jobs wait for
+their moment, those in RETRY for their next attempt, BLOCKED ones are held or
+come after others.
 
 Examples:
   queuectl status
@@ -9,12 +12,13 @@ Examples:
 """
 
 from heapq import merge
-from itertools import islice, takewhile
+from itertools import islice
 
-from queuectl_lib.faces import report
+from queuectl_lib.faces import queues, report
 from queuectl_lib.faces.cli import options, reading
-from queuectl_lib.job import record
+from queuectl_lib.store import queues as backlog
 from queuectl_lib.store import store as stores
+from queuectl_lib.store import usage
 from queuectl_lib.words import clock
 from queuectl_lib.work import slots
 
@@ -34,30 +38,23 @@ def run(args, out):
         out.line(line)
 
 
-def standing(store, now):
-    """What there is to say of a store now (report.Standing)."""
-    look = store.look()
+def standing(store, now, look=None, most_files=usage.MOST):
+    """What there is to say of a store now (report.Standing); look: of what moment, most_files: of usage()."""
+    look = look or store.look()
     processing = list(store.jobs(["processing"], look=look))
+    counts = look.counts() if look else {}
+    paused = look.pauses() if look else {}
+    depths = backlog.depths(look, now) if look else {}
     return report.Standing(
         store=store.root,
-        counts=look.counts() if look else {},
+        counts=counts,
         workers=slots.living(store.paths),
         running={job.worker: reading.with_progress(store, job) for job in processing},
         lost=[job for job in processing if reading.is_lost(store, job)],
-        oldest=_oldest(store.jobs(["pending", "failed"], look=look), now),
-        recent=report.recent_of(_newest_finished(store, look), now))
-
-
-def _oldest(jobs, now):
-    """The longest waiting of those next to run."""
-    # Ready ones come first.
-    ready = takewhile(lambda job: _is_due(job, now), islice(jobs, report.LOOKED_AT))
-    return min(ready, key=lambda job: job.created_at, default=None)
-
-
-def _is_due(job, now):
-    due = record.due(job)
-    return due is not None and due <= now
+        recent=report.recent_of(_newest_finished(store, look), now),
+        queues=queues.standing(counts, depths, store.config.limits, paused, processing, now),
+        paused=paused,
+        disk=usage.usage(store.paths, most_files))
 
 
 def _newest_finished(store, look):
