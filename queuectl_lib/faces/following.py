@@ -7,9 +7,8 @@ and only then the chunk is shown. What came too late for that is in the job's ne
 
 from collections import deque
 
-from queuectl_lib.faces import outputs
+from queuectl_lib.faces import listing, outputs
 from queuectl_lib.faces.patience import Patience
-from queuectl_lib.job.lifecycle import ENDED
 from queuectl_lib.store import news
 from queuectl_lib.words.errors import UnknownJob
 from queuectl_lib.words.text import safe
@@ -57,18 +56,6 @@ class Following:
         if reader is not None:
             reader.show_rest(self.job)
         return True
-
-    def to_its_end(self, tell):
-        """Until the job has ended; tell(job) is called with each of its changes on the way there. False: given up."""
-        while self.job.state not in ENDED:
-            if not self.change():
-                return False
-            tell(self.job)
-        return True
-
-    def sync(self):
-        """See to it that what the job has become is on the medium."""
-        self._news.sync()
 
     def _look(self):
         wanted = self._id.encode()
@@ -161,3 +148,23 @@ def write(data, out, whole=False):
     if whole:
         out.fresh_line()
     out.flush()
+
+
+def exit_code(job):
+    """What a command ends with that ends as this job did: its own code, 128 + N for signal N, 1 where it has none."""
+    if job.state == "completed":
+        return 0
+    if job.state == "dead" and job.signal is not None:
+        return 128 + job.signal
+    # Called off, timed out, given up: none of them is the command's own code.
+    return job.state == "dead" and job.error is None and job.exit_code or 1
+
+
+def fate(job):
+    """What has become of a job, in a few words: 'job a is dead (exit 3)'."""
+    if job.state in ("failed", "dead"):
+        return "job %s %s (%s)" % (job.id, "is dead" if job.state == "dead" else "failed", listing.ended(job))
+    return "job %s %s" % (job.id, _FATES.get(job.state, "is " + job.state))
+
+
+_FATES = {"cancelled": "was cancelled", "removed": "was removed"}

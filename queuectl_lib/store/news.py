@@ -12,7 +12,7 @@ import os
 from collections import namedtuple
 
 from queuectl_lib.job.record import Job
-from queuectl_lib.store import disk, header, line, pieces
+from queuectl_lib.store import header, line, pieces
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.words.errors import StoreError
 
@@ -58,16 +58,6 @@ class News:
             self._cross()
             found += self._read_on()
         return found
-
-    def sync(self):
-        """Bring what was seen to the medium, as far as a reader may: what it tells others will still be true then."""
-        if self._journal is None or self._store.config.durability == "fast":
-            return
-        try:
-            disk.sync(self._journal.fd, self._journal.path)
-        except StoreError:
-            # Its writer is told, and sees to it.
-            pass
 
     def close(self):
         if self._journal is not None:
@@ -144,3 +134,18 @@ def batch_of(entry):
     """The header.Segment of jobs that joined all at once, if the entry says that; else None."""
     fields = type(entry.head) is dict and entry.head.get("segment")
     return header.segment_of(fields) if fields else None
+
+
+def sync(store):
+    """Bring the journal to the medium, as far as a reader may: what it tells others will still be true after a power cut."""
+    if store.config.durability == "fast":
+        return
+    journal = Journal(store.paths.jobs, writable=False)
+    try:
+        journal.refresh()
+        journal.sync()
+    except (StoreError, OSError):
+        # Its writer is told, and sees to it. Or it was replaced: by what is synced.
+        pass
+    finally:
+        journal.close()

@@ -8,6 +8,7 @@ Examples:
   queuectl enqueue 'backup.sh > /var/log/backup.log'
   queuectl enqueue --queue mail --max-retries 5 --timeout 30s send-mail --to bob
   queuectl enqueue --id nightly --if-absent --run-at '2026-12-01 03:00' ./run.sh
+  queuectl enqueue --wait 'make test' > test.log
   queuectl enqueue --delay 10m --env LEVEL=3 MODE=fast -- make -j4
   queuectl enqueue '{"id": "job1", "command": "sleep 2", "priority": -5}'
   queuectl list --store old --jsonl | queuectl enqueue --file -
@@ -47,6 +48,7 @@ def arguments(parser):
     add("--cwd", metavar="DIR", help="where it runs (default: here)")
     add("--env", metavar="K=V", action="append", help="variables added to its environment: --env A=1 B=2 ...")
     add("--if-absent", action="store_true", help="a job of the same id there already is fine")
+    add("--wait", action="store_true", help="run it to its end, its output here; ends with its exit code")
     add("--file", metavar="FILE", help="JSON object, array or JSON lines; '-' is standard input; all or nothing")
 
 
@@ -62,17 +64,23 @@ def run(args, out):
     if args.file is not None and args.command:
         raise BadInput("either --file or a command, not both")
     given_jobs = given.from_words(args.command) if args.command else []
+    if args.wait and len(given_jobs) != 1:
+        raise BadInput("--wait waits for one job; of several the ids can be given to: queuectl wait")
     store = stores.open_store(args.store, create=True, write=True)
     now = clock.now()
     defaults = _defaults(args, store.config, now)
     if args.file is not None:
         _enqueue_file(args, store, now, defaults, out)
-        return
+        return None
     jobs = _created(args, given_jobs, now, defaults)
     ids = _add_absent(store, jobs) if args.if_absent else [job.id for job in store.add(jobs)]
     wake.wake(store.paths, {job.queue for job in jobs})
+    if args.wait:
+        from queuectl_lib.faces import foreground
+        return foreground.accompany(store, ids[0], out)
     for id in ids:
         out.line(id)
+    return None
 
 
 def _whole(option):

@@ -10,7 +10,7 @@ Examples:
   queuectl logs -f nightly
 """
 
-from queuectl_lib.faces import following, listing, outputs, terminal
+from queuectl_lib.faces import following, outputs, terminal
 from queuectl_lib.faces.cli import options, reading
 from queuectl_lib.store import store as stores
 from queuectl_lib.words.errors import BadInput, NotDone
@@ -57,7 +57,8 @@ def _follow(store, args, writers, out):
         _print_kept(followed.job, list(writers), store.paths, args.tail, out)
     if out.tty:
         out.fresh_line()
-        terminal.note(_how_it_ended(followed.job))
+        job = followed.job
+        terminal.note("job %s: its worker died" % job.id if job.state == "processing" else following.fate(job))
 
 
 def _print_running(store, job, reader, tail):
@@ -81,11 +82,3 @@ def _print_kept(job, streams, paths, tail, out):
         if out.tty and len(filled) > 1:
             out.line(out.paint("--- %s" % stream, "dim"))
         following.write(outputs.last_lines(data, tail) if tail is not None else data, out, whole=True)
-
-
-def _how_it_ended(job):
-    if job.state == "processing":
-        return "job %s: its worker died" % job.id
-    if job.state in ("failed", "dead"):
-        return "job %s %s (%s)" % (job.id, job.state, listing.ended(job))
-    return "job %s is %s" % (job.id, job.state)

@@ -19,6 +19,14 @@ def is_lost(store, job):
     return (newest.state, newest.worker, newest.attempts) == (job.state, job.worker, job.attempts)
 
 
+def servants(store, queue):
+    """How many living workers serve this queue."""
+    from queuectl_lib.work import pidfile
+    return sum(1 for entry in pidfile.read(store.paths)
+               if entry.kind == pidfile.WORKER and (entry.queues is None or queue in entry.queues)
+               and pidfile.alive(store.paths, entry))
+
+
 def dead_only(job):
     """The job if it is in the DLQ; NotDone for any other."""
     if job.state != "dead":

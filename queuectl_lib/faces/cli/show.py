@@ -10,7 +10,6 @@ from queuectl_lib.faces.cli import options, reading
 from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.work import pidfile
 
 
 def arguments(parser):
@@ -29,13 +28,6 @@ def show(args, out, check):
     if args.json:
         out.document(record.public(job))
         return
-    for line in story.tell(job, clock.now(), reading.is_lost(store, job), _servants(store, job.queue),
+    for line in story.tell(job, clock.now(), reading.is_lost(store, job), reading.servants(store, job.queue),
                            store.root, out.paint):
         out.line(line)
-
-
-def _servants(store, queue):
-    """How many living workers serve this queue."""
-    return sum(1 for entry in pidfile.read(store.paths)
-               if entry.kind == pidfile.WORKER and (entry.queues is None or queue in entry.queues)
-               and pidfile.alive(store.paths, entry))
