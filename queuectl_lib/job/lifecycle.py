@@ -33,6 +33,8 @@ from queuectl_lib.words.errors import NotDone
 WAITING = ("pending", "failed")
 FINISHED = ("completed", "cancelled")
 ENDED = FINISHED + ("dead",)
+# What comes after a job in one of these cannot run.
+LOST = ("dead", "cancelled", "removed")
 
 # no_retry_exit_codes: numbers after which another attempt would be vain.
 Policy = namedtuple("Policy", ("backoff_base", "backoff_max", "backoff_jitter", "no_retry_exit_codes"))
@@ -208,7 +210,7 @@ def follow(job, id, state, now):
         return None
     if state == "completed":
         return job._replace(waits_for=[other for other in job.waits_for if other != id] or None)
-    if state in ("dead", "cancelled", "removed"):
+    if state in LOST:
         return _given_up(job, now, "it comes after %s, which %s" % (id, _FATES[state]))
     return None
 

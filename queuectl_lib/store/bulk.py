@@ -8,8 +8,8 @@ batch exists, after it all does. Memory does not grow with the batch.
 
 import itertools
 
-from queuectl_lib.job import identifiers
-from queuectl_lib.store import disk, header, line
+from queuectl_lib.job import identifiers, lifecycle
+from queuectl_lib.store import dependencies, disk, header, index, line, new_segment
 from queuectl_lib.store.alike import Alike
 from queuectl_lib.store.duplicates import Duplicates
 from queuectl_lib.store.journal import Journal
@@ -30,6 +30,8 @@ class Batch:
         self._jobs = itertools.chain(first, rest)
         self._counts = {}
         self._gives_ids = False
+        # {id: ids it comes after}: only of such jobs does a batch remember anything.
+        self._graph = {}
         self.journal = Journal(store.paths.jobs, writable=True)
 
     def commit(self):
@@ -44,8 +46,7 @@ class Batch:
             entry = self._store_segment(pile.writer)
         except BaseException:
             ids.close()
-            disk.remove(pile.writer.path)
-            disk.remove(index_of(pile.writer.path))
+            new_segment.remove(pile.writer.path)
             raise
         finally:
             pile.close()
@@ -64,11 +65,16 @@ class Batch:
                 job_id = next(made_up)
             else:
                 self._gives_ids = True
+            if job.after is not None:
+                self._graph[job_id] = job.after
             data = encode(job, job_id, order)
             order += 1
             told.append(job_id)
             # What decides the place in a segment (segment.sort_key).
-            kind = job.queue, job.priority if job.run_at is None else job.run_at
+            if job.held or job.waits_for:
+                kind = job.queue, None
+            else:
+                kind = job.queue, job.priority if job.run_at is None else job.run_at
             group = groups.get(kind)
             if group is None:
                 groups[kind] = group = []
@@ -95,24 +101,54 @@ class Batch:
             duplicates = Duplicates(self._store, self.journal, writer)
             duplicates.look_within()
             duplicates.look()
+        awaited = self._awaited(writer)
         disk.sync(writer.fd, writer.path)
         while True:
             with self._store.lock():
                 self.journal.refresh()
                 self.journal.check_end()
                 if duplicates is None or duplicates.nothing_came():
-                    return self._join(writer)
+                    return self._join(writer, self._to_be_told(awaited))
             duplicates.look()
 
-    def _join(self, writer):
-        """Put the segment in force; the store lock is held."""
+    def _awaited(self, writer):
+        """{id: who comes after it} of the jobs outside of the batch that its jobs come after; BadInput for a circle."""
+        if not self._graph:
+            return {}
+        dependencies.in_order(self._graph)
+        brought = index.Index(index_of(writer.path), writer.size)
+        awaited = {}
+        for job_id, after in self._graph.items():
+            for other in after:
+                if other not in self._graph and other not in awaited and not writer.holds(brought, other.encode()):
+                    awaited[other] = job_id
+        return awaited
+
+    def _to_be_told(self, awaited):
+        """The lines of those of them that have ended: the batch has still to learn of that. The store lock is held."""
+        if not awaited:
+            return []
+        lines = []
+        look = self._store.snapshot(self.journal)
+        for other, job_id in awaited.items():
+            found = look.find_locked(other)
+            if found is None:
+                raise dependencies.unknown(job_id, other)
+            job, over = found
+            if job.state in lifecycle.ENDED:
+                lines.append(line.encode(job, (job.state, job.queue), over, more=True, telling=True))
+        look.close()
+        return lines
+
+    def _join(self, writer, first):
+        """Put the segment in force, by a line behind these; the store lock is held."""
         name = segment_name(next_number(self._paths, self.journal.header.number))
         path = self._paths.segment_places(name)[0]
-        disk.replace(index_of(writer.path), index_of(path))
-        disk.replace(writer.path, path)
+        new_segment.move(writer.path, path)
         entry = writer.entry(name, self._counts)
         disk.sync_directory(self._paths.base)
-        self.journal.append(line.encode_segment(header.as_dict(entry)))
+        self.journal.append(b"".join(first) + line.encode_segment(header.as_dict(entry)))
+        self.is_told = not first
         return entry
 
 

@@ -1,10 +1,12 @@
-"""Changing jobs that are there: retry, cancel, edit, remove … in groups, each all or none."""
+"""Changing jobs that are there: retry, cancel, edit, remove … in groups, each all or none, with what follows from it."""
 
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import disk, line, paths, pauses
-from queuectl_lib.words.errors import UnknownJob
+from queuectl_lib.store.spread import Change, Spread, encoded, go_on, state_of
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import NotDone, UnknownJob
 
 # So many at a time are changed: more would keep others waiting for the lock.
 GROUP = 1000
@@ -15,13 +17,12 @@ Changed = namedtuple("Changed", ("jobs", "followers"))
 
 def change(store, ids, function):
     """As Store.change."""
-    return _rewrite(store, ids, function, lambda old, new, over, more:
-                    line.encode(new, (old.state, old.queue), over, more))
+    return _in_groups(store, ids, lambda job, look: function(job))
 
 
 def remove(store, ids, check):
     """As Store.remove."""
-    removed = _rewrite(store, ids, check, lambda old, new, over, more: line.encode_removed(old, over, more))
+    removed = _in_groups(store, ids, lambda job, look: check(job)._replace(state="removed"))
     for job in removed.jobs:
         for name in paths.outputs_of(job):
             disk.remove(store.paths.inside(name))
@@ -30,7 +31,34 @@ def remove(store, ids, check):
 
 def retry(store, ids, now, check):
     """As Store.retry."""
-    return change(store, ids, lambda job: lifecycle.retry(check(job), now))
+    ids = list(dict.fromkeys(ids))
+    given_up = []
+
+    def again(job, look):
+        job = check(job)
+        if job.state == "dead" and job.waits_for:
+            # Perhaps it comes back by itself, with the one because of which it died.
+            given_up.append(job.id)
+            return None
+        # Of one that was cancelled nobody knows whether it waited.
+        waits_for = _unfinished(job, look) if job.state == "cancelled" else None
+        return lifecycle.retry(job, now, waits_for)
+
+    first = _in_groups(store, ids, again)
+    back = {job.id for job in first.followers}
+    second = _in_groups(store, [job_id for job_id in given_up if job_id not in back],
+                        lambda job, look: lifecycle.retry(check(job), now, _unfinished(job, look)))
+    return Changed(first.jobs + second.jobs, first.followers + second.followers)
+
+
+def _unfinished(job, look):
+    """Those of its `after` that a job has still to wait for, None for none; NotDone where that would be in vain."""
+    states = {other: state_of(look, other) for other in job.after or ()}
+    for other, state in states.items():
+        if state in lifecycle.LOST:
+            raise NotDone("job %s comes after %s, which is %s: retry that one, and this one comes back"
+                          % (job.id, other, state))
+    return [other for other, state in states.items() if state not in ("completed", None)] or None
 
 
 def change_pauses(store, function):
@@ -45,31 +73,77 @@ def change_pauses(store, function):
     return wanted
 
 
-def _rewrite(store, ids, function, encode):
+def finish_telling(store):
+    """Let everybody who comes after a job learn of its state, as far as they have not; the queues of those that became ready."""
+    queues = set()
+    while _in_one_step(store, lambda look, live: not _went_on(look, live, queues)):
+        pass
+    return queues
+
+
+def _in_one_step(store, function):
+    """Whether a function of (snapshot, journal), called under the lock, wants to be called again."""
+    lock, live = store.opened()
+    with lock:
+        live.refresh()
+        live.check_end()
+        look = store.snapshot(live)
+        done = function(look, live)
+        look.close()
+    store.settle(live)
+    return not done
+
+
+def _went_on(look, live, queues):
+    """Does one step of what is still to be told; False when there was nothing."""
+    untold = look.untold()
+    if not untold:
+        return False
+    lines = go_on(look, untold, clock.now())
+    queues.update(job.queue for job, _ in lines)
+    live.append(b"".join([data for _, data in lines]))
+    return True
+
+
+def _in_groups(store, ids, function):
+    """Gives jobs new values: function(job, look) -> job, None to leave it as it is; it may raise NotDone."""
     ids = list(dict.fromkeys(ids))
-    changed = []
+    changed = Changed([], [])
     for start in range(0, len(ids), GROUP):
         group = ids[start:start + GROUP]
-        lock, live = store.opened()
-        with lock:
-            live.refresh()
-            live.check_end()
-            changed += _rewrite_group(store.snapshot(live), live, group, function, encode)
-        store.settle(live)
-    return Changed(changed, [])
-
-
-def _rewrite_group(snapshot, live, group, function, encode):
-    if len(group) > 20:
-        snapshot.know_all()
-    changed = []
-    lines = []
-    for number, job_id in enumerate(group, 1):
-        pair = snapshot.find_locked(job_id)
-        if pair is None:
-            raise UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
-        changed.append(function(pair[0]))
-        lines.append(encode(pair[0], changed[-1], pair[1], number < len(group)))
-    live.append(b"".join(lines))
-    snapshot.close()
+        while _in_one_step(store, lambda look, live: _change_group(look, live, group, function, changed)):
+            pass
+    if changed.followers:
+        finish_telling(store)
     return changed
+
+
+def _change_group(look, live, group, function, changed):
+    """Whether the group's lines are written now; else it has to be called again."""
+    if _went_on(look, live, set()):
+        return False
+    if len(group) > 20:
+        look.know_all()
+    changes = [found for found in (_changed(look, job_id, function) for job_id in group) if found is not None]
+    spread = Spread(look, clock.now())
+    spread.tell([after for before, after, _ in changes if after.state != before.state])
+    followers = list(spread.changes.values())
+    if any(job.after.state == "removed" and job.after.id in spread.untold for job in changes):
+        # A line that says removed has no room for a mark: those who wait for it learn of it first.
+        live.append(b"".join([data for _, data in encoded(followers, spread.untold)]))
+        changed.followers.extend(each.after for each in followers)
+        return False
+    lines = encoded(changes + followers, spread.untold)
+    live.append(b"".join([data for _, data in lines]))
+    changed.jobs.extend(each.after for each in changes)
+    changed.followers.extend(each.after for each in followers)
+    return True
+
+
+def _changed(look, job_id, function):
+    found = look.find_locked(job_id)
+    if found is None:
+        raise UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
+    job, over = found
+    after = function(job, look)
+    return None if after is None else Change(job, after, over)

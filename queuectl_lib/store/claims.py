@@ -6,15 +6,19 @@ and the line it appends says `processing` and whose claim that is. A result
 counts only if the job's newest line is still that claim, looked at under the
 same lock; else somebody recovered, cancelled or retried the job meanwhile and
 the result is dropped.
+
+With a result goes what follows from it for jobs that come after the ended one
+(spread.py), and with the death of a job the pause of a queue that is armed for that:
+as one batch. The next claim is then a transaction of its own, which knows of all that.
 """
 
 import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle, record
-from queuectl_lib.store import line, pieces, segment
-from queuectl_lib.store.journal import Journal
-from queuectl_lib.store.view import View
+from queuectl_lib.store import line, pauses
+from queuectl_lib.store.sight import Sight
+from queuectl_lib.store.spread import Change, Spread, encoded, go_on
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
 
@@ -28,19 +32,22 @@ _NO_CLAIM = _Claim(None, None, None, None, None)
 
 
 class Claims:
-    """The desk of one worker ('SLOT.INCARNATION') that serves these queues (None: all)."""
+    """The desk of one worker ('SLOT.INCARNATION') that serves these queues (None: all).
+
+    ended, readied: jobs that ended in an exchange beside the one that was told, and the queues of
+    jobs that became ready by it; whoever reads them empties them.
+    """
 
     def __init__(self, store, worker, queues=None):
         self._store = store
         self._worker = worker
-        self._journal = Journal(store.paths.jobs, writable=True)
-        self._view = View(store.paths, queues)
-        self._end = 0
+        self._sight = Sight(store, queues, store.config.limits)
+        self._journal = self._sight.journal
+        self._view = self._sight.view
         self._last = _NO_CLAIM
         self._lock = None
-        # The running jobs, and the (generation, offset) up to which that was looked up.
-        self._running = []
-        self._running_at = None
+        self.ended = []
+        self.readied = set()
         # Since when there is something unsynced (monotonic), and how far it reaches.
         self._unsynced = None
         self._unsynced_until = None
@@ -58,27 +65,45 @@ class Claims:
             self._lock = self._store.lock()
         if self._journal.is_replaced():
             # To take in a new journal takes milliseconds: nobody else need wait for that.
-            self._catch_up(locked=False)
+            self._sight.catch_up(locked=False)
         result = self._result(*done) if done is not None and done[0].id == self._last.id else None
         with self._lock:
-            self._catch_up(locked=True)
+            self._sight.catch_up(locked=True)
             lines = []
             kept = None
             if done is not None:
                 kept = self._still(done[0])
                 if kept:
-                    lines.append((done[1], result or self._result(*done)))
-            job = self._transact(lines, now, take)
+                    lines = self._with_consequences(*done, result or self._result(*done), now)
+            job, again = self._transact(lines, now, take)
+        while again:
+            job, again = self._once_more(now, take)
         if self._store.config.durability == "full":
             self._sync_at_once()
         return kept, job
 
+    def _once_more(self, now, take):
+        try:
+            with self._lock:
+                self._sight.catch_up(locked=True)
+                return self._transact([], now, take)
+        except StoreError:
+            # The result is recorded: that must not look as if nothing were. The next exchange meets the trouble.
+            return None, False
+
+    def set_limits(self, limits):
+        """From now on so many slots of these queues ({queue: number}) may run at once."""
+        self._sight.set_limits(limits)
+
     def _result(self, before, after):
         """The line that records what became of a claimed job."""
+        fixed = self._last.fixed if self._last.id == before.id else None
+        return line.encode(after, (before.state, before.queue), self._over_of(before), fixed=fixed)
+
+    def _over_of(self, before):
         if self._last.id == before.id:
-            return line.encode(after, (before.state, before.queue), self._last.over, fixed=self._last.fixed)
-        over = self._job_at(self._view.newest[before.id.encode()])[1]
-        return line.encode(after, (before.state, before.queue), over)
+            return self._last.over
+        return self._sight.job_at(self._view.newest[before.id.encode()])[1]
 
     def _sync_at_once(self):
         try:
@@ -88,28 +113,77 @@ class Claims:
             # next sync, which is due, fails and says so.
             self._unsynced -= SYNC_WITHIN
 
+    def _with_consequences(self, before, after, result, now):
+        """[(job, its line)] that record what became of a claimed job, and what follows from that."""
+        if after.state not in lifecycle.ENDED or not (self._view.pauses or self._view.is_awaited(after.id.encode())):
+            return [(after, result)]
+        lines = self._ending(Change(before, after, self._over_of(before)), now)
+        return lines if len(lines) > 1 else [(after, result)]
+
+    def _ending(self, change, now):
+        """The lines of a job's end, and of all that follows from it."""
+        after = change.after
+        spread = Spread(self._sight, now)
+        spread.tell([after])
+        paused = pauses.after_death(self._view.pauses, after.queue, after.id, now) if after.state == "dead" else None
+        lines = encoded([change] + list(spread.changes.values()), spread.untold, more=paused is not None)
+        if paused is not None:
+            lines.append((None, line.encode_pauses(pauses.encoded(paused))))
+        return lines
+
     def _transact(self, lines, now, take):
-        """Write the lines, and with them the claim of the best ready job: that job, or None."""
+        """Write the lines, and with them the claim of the best ready job: (that job or None, whether to call again)."""
+        if len(lines) > 1:
+            # What follows from them is taken in before anything is chosen.
+            self._append(lines)
+            self._note(lines[1:])
+            return None, True
+        if self._view.untold():
+            self._append(lines or self._next_to_tell(now))
+            return None, True
         item = self._view.best(now) if take else None
         if item is None:
             if lines:
-                self._append(lines)
-            return None
+                self._append(lines, plain=True)
+            return None, False
         before, over, data = self._taken(item)
+        if lifecycle.is_expired(before, now):
+            self._give_up(lines, item, Change(before, lifecycle.expire(before, now), over), now)
+            return None, True
         job = lifecycle.claim(before, self._worker, now)
         fixed = line.fixed_part(data)
         lines.append((job, line.encode(job, (before.state, before.queue), over, fixed=fixed)))
-        try:
-            place = self._append(lines)
-        except Exception:
-            self._view.put_back(item)
-            raise
+        place = self._append(lines, item, plain=True)
         self._last = _Claim(job.id, self._journal.header.generation, place, over, fixed)
-        return job
+        return job, False
+
+    def _give_up(self, lines, item, change, now):
+        """Record that a job's time has passed, instead of claiming it."""
+        ending = self._ending(change, now)
+        self._append(lines + ending, item)
+        self._note(ending)
+
+    def _next_to_tell(self, now):
+        """The lines of one step of telling others of a job's state."""
+        look = self._store.snapshot(self._journal)
+        lines = go_on(look, look.untold(), now)
+        look.close()
+        self._note(lines[:-1])
+        return lines
+
+    def _note(self, lines):
+        """Remember who ended and who became ready, for the worker to tell."""
+        for job, _ in lines:
+            if job is None:
+                continue
+            if job.state in lifecycle.ENDED:
+                self.ended.append(job)
+            elif record.due(job) == 0:
+                self.readied.add(job.queue)
 
     def _taken(self, item):
         """(job, what its next line overrides, its line) of an item."""
-        *_, offset, data = item
+        offset, data = item[4:6]
         reader = self._view.segment_of(item)
         if reader is None:
             data = self._journal.line_at(offset)
@@ -121,32 +195,23 @@ class Claims:
     def settle(self, before, after):
         """Record `after` if the newest line is still the claim `before`, and sync; False if it is not."""
         with self._store.lock():
-            self._catch_up(locked=True)
+            self._sight.catch_up(locked=True)
             if not self._still(before):
                 return False
-            self._append([(after, self._result(before, after))])
+            lines = self._with_consequences(before, after, self._result(before, after), clock.now())
+            self._append(lines)
+            self._note(lines[1:])
         self.sync()
         return True
 
     def holds(self, job):
         """Is the newest line of the job still this claim?"""
-        self._catch_up(locked=False)
+        self._sight.catch_up(locked=False)
         return self._still(job)
 
     def running(self):
         """Every job that is processing now, by whomever."""
-        self._catch_up(locked=False)
-        at = (self._journal.header.generation, self._end)
-        # An idle worker asks every few seconds, and then nothing has changed.
-        if at != self._running_at:
-            self._running = self._look_for_running()
-            self._running_at = at
-        return list(self._running)
-
-    def _look_for_running(self):
-        data = self._journal.read(self._journal.body, self._end)
-        return [self._job_at(offset)[0] for job_id, offset in pieces.running(data, self._journal.body)
-                if self._view.newest.get(job_id) == offset]
+        return self._sight.running()
 
     def next_due(self, now):
         """The moment (ms) of the next waiting job, or None."""
@@ -158,7 +223,7 @@ class Claims:
 
     def unfinished(self):
         """Is anything ready, running, or waiting for its moment?"""
-        return self._view.waiting() or any(self._view.serves(job.queue.encode()) for job in self.running())
+        return self._sight.unfinished()
 
     def seen(self):
         """(inode, size) of the journal as it was last seen: while a stat tells the same, nothing is new."""
@@ -182,80 +247,31 @@ class Claims:
         self._unsynced = None
 
     def close(self):
-        self._journal.close()
-        self._view.close()
+        self._sight.close()
 
-    def _catch_up(self, locked):
-        for last in (False, True):
-            try:
-                self._look(locked)
-                break
-            except FileNotFoundError as error:
-                # A segment that a roll removed while we were without the lock;
-                # the journal that names it is replaced by then.
-                self._journal.close()
-                self._store.check_there()
-                if locked or last:
-                    raise segment.missing(error)
+    def _append(self, lines, item=None, plain=False):
+        """Write [(job, its line)]; the offset of the last.
 
-    def _look(self, locked):
-        if self._journal.refresh():
-            self._start_over()
-        if self._journal.size > self._end:
-            if self._take_settled():
-                return
-            entries, end = self._journal.news(self._end, locked)
-            self._view.take(entries)
-            self._end = end
-
-    def _take_settled(self):
-        """Take in what is new in the cheap way; False where that does not do."""
-        if not self._journal.saw_written(self._end):
-            return False
-        settled = pieces.settled(self._journal.read(self._end), self._end)
-        if settled is None:
-            return False
-        self._view.take_settled(*settled)
-        self._end = self._journal.size
-        return True
-
-    def _start_over(self):
-        """Begin anew in another journal; what its roll wrote is of all kinds, what follows mostly settled."""
-        self._view.reset(self._journal.header.segments)
-        entries, self._end = self._journal.carried()
-        self._view.take(entries)
-
-    def _append(self, lines):
-        """Write [(job, its line)], the last of them a claim or the only one; the offset of the last."""
-        place = end = self._journal.append(b"".join([data for _, data in lines]))
-        for job, data in lines:
-            place = end
-            if record.due(job) is None:
-                self._view.settle(job.id.encode(), place)
-            else:
-                self._view.take(pieces.scan(data, place, self._journal.path)[0])
-            end += len(data)
-        self._end = self._journal.size
+        item: goes back to the ready ones when that fails; plain: as Sight.took.
+        """
+        try:
+            place = self._journal.append(b"".join([data for _, data in lines]))
+        except Exception:
+            if item is not None:
+                self._view.put_back(item)
+            raise
+        self._sight.took(lines, place, plain)
         if self._store.config.durability != "fast":
-            self._unsynced_until = self._journal.header.generation, self._end
+            self._unsynced_until = self._journal.header.generation, self._journal.size
             if self._unsynced is None:
                 self._unsynced = time.monotonic()
-        return place
+        return self._journal.size - len(lines[-1][1])
 
     def _still(self, job):
-        newest = self._view.newest.get(job.id.encode())
-        if newest is None:
-            return False
         # The generation as well: in another journal another line may stand at this offset.
-        if (job.id, self._journal.header.generation, newest) == self._last[:3]:
+        newest = self._view.newest.get(job.id.encode())
+        if newest is not None and (job.id, self._journal.header.generation, newest) == self._last[:3]:
             return True
-        data = self._journal.line_at(newest)
-        line.check(data, self._journal.path, newest)
-        if line.is_removal(data):
-            return False
-        found, _ = line.decode(data, self._journal.path, newest)
-        return (found.state, found.worker, found.attempts, found.started_at) == (
+        found = self._sight.newest(job.id)
+        return found is not None and (found.state, found.worker, found.attempts, found.started_at) == (
             "processing", job.worker, job.attempts, job.started_at)
-
-    def _job_at(self, offset):
-        return line.decode(self._journal.line_at(offset), self._journal.path, offset)

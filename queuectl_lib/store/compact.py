@@ -17,9 +17,8 @@ sort by age.
 
 from heapq import merge
 
-from queuectl_lib.store import header, segment
+from queuectl_lib.store import header, new_segment, segment
 from queuectl_lib.store.numbers import names_of_roll, renamed
-from queuectl_lib.store.snapshot import lives
 
 # So many of a size are merged; base segments sooner, since each costs every worker memory.
 ALIKE = {"base": 4, "archive": 8}
@@ -82,7 +81,7 @@ def _lines(snapshot, entry):
 def _lines_of(snapshot, job_id):
     """{(name, start): end} of every line that a segment still counts for an id."""
     return {(entry.name, start): start + len(data) + 1 for entry in snapshot.segments()
-            for _, start, data in snapshot.reader(entry).find(job_id) if lives(entry, start)}
+            for _, start, data in snapshot.reader(entry).find(job_id) if segment.lives(entry, start)}
 
 
 def advanced(segments, gone):
@@ -105,7 +104,7 @@ def advanced(segments, gone):
     # What lies outside every section needs no mention.
     entries = {each.name: each for each in moved}
     kept = {place: end for place, end in kept.items()
-            if place[0] in entries and lives(entries[place[0]], place[1])}
+            if place[0] in entries and segment.lives(entries[place[0]], place[1])}
     return moved, kept
 
 
@@ -164,7 +163,7 @@ def _step_of(size):
 def _rewritten(paths, snapshot, parts, gone):
     """One segment with what is alive of these, oldest first; None when nothing is."""
     name = renamed(paths, parts[-1].name)
-    writer = segment.Writer(paths.segment_places(name)[0], parts[0].kind)
+    writer = new_segment.Writer(paths.segment_places(name)[0], parts[0].kind)
     for wanted in _sections_of(parts):
         streams = [_alive_lines(snapshot.reader(part), part, wanted, gone) for part in parts]
         for _, data in _joined(wanted, streams):

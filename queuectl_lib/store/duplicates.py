@@ -11,9 +11,8 @@ The journal overrides every segment, this one too. So where it says that a job
 was removed whose id the batch brings again, it is rolled first.
 """
 
-import os
-
-from queuectl_lib.store import index, line, roll, segment
+from queuectl_lib.store import index, new_segment, roll, segment
+from queuectl_lib.store.paths import index_of
 from queuectl_lib.store.snapshot import Snapshot
 from queuectl_lib.words.errors import DuplicateJob
 
@@ -82,10 +81,10 @@ class Duplicates:
 
     def _compare(self, snapshot, brought, reader):
         try:
-            stored = index.Index(reader.path, reader.size)
+            stored = index.Index(index_of(reader.path), reader.size)
             self._refuse_any(snapshot, brought, map(stored.shared, brought.hashes()))
         except index.Useless:
-            stored = segment.indexed(reader.fd, reader.size, reader.path)
+            stored, _ = new_segment.indexed(reader.fd, reader.size, reader.path)
             self._refuse_any(snapshot, brought, map(brought.shared, stored.hashes()))
 
     def _refuse_any(self, snapshot, brought, shared):
@@ -95,14 +94,13 @@ class Duplicates:
                     _refuse(snapshot, self._id_at(offset))
 
     def _brings(self, brought, job_id):
-        return any(self._id_at(offset) == job_id for offset in brought.offsets(index.hash_of(job_id)))
+        return self._batch.holds(brought, job_id)
 
     def _index(self):
-        return index.Index(self._batch.path, self._batch.size)
+        return index.Index(index_of(self._batch.path), self._batch.size)
 
     def _id_at(self, offset):
-        # An id has 128 characters at most.
-        return line.id_of(os.pread(self._batch.fd, 256, offset))
+        return self._batch.id_at(offset)
 
 
 def _refuse(snapshot, job_id):

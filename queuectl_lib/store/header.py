@@ -41,7 +41,9 @@ OUTCOMES = (b"completed", b"failed", b"dead")
 # Archives have a section for each state of finished jobs, in order of finishing, queues mixed.
 
 Header = namedtuple("Header", ("generation", "number", "origin", "carried", "counts", "totals", "pauses", "segments"))
-Segment = namedtuple("Segment", ("name", "kind", "jobs", "size", "sections", "counts"))
+# awaited: how many times a job of it waits for another one.
+Segment = namedtuple("Segment", ("name", "kind", "jobs", "size", "sections", "counts", "awaited"))
+Segment.__new__.__defaults__ = (None, 0)
 Section = namedtuple("Section", ("kind", "queue", "start", "end"))
 
 EMPTY = Header(1, 0, 0, 0, {}, {}, {}, ())
@@ -51,6 +53,8 @@ def as_dict(segment):
     """A segment as it stands in a header or in a journal line."""
     fields = {"name": segment.name, "kind": segment.kind, "jobs": segment.jobs, "size": segment.size,
               "sections": [list(section) for section in segment.sections]}
+    if segment.awaited:
+        fields["awaited"] = segment.awaited
     if segment.counts:
         fields["counts"] = segment.counts
     return fields
@@ -59,7 +63,7 @@ def as_dict(segment):
 def segment_of(fields):
     """The Segment of such a dict."""
     return Segment(fields["name"], fields["kind"], fields["jobs"], fields["size"],
-                   tuple(Section(*section) for section in fields["sections"]), fields.get("counts"))
+                   tuple(Section(*section) for section in fields["sections"]), fields.get("counts"), fields.get("awaited", 0))
 
 
 def encode(header, room=PAGE):

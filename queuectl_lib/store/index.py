@@ -1,4 +1,4 @@
-"""Where in a segment an id is: sorted 64-bit hashes with offsets, in pages with their own crc.
+"""Where in a segment an id is (or those that come after it): sorted 64-bit hashes with offsets, in pages with their own crc.
 
     page 0, 1, …: up to 255 entries (hash, offset), crc32      entries sorted by hash
     directory:    the first hash of every page, crc32
@@ -20,7 +20,6 @@ import zlib
 from array import array
 
 from queuectl_lib.store import disk, line
-from queuectl_lib.store.paths import index_of
 
 _ENTRY = struct.Struct(">QQ")
 _CRC = struct.Struct(">I")
@@ -60,7 +59,16 @@ class Builder:
         for job_id, each in zip(map(line.id_of, lines), lines):
             new.append(pack(hash_of(job_id), offset))
             offset += len(each) + 1
-        self.count += len(lines)
+        self._added(len(lines))
+
+    def add(self, job_id, offset):
+        """One id (bytes), at this offset."""
+        self._new.append(_ENTRY.pack(hash_of(job_id), offset))
+        self._added(1)
+
+    def _added(self, count):
+        self.count += count
+        new = self._new
         while len(new) > _RUN:
             self._put_away(sorted(new[:_RUN]))
             del new[:_RUN]
@@ -84,9 +92,8 @@ class Builder:
             yield _hashes(self._part(number, 0, 256))
         yield _hashes(b"".join(sorted(self._new)))
 
-    def write(self, segment_path, size):
-        """Write and sync the index of a segment of so many bytes."""
-        path = index_of(segment_path)
+    def write(self, path, size):
+        """Write and sync the index, of a segment of so many bytes, into this file."""
         fd = disk.open_private(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
             disk.write_pieces(fd, self._pieces(size), path)
@@ -138,10 +145,10 @@ def _with_crc(data):
     return data + _CRC.pack(zlib.crc32(data))
 
 
-def offsets(segment_path, size, job_id):
-    """Offsets in the segment where this id may be; None when the index is of no use."""
+def offsets(path, size, job_id):
+    """Offsets where an index file says that this id may be; None when it is of no use."""
     try:
-        return Index(segment_path, size).offsets(hash_of(job_id))
+        return Index(path, size).offsets(hash_of(job_id))
     except Useless:
         return None
 
@@ -155,9 +162,9 @@ class Index:
 
     _fd = None
 
-    def __init__(self, segment_path, size):
+    def __init__(self, path, size):
         try:
-            self._fd = os.open(index_of(segment_path), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         except OSError:
             raise Useless
         end = os.fstat(self._fd).st_size - _END.size

@@ -183,6 +183,11 @@ def goes_on(line):
     return b',"more":1' in line
 
 
+def alone(line):
+    """A checked line of a batch (without newline) as one that stands for itself, with its newline."""
+    return closed(line[:-TAIL].replace(b',"more":1', b"", 1))
+
+
 def check(line, path, offset):
     """Raise StoreDamaged, naming file and offset, unless the line is whole."""
     if not is_whole(line):
@@ -241,6 +246,11 @@ def waiting_parts(line):
     if b',"waits_for":["' not in line:
         return ()
     return _match(line).group(WAITS_FOR + 1).split(b'","')
+
+
+def is_settled(job):
+    """Does a job wait for nothing: neither for a moment nor for another job?"""
+    return record.due(job) is None and not job.waits_for
 
 
 def is_removal(line):

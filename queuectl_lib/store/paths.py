@@ -6,6 +6,7 @@
     archive/000012.jsonl  a segment of finished jobs, in order of finishing
     base/000012.jsonl     the same while an older base segment may still hold those jobs' earlier lines
     base/.000007.index    where in that segment an id is
+    base/.000007.awaited  where in it the jobs are that come after an id
     workers.pid           who runs here
     workers/N.lock .job .out .err      slot N: its life, its running job, its output spools
     wake/NAME             FIFOs that idle workers sleep on
@@ -85,8 +86,17 @@ class Paths:
 
 def index_of(segment_path):
     """The index beside a segment: a dot file, so that `grep … base/*` passes it over."""
+    return _beside(segment_path, ".index")
+
+
+def awaited_of(segment_path):
+    """The other index, by the ids that its jobs wait for; only beside a segment with such jobs."""
+    return _beside(segment_path, ".awaited")
+
+
+def _beside(segment_path, ending):
     directory, name = os.path.split(segment_path)
-    return directory + "/." + name[:-len(".jsonl")] + ".index"
+    return directory + "/." + name[:-len(".jsonl")] + ending
 
 
 def runs_of(segment_path):

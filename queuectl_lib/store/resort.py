@@ -15,7 +15,7 @@ import struct
 from operator import itemgetter
 
 from queuectl_lib.job import identifiers
-from queuectl_lib.store import disk, line, locking, segment
+from queuectl_lib.store import disk, line, locking, new_segment, segment
 
 # Number of the section, key, start and length of the stretch.
 _NOTE = struct.Struct(">IqQQ")
@@ -25,7 +25,7 @@ _UNSORTED = ("", "")
 
 
 class Pile:
-    """Takes in handfuls; writer is the segment.Writer they went to."""
+    """Takes in handfuls; writer is the new_segment.Writer they went to."""
 
     def __init__(self, paths):
         self._paths = paths
@@ -37,7 +37,7 @@ class Pile:
         self.writer = self._new_writer()
 
     def _new_writer(self):
-        writer = segment.Writer(incoming(self._paths), "base")
+        writer = new_segment.Writer(incoming(self._paths), "base")
         # The roller removes incoming files that nobody holds.
         locking.try_lock(writer.fd)
         return writer

@@ -21,10 +21,10 @@ import itertools
 import os
 import time
 
-from queuectl_lib.store import compact, disk, header, line, locking, pauses, segment
+from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
-from queuectl_lib.store.paths import index_of, segment_names
+from queuectl_lib.store.paths import segment_names
 from queuectl_lib.store.snapshot import Snapshot
 
 # What may be left to copy under the lock.
@@ -112,16 +112,17 @@ class _Roll:
         return self._paths.segment_places(self._done_name)[0]
 
     def _sort_out(self):
-        """Which newest lines wait, are finished, or go on running."""
+        """Which newest lines wait, are finished, or stay in the journal."""
         self._waiting = []
         self._finished = []
-        self._running = []
+        self._staying = []
         for entry in self._snapshot.heads():
-            state = entry[0][1]
-            if state in segment.FINISHED:
+            state = entry[0][line.STATE]
+            # Who is being told of stays where everybody sees it (spread.py).
+            if state == b"processing" or entry[0][line.TELLING]:
+                self._staying.append(entry)
+            elif state in segment.FINISHED:
                 self._finished.append(entry)
-            elif state == b"processing":
-                self._running.append(entry)
             elif state != line.REMOVED:
                 self._waiting.append(entry)
 
@@ -133,8 +134,8 @@ class _Roll:
         written = [self._write(self._base_path(), "base", self._base_name, self._waiting),
                    self._write(self._done_path(), "archive", self._done_name, self._finished)]
         self._segments = segments + [each for each in written if each is not None]
-        # A running job's line is carried itself and says what it overrides.
-        for head, _ in self._running:
+        # A line that stays is carried itself and says what it overrides.
+        for head, _ in self._staying:
             if head[8] is not None:
                 gone.pop((head[8].decode(), int(head[9])), None)
         self._gone = [(name, start, end) for (name, start), end in gone.items()]
@@ -145,18 +146,18 @@ class _Roll:
         if not entries:
             disk.remove(path)
             return None
-        writer = segment.Writer(path, kind)
+        writer = new_segment.Writer(path, kind)
         for section, _, data in sorted(map(_with_key, entries, itertools.count()), key=_place):
             writer.add(section, data + b"\n")
         return writer.finish(name)
 
     def _carry(self):
-        """Begin the new journal: room for the header, running jobs, what is gone."""
+        """Begin the new journal: room for the header, the lines that stay, what is gone."""
         counts = {queue: dict(states) for queue, states in self._snapshot.counts().items()}
         totals = self._snapshot.totals()
         pieces = []
-        for head, data in self._running:
-            pieces.append(data + b"\n")
+        for head, data in self._staying:
+            pieces.append(line.alone(data) if head[line.MORE] else data + b"\n")
             # The header counts what was before the journal's first line.
             header.count(counts, head, sign=-1)
             header.tally(totals, head, sign=-1)
@@ -207,8 +208,7 @@ class _Roll:
         # Of a roll that was killed, or merged by this one. What joined since the beginning is none of it.
         for name, path in self._there:
             if name not in named:
-                disk.remove(path)
-                disk.remove(index_of(path))
+                new_segment.remove(path)
         _remove_abandoned(self._paths.base)
         _settle_archives(self._paths, self._segments)
 
@@ -242,8 +242,7 @@ def _remove_abandoned(directory):
         old = time.time() - os.fstat(fd).st_mtime > _ABANDONED_AFTER
         # A writer that changes files in mid-batch is without a lock for a moment.
         if old and locking.try_lock(fd):
-            disk.remove(path)
-            disk.remove(index_of(path))
+            new_segment.remove(path)
         os.close(fd)
 
 
@@ -254,5 +253,4 @@ def _settle_archives(paths, segments):
         here, there = paths.segment_places(each.name)
         if each.kind == "archive" and os.path.exists(here) and (oldest is None or number_of(each.name) < oldest):
             # Readers look in both places, so the order of the two renames does not matter.
-            disk.replace(index_of(here), index_of(there))
-            disk.replace(here, there)
+            new_segment.move(here, there)

@@ -1,82 +1,19 @@
 """Segments: immutable files of whole jobs' lines, written once, read from any place.
 
 A line of a segment counts while it lies inside one of the segment's sections,
-is not called gone, and its id is not in the journal. Whoever writes a segment
-sorts its lines by section first; readers go forward from a section's start, or
-backward from its end, a chunk at a time.
+is not called gone, and its id is not in the journal. Readers go forward from a
+section's start, or backward from its end, a chunk at a time. new_segment.py writes them.
 """
 
 import errno
 import os
 
 from queuectl_lib.store import disk, header, index, line
-from queuectl_lib.store.paths import runs_of
+from queuectl_lib.store.paths import awaited_of, index_of
 from queuectl_lib.words.errors import StoreDamaged
 
 FINISHED = (b"completed", b"cancelled")
 _CHUNK = 65536
-
-
-class Writer:
-    """Writes a segment: add() every line, section by section, then finish().
-
-    jobs: how many there are, once they are indexed.
-    """
-
-    def __init__(self, path, kind):
-        self.path = path
-        self.kind = kind
-        self.size = 0
-        self.jobs = None
-        self._sections = []
-        self._pieces = []
-        self._held = 0
-        self.fd = disk.open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-
-    def add(self, section, data):
-        """One line with its newline, or several of the same section: (kind, queue)."""
-        sections = self._sections
-        if not sections or sections[-1][0] != section:
-            sections.append([section, self.size, self.size])
-        self._pieces.append(data)
-        length = len(data)
-        self.size += length
-        sections[-1][2] = self.size
-        self._held += length
-        if self._held > 4 * _CHUNK:
-            self.flush()
-
-    def flush(self):
-        try:
-            disk.write_all(self.fd, b"".join(self._pieces))
-        except OSError as error:
-            raise disk.refined(error, self.path)
-        self._pieces = []
-        self._held = 0
-
-    def write_index(self):
-        """Read back what was written, and write and sync the index of it."""
-        self.flush()
-        builder = indexed(self.fd, self.size, self.path)
-        builder.write(self.path, self.size)
-        self.jobs = builder.count
-
-    def finish(self, name, counts=None):
-        """Write out and sync the segment and its index; returns its header.Segment."""
-        self.write_index()
-        disk.sync(self.fd, self.path)
-        self.close()
-        return self.entry(name, counts)
-
-    def entry(self, name, counts=None):
-        """The header.Segment of what was added."""
-        sections = tuple(header.Section(kind, queue, start, end) for (kind, queue), start, end in self._sections)
-        return header.Segment(name, self.kind, self.jobs, self.size, sections, counts)
-
-    def close(self):
-        if self.fd is not None:
-            os.close(self.fd)
-        self.fd = None
 
 
 class Reader:
@@ -160,7 +97,7 @@ class Reader:
 
     def find(self, job_id):
         """(head, start, line) of every line of this id (bytes), alive or not."""
-        places = index.offsets(self.path, self.size, job_id)
+        places = index.offsets(index_of(self.path), self.size, job_id)
         if places is None:
             places = self._search(b'{"id":"%s",' % job_id)
         for start in places:
@@ -171,6 +108,16 @@ class Reader:
             else:
                 # Two ids may share a hash; a damaged one must not pass for that.
                 line.check(data, self.path, start)
+
+    def waiting_for(self, job_id):
+        """(start, line) of every line of a job that waits for this id (bytes), alive or not."""
+        places = index.offsets(awaited_of(self.path), self.size, job_id)
+        lines = self.lines(0, self.size) if places is None else ((place, self._line_from(place)) for place in places)
+        for start, each in lines:
+            if job_id in line.waiting_parts(each):
+                yield start, each
+            else:
+                line.check(each, self.path, start)
 
     def _line_from(self, start):
         data = b""
@@ -222,12 +169,9 @@ def pieces(fd, start, end):
         start = at + len(data) - len(rest)
 
 
-def indexed(fd, size, path):
-    """The index.Builder of a segment of so many bytes, from its lines."""
-    builder = index.Builder(runs_of(path))
-    for start, lines in pieces(fd, 0, size):
-        builder.add_lines(lines, start)
-    return builder
+def lives(entry, start):
+    """Is a line at this place inside one of the segment's sections?"""
+    return any(section.start <= start < section.end for section in entry.sections)
 
 
 def missing(error):

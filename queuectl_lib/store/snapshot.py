@@ -27,6 +27,7 @@ class Snapshot:
         self._changes = None
         self._counts = None
         self._gone = None
+        self._waiting = None
         self._segments = None
         self._readers = {}
 
@@ -131,10 +132,39 @@ class Snapshot:
             return self._decoded(*found)
         for entry in reversed(self.segments()):
             for _, start, data in self.reader(entry).find(wanted):
-                if lives(entry, start) and (entry.name, start) not in self.gone:
+                if segment.lives(entry, start) and (entry.name, start) not in self.gone:
                     job, _ = line.decode(data, self.reader(entry).path, start)
                     return job, (entry.name, start, start + len(data) + 1)
         return None
+
+    def dependents(self, job_id):
+        """Yields (job, over) of every job whose waits_for names this id, as it stands."""
+        wanted = job_id.encode()
+        for number in self._waiting_lines().get(wanted, ()):
+            yield line.decode(self.lines[number], self.journal.path, self.journal.body)
+        for entry in reversed(self.segments()):
+            if not entry.awaited:
+                continue
+            reader = self.reader(entry)
+            for start, data in reader.waiting_for(wanted):
+                if segment.lives(entry, start) and (entry.name, start) not in self.gone and line.id_of(data) not in self.newest:
+                    yield line.decode(data, reader.path, start)[0], (entry.name, start, start + len(data) + 1)
+
+    def _waiting_lines(self):
+        """{id (bytes): numbers of the newest lines of jobs that wait for it} of the journal."""
+        if self._waiting is None:
+            self._waiting = {}
+            for number in self.newest.values() if b',"waits_for":[' in self._data else ():
+                for job_id in line.waiting_parts(self.lines[number]):
+                    self._waiting.setdefault(job_id, []).append(number)
+        return self._waiting
+
+    def untold(self):
+        """[(job, over)] of the jobs of whose state some have still to learn (spread.py)."""
+        if b',"telling":1' not in self._data:
+            return []
+        return [line.decode(data, self.journal.path, self.journal.body)
+                for head, data in self.heads() if head[line.TELLING]]
 
     def find_locked(self, job_id):
         """The same under the store lock: no roll comes in between, so what is missing is damage."""
@@ -191,8 +221,3 @@ def _copied(counts):
 
 def _with_heads(lines):
     return [(line.HEAD.match(each).groups(), each) for each in lines]
-
-
-def lives(entry, start):
-    """Is a line at this place inside one of the segment's sections?"""
-    return any(section.start <= start < section.end for section in entry.sections)

@@ -102,6 +102,8 @@ class Store:
             live.refresh()
             live.check_end()
             self._refuse_duplicates(live, [job.id for job in jobs if job.id is not None])
+            if any(job.after for job in jobs):
+                jobs = self._resolved(live, [job._replace(id=job.id or next(made_up)) for job in jobs])
             at = live.size
             stored = []
             lines = []
@@ -129,6 +131,9 @@ class Store:
                 batch = Batch(self, first, rest)
                 count, ids = batch.commit()
                 self.settle(batch.journal)
+                if not batch.is_told:
+                    from queuectl_lib.store import changing
+                    changing.finish_telling(self)
                 return count, ids
         stored = self.add(first) if first else []
         return len(stored), [job.id for job in stored]
@@ -143,6 +148,13 @@ class Store:
                 raise DuplicateJob("a job with the id %s is already there: choose another id, or --if-absent" % job_id)
             seen.add(job_id)
         snapshot.close()
+
+    def _resolved(self, live, jobs):
+        from queuectl_lib.store import dependencies
+        look = self.snapshot(live)
+        found = dependencies.resolved(jobs, look, clock.now())
+        look.close()
+        return found
 
     def find(self, job_id):
         """The job of an id as it stands; UnknownJob."""

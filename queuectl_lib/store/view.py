@@ -6,18 +6,20 @@ changes; an item is checked when it comes to the top, and thrown away when the
 job's newest line is another one by then. One view serves one set of queues, so
 one heap is enough.
 
-An item of the ready heap: (priority, order, id, source, offset, line), where
-source 0 is the journal, whose line is read when it is wanted (None), and n the
+An item of the ready heap: (priority, order, id, source, offset, line, queue, slots),
+where source 0 is the journal, whose line is read when it is wanted (None), and n the
 n-th section cursor.
 """
 
 from heapq import heappop, heappush
 
-from queuectl_lib.store import header, segment
+from queuectl_lib.store import header, line, pauses, segment
+from queuectl_lib.store.lanes import Lanes
 
 # Of jobs overdue in segments, so many are put in order at a time.
 OVERDUE_WINDOW = 1000
 _JOURNAL = 0
+_QUEUE = 6
 
 
 class View:
@@ -28,16 +30,32 @@ class View:
         self._queues = None if queues is None else frozenset(queue.encode() for queue in queues)
         # {id: offset} of every id's newest line in the journal.
         self.newest = {}
-        self.reset(())
+        # Queues that are or were paused: their jobs stand apart (lanes.py). stale: one more is, so a reset is due.
+        self._apart = set()
+        self.stale = False
+        # One object for each queue's name, however many items bear it.
+        self._names = {}
+        # {queue: how many slots of it may run at once}; a change counts from the next reset on.
+        self.limits = {}
+        self.reset((), {})
 
-    def reset(self, segments):
-        """Forget everything: the journal is a new one, with these base segments."""
+    def reset(self, segments, paused):
+        """Forget everything: the journal is a new one, with these base segments and pauses ({queue: Pause})."""
         self.close()
         self.newest.clear()
+        # {id: the ids that came to wait for it} of the journal; {id: offset} of those marked as telling.
+        self._waiters = {}
+        self._untold = {}
         self._gone = {}
-        self._ready = []
+        limits = {queue.encode(): limit for queue, limit in self.limits.items()}
+        self._note_paused(paused)
+        self._ready = Lanes(limits, self._apart, self._current, self._passed)
+        self._ready.pauses = paused
+        self.stale = False
+        self._now = 0
         self._due = []
-        self._overdue = 0
+        # {lane: how many of its items fell due in segments}: one that is closed must not keep out the others'.
+        self._overdue = {}
         self._cursors = [None]
         self._due_cursors = []
         for each in segments:
@@ -47,8 +65,13 @@ class View:
         for reader in getattr(self, "_readers", ()):
             reader.close()
         self._readers = []
+        self._awaited = []
 
     def _add_segment(self, entry):
+        if entry.awaited:
+            reader = segment.Reader(self._paths, entry.name, entry.size)
+            self._readers.append(reader)
+            self._awaited.append((entry, reader))
         served = [section for section in entry.sections
                   if section.kind in (header.READY,) + header.TIMED and section.start < section.end
                   and self.serves(section.queue.encode())]
@@ -70,30 +93,43 @@ class View:
         return self._queues is None or queue in self._queues
 
     def take(self, entries):
-        """Take in journal entries (line.scan) in their order."""
+        """Take in journal entries (pieces.scan) in their order."""
         for head, offset, _ in entries:
             if type(head) is dict:
                 self._take_other(head)
-            else:
-                self.newest[head[0]] = offset
-                if head[7] != b"null" and self.serves(head[4]):
-                    self._await(head, offset)
+                continue
+            self.newest[head[0]] = offset
+            if head[7] != b"null" and self.serves(head[4]):
+                self._await(head, offset)
+            if head[line.WAITS_FOR]:
+                for job_id in line.ids_in(head[line.WAITS_FOR]):
+                    self._waiters.setdefault(job_id.encode(), []).append(head[0])
+            if head[line.TELLING]:
+                self._untold[head[0]] = offset
+            if self.limits:
+                self._ready.note(head, head[line.STATE] == b"processing")
+
+    @property
+    def takes_ids_alone(self):
+        """May lines of jobs that wait for nothing be taken in by id and place (take_settled)?"""
+        return not self.limits
 
     def settle(self, job_id, offset):
         """Take in the line of a job that waits for no moment."""
         self.newest[job_id] = offset
 
     def take_settled(self, ids, offsets):
-        """Take in lines of jobs that wait for no moment (line.settled)."""
+        """Take in lines of jobs that wait for no moment (pieces.settled)."""
         self.newest.update(zip(ids, offsets))
 
     def _await(self, head, offset):
-        item = (int(head[5]), int(head[6]), head[0], _JOURNAL, offset, None)
+        item = (int(head[5]), int(head[6]), head[0], _JOURNAL, offset, None,
+                self._names.setdefault(head[4], head[4]), head[line.SLOTS])
         due = int(head[7])
         if due:
             heappush(self._due, (due, item))
         else:
-            heappush(self._ready, item)
+            self._ready.push(item)
 
     def _take_other(self, fields):
         if "gone" in fields:
@@ -101,22 +137,67 @@ class View:
             self._gone.setdefault(name, set()).add(start)
         elif "segment" in fields:
             self._add_segment(header.segment_of(fields["segment"]))
+        else:
+            paused = pauses.decoded(fields["pauses"])
+            self.stale = self._note_paused(paused) or self.stale
+            self._ready.pauses = paused
+
+    def _note_paused(self, paused):
+        """Is a queue among these that had no lane so far?"""
+        queues = {queue.encode() for queue, pause in paused.items() if pause.since is not None} - {pauses.ALL.encode()}
+        is_new = not queues <= self._apart
+        self._apart |= queues
+        return is_new
+
+    @property
+    def pauses(self):
+        """{queue: Pause} in force, or armed."""
+        return self._ready.pauses
 
     def best(self, now):
-        """The best ready item, taken off the heap, or None. now: ms."""
+        """The best ready item, taken off its heap, or None. now: ms."""
         self._mature(now)
-        if not self._clean_top():
-            return None
-        return self._pop()
+        self._now = now
+        item = self._ready.pop(now)
+        if item is not None:
+            self._passed(item)
+        return item
 
     def put_back(self, item):
         """An item that could not be claimed after all."""
-        heappush(self._ready, item)
-        self._overdue += self._is_overdue(item)
+        self._ready.push(item)
+        if self._is_overdue(item):
+            self._count_overdue(item[_QUEUE], 1)
 
     def more_ready(self):
         """Is anything ready, as far as taken in?"""
-        return self._clean_top()
+        return self._ready.has_any(self._now)
+
+    def untold(self):
+        """Has somebody still to learn of a job's state (spread.py)?"""
+        for job_id in [job_id for job_id, offset in self._untold.items() if self.newest.get(job_id) != offset]:
+            del self._untold[job_id]
+        return bool(self._untold)
+
+    def is_awaited(self, job_id):
+        """May others wait for this id (bytes)?"""
+        return job_id in self._waiters or bool(self._awaited)
+
+    def dependents(self, job_id, line_at):
+        """Yields (line, offset, its segment's reader or None) of every job that waits for this id (bytes).
+
+        line_at(offset): the journal's line that begins there.
+        """
+        for child in dict.fromkeys(self._waiters.get(job_id, ())):
+            offset = self.newest[child]
+            data = line_at(offset)
+            if job_id in line.waiting_parts(data):
+                yield data, offset, None
+        for entry, reader in self._awaited:
+            gone = self._gone.get(entry.name, ())
+            for start, data in reader.waiting_for(job_id):
+                if segment.lives(entry, start) and start not in gone and line.id_of(data) not in self.newest:
+                    yield data, start, reader
 
     def next_due(self):
         """The moment (ms) at which the next waiting job falls due, or None."""
@@ -128,11 +209,14 @@ class View:
         moments = [cursor.due for cursor in self._due_cursors]
         if self._due:
             moments.append(self._due[0][0])
+        end = self._ready.next_end(self._now)
+        if end is not None:
+            moments.append(end)
         return min(moments) if moments else None
 
     def waiting(self):
         """Is anything ready, or waiting for its moment, in these queues?"""
-        return self._clean_top() or self.next_due() is not None
+        return self._ready.is_waiting(self._now) or self.next_due() is not None
 
     def segment_of(self, item):
         """The reader of the segment that an item's line is from; None for the journal."""
@@ -141,37 +225,33 @@ class View:
 
     def _mature(self, now):
         while self._due and self._due[0][0] <= now:
-            heappush(self._ready, heappop(self._due)[1])
+            self._ready.push(heappop(self._due)[1])
         for cursor in tuple(self._due_cursors):
-            while cursor.due <= now and self._overdue < OVERDUE_WINDOW:
-                heappush(self._ready, cursor.item)
-                self._overdue += 1
+            while cursor.due <= now and self._overdue.get(self._ready.lane_of(cursor.queue), 0) < OVERDUE_WINDOW:
+                self._ready.push(cursor.item)
+                self._count_overdue(cursor.queue, 1)
                 if not self._advance(cursor):
                     self._due_cursors.remove(cursor)
                     break
 
-    def _clean_top(self):
-        while self._ready:
-            if self._current(self._ready[0]):
-                return True
-            self._pop()
-        return False
-
-    def _pop(self):
-        item = heappop(self._ready)
+    def _passed(self, item):
+        """An item was taken out of the ready ones: where it came from a section, the next one follows."""
         if item[3] != _JOURNAL:
             cursor = self._cursors[item[3]]
             if cursor.kind == header.READY:
                 self._refill(cursor)
             else:
-                self._overdue -= 1
-        return item
+                self._count_overdue(cursor.queue, -1)
+
+    def _count_overdue(self, queue, number):
+        lane = self._ready.lane_of(queue)
+        self._overdue[lane] = self._overdue.get(lane, 0) + number
 
     def _is_overdue(self, item):
         return item[3] != _JOURNAL and self._cursors[item[3]].kind in header.TIMED
 
     def _current(self, item):
-        _, _, job_id, source, offset, _ = item
+        _, _, job_id, source, offset, *_ = item
         newest = self.newest.get(job_id)
         if source == _JOURNAL:
             return newest == offset
@@ -179,7 +259,7 @@ class View:
 
     def _refill(self, cursor):
         if self._advance(cursor):
-            heappush(self._ready, cursor.item)
+            self._ready.push(cursor.item)
 
     def _advance(self, cursor):
         """Move a cursor to its next line that is alive; False at its end."""
@@ -189,7 +269,8 @@ class View:
             if job_id in newest or start in cursor.gone:
                 continue
             head = cursor.reader.head(data, start)
-            cursor.item = (int(head[5]), int(head[6]), head[0], cursor.number, start, data)
+            cursor.item = (int(head[5]), int(head[6]), head[0], cursor.number, start, data,
+                           cursor.queue, head[line.SLOTS])
             cursor.due = int(head[7])
             return True
         return False
@@ -201,6 +282,7 @@ class _Cursor:
     def __init__(self, reader, section, number, gone):
         self.reader = reader
         self.kind = section.kind
+        self.queue = section.queue.encode()
         self.number = number
         # Where lines of this segment begin that are overridden, and nowhere else by now.
         self.gone = gone

@@ -22,7 +22,7 @@ from queuectl_lib.job import lifecycle
 from queuectl_lib.store import disk, locking, store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import duties, events, pidfile, place
+from queuectl_lib.work import duties, events, pidfile, place, wake
 from queuectl_lib.work.control import Control
 from queuectl_lib.work.orphans import Orphans
 from queuectl_lib.work.settings import Settings
@@ -125,6 +125,7 @@ class Worker:
     def _exchange(self, now):
         """Record the last result and claim the next job; None when there is none to run."""
         take = self._control.order is None and not self._used_up()
+        self._claims.set_limits(self._settings.current.limits)
         kept, job = self._claims.exchange(self._done, take, now)
         # From here on nothing may raise: nobody else knows of the claim.
         if self._failures:
@@ -141,7 +142,17 @@ class Worker:
             self._pass_on(now)
         if said:
             self._voice.say(*said)
+        if self._claims.ended or self._claims.readied:
+            self._tell_of_others()
         return job
+
+    def _tell_of_others(self):
+        """What an exchange did to jobs beside its own: some ended, others are ready for whoever serves their queue."""
+        for job in self._claims.ended:
+            self._voice.say(events.ended(job))
+        wake.wake(self._store.paths, self._claims.readied)
+        self._claims.ended.clear()
+        self._claims.readied.clear()
 
     def _pass_on(self, now):
         """Wake one more worker when there is work for it; in a stream of short jobs not for each."""
@@ -199,12 +210,16 @@ class Worker:
         """Until there may be something to run, or an order has come."""
         due = self._claims.next_due(clock.now())
         seen = self._claims.seen()
+        settings = self._settings.current
         bell = self._place.bell.fd
         if bell is not None:
             self._control.waiter.watch(bell)
         while not self._doze(self._until_look(due)):
             # The transaction of a real look costs an idle worker more than all the rest.
             if self._store_state() != seen or (due is not None and clock.now() >= due):
+                break
+            # A queue's limit may be another one.
+            if self._settings.current is not settings:
                 break
         if bell is not None:
             self._control.waiter.forget(bell)

@@ -148,7 +148,7 @@ class Here:
 
     def files(self, *names):
         """Names of the files in a directory of the store, its indexes left out."""
-        return sorted(name for name in os.listdir(os.path.join(self.root, *names)) if not name.endswith(".index"))
+        return sorted(name for name in os.listdir(os.path.join(self.root, *names)) if not name.endswith((".index", ".awaited")))
 
     def indexes(self):
         return [os.path.join(folder, name) for folder in (self.store.paths.base, self.store.paths.archive)

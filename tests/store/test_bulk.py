@@ -234,7 +234,7 @@ def test_places_of_arrival_stay_in_order_when_others_store_meanwhile(here):
     assert here.ids()[-1] == "late"
 
 
-STEPS = [("queuectl_lib.store.segment.Writer", "add"), ("queuectl_lib.store.segment.Writer", "flush"),
+STEPS = [("queuectl_lib.store.new_segment.Writer", "add"), ("queuectl_lib.store.new_segment.Writer", "flush"),
          ("queuectl_lib.store.disk", "sync"), ("queuectl_lib.store.index.Builder", "write"), ("queuectl_lib.store.disk", "replace"),
          ("queuectl_lib.store.disk", "sync_directory"), ("queuectl_lib.store.disk", "append")]
 
@@ -255,7 +255,7 @@ def test_the_next_roll_removes_what_a_killed_batch_left(here, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("queuectl_lib.store.disk.append", kill_myself)
         in_child(lambda: add_many(here, many(20)))
-        patch.setattr("queuectl_lib.store.segment.Writer.flush", kill_myself)
+        patch.setattr("queuectl_lib.store.new_segment.Writer.flush", kill_myself)
         in_child(lambda: add_many(here, many(20)))
     assert len(here.files("base")) == 2
     for name in os.listdir(here.store.paths.base):

@@ -110,9 +110,9 @@ def test_pages_filled_to_the_brim_are_read_alike(tmp_path, count):
 @pytest.mark.parametrize("size", [0, 10, 19, 20, 4000])
 def test_an_index_that_lost_its_beginning_or_its_end_is_of_no_use(tmp_path, large, size):
     path = str(tmp_path / "00000001.jsonl")
-    whole = read(index.index_of(large[0]))
+    whole = read(large[0])
     for data in (whole[:size], whole[-size:] if size else b"", b"\0" * size):
-        write(index.index_of(path), data)
+        write(path, data)
         assert index.offsets(path, large[1], b"job-1") is None
         assert is_useless(path, large[1])
 
@@ -121,16 +121,16 @@ def test_no_flipped_bit_in_an_index_makes_a_wrong_answer(here):
     here.bulk(many(3))
     (path,) = here.indexes()
     (entry,) = here.segments()
-    segment, size = here.store.paths.segment(entry.name), entry.size
-    good = {id: index.offsets(segment, size, id) for id in (b"job-000", b"job-002", b"absent")}
-    hashes = all_hashes(segment, size)
+    size = entry.size
+    good = {id: index.offsets(path, size, id) for id in (b"job-000", b"job-002", b"absent")}
+    hashes = all_hashes(path, size)
     whole = read(path)
     for place in range(len(whole)):
         for bit in range(8):
             here.flip(path, place, bit)
             for id, places in good.items():
-                assert index.offsets(segment, size, id) in (None, places), (place, bit, id)
-            assert is_useless(segment, size) or all_hashes(segment, size) == hashes, (place, bit)
+                assert index.offsets(path, size, id) in (None, places), (place, bit, id)
+            assert is_useless(path, size) or all_hashes(path, size) == hashes, (place, bit)
             write(path, whole)
 
 
@@ -186,4 +186,4 @@ def test_ids_of_the_same_hash_are_no_duplicates(here, one_hash_for_all):
 
 def test_making_a_large_one_leaves_no_other_file(large):
     folder = os.path.dirname(large[0])
-    assert os.listdir(folder) == [os.path.basename(index.index_of(large[0]))]
+    assert os.listdir(folder) == [os.path.basename(large[0])]

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import disk, header, journal, line, locking, roll, roller
+from queuectl_lib.store import disk, header, journal, line, locking, paths, roll, roller
 from queuectl_lib.words.errors import StoreError, UnknownJob
 from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read
 
@@ -174,8 +174,8 @@ def test_what_others_do_during_a_roll_is_kept(busy, monkeypatch, meanwhile, mome
 STEPS = {
     "the lock for the first look": ("queuectl_lib.store.roll._Roll", "_begin"),
     "sorting out": ("queuectl_lib.store.roll._Roll", "_sort_out"),
-    "the first line of a segment": ("queuectl_lib.store.segment.Writer", "add"),
-    "the end of a segment": ("queuectl_lib.store.segment.Writer", "finish"),
+    "the first line of a segment": ("queuectl_lib.store.new_segment.Writer", "add"),
+    "the end of a segment": ("queuectl_lib.store.new_segment.Writer", "finish"),
     "its index": ("queuectl_lib.store.index.Builder", "write"),
     "the first sync": ("queuectl_lib.store.disk", "sync"),
     "the directory's sync": ("queuectl_lib.store.disk", "sync_directory"),
@@ -222,7 +222,7 @@ def kill_at(patch, owner, name, after):
 def assert_only_named_files(here):
     named = sorted(each.name + ".jsonl" for each in here.segments())
     assert sorted(here.files("base") + here.files("archive")) == named
-    assert sorted(here.indexes()) == sorted(roll.index_of(path) for path in here.segment_files())
+    assert sorted(here.indexes()) == sorted(paths.index_of(path) for path in here.segment_files())
     assert not os.path.exists(here.store.paths.new_jobs)
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from queuectl_lib.store import header, line, segment
+from queuectl_lib.store import header, line, new_segment, segment
 from queuectl_lib.words.errors import DiskFull, StoreDamaged
 from tests.store.stores import job, read, write
 
@@ -20,7 +20,7 @@ def line_of_length(id, length):
 
 def written(here, lengths):
     """A segment of jobs 0, 1, 2 … whose lines have these lengths: (reader, entry)."""
-    writer = segment.Writer(here.store.paths.segment_places("00000001")[0], "base")
+    writer = new_segment.Writer(here.store.paths.segment_places("00000001")[0], "base")
     for number, length in enumerate(lengths):
         writer.add(READY, line_of_length(str(number), length))
     entry = writer.finish("00000001")
@@ -78,7 +78,7 @@ def test_a_section_is_read_from_its_start_to_its_end(here, first, last):
 
 
 def test_sections_are_told_in_the_order_they_were_written(here):
-    writer = segment.Writer(here.store.paths.segment_places("00000001")[0], "base")
+    writer = new_segment.Writer(here.store.paths.segment_places("00000001")[0], "base")
     pieces = [(READY, 500), (READY, 600), (("due", "mail"), 700), (("dead", "default"), 800)]
     for number, (section, length) in enumerate(pieces):
         writer.add(section, line_of_length(str(number), length))
@@ -144,7 +144,7 @@ def test_a_flipped_bit_in_a_segment_is_noticed_by_who_touches_the_line(here, loo
 
 
 def test_a_full_disk_is_named(here):
-    writer = segment.Writer(here.store.paths.segment_places("00000001")[0], "base")
+    writer = new_segment.Writer(here.store.paths.segment_places("00000001")[0], "base")
     writer.add(READY, line_of_length("0", 500))
     os.close(writer.fd)
     writer.fd = os.open("/dev/full", os.O_WRONLY) if os.path.exists("/dev/full") else pytest.skip("no /dev/full")

@@ -1,0 +1,110 @@
+"""Writing a segment: its lines sorted by section, and then its indexes."""
+
+import os
+
+from queuectl_lib.store import disk, header, index, line, segment
+from queuectl_lib.store.paths import awaited_of, index_of, runs_of
+
+# Bytes that are written at once.
+_HELD = 256 * 1024
+
+
+class Writer:
+    """Writes a segment: add() every line, section by section, then finish().
+
+    jobs: how many there are, once they are indexed.
+    """
+
+    def __init__(self, path, kind):
+        self.path = path
+        self.kind = kind
+        self.size = 0
+        self.jobs = None
+        self.awaited = 0
+        self._sections = []
+        self._pieces = []
+        self._held = 0
+        self.fd = disk.open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+
+    def add(self, section, data):
+        """One line with its newline, or several of the same section: (kind, queue)."""
+        sections = self._sections
+        if not sections or sections[-1][0] != section:
+            sections.append([section, self.size, self.size])
+        self._pieces.append(data)
+        length = len(data)
+        self.size += length
+        sections[-1][2] = self.size
+        self._held += length
+        if self._held > _HELD:
+            self.flush()
+
+    def flush(self):
+        try:
+            disk.write_all(self.fd, b"".join(self._pieces))
+        except OSError as error:
+            raise disk.refined(error, self.path)
+        self._pieces = []
+        self._held = 0
+
+    def write_index(self):
+        """Read back what was written, and write and sync the indexes of it."""
+        self.flush()
+        ids, awaited = indexed(self.fd, self.size, self.path)
+        ids.write(index_of(self.path), self.size)
+        if awaited.count:
+            awaited.write(awaited_of(self.path), self.size)
+        self.jobs = ids.count
+        self.awaited = awaited.count
+
+    def holds(self, ids, job_id):
+        """Is an id (bytes) one of those that were written? ids: the index.Index of them."""
+        return any(self.id_at(offset) == job_id for offset in ids.offsets(index.hash_of(job_id)))
+
+    def id_at(self, offset):
+        """The id (bytes) of the job whose line begins there."""
+        # An id has 128 characters at most.
+        return line.id_of(os.pread(self.fd, 256, offset))
+
+    def finish(self, name, counts=None):
+        """Write out and sync the segment and its index; returns its header.Segment."""
+        self.write_index()
+        disk.sync(self.fd, self.path)
+        self.close()
+        return self.entry(name, counts)
+
+    def entry(self, name, counts=None):
+        """The header.Segment of what was added."""
+        sections = tuple(header.Section(kind, queue, start, end) for (kind, queue), start, end in self._sections)
+        return header.Segment(name, self.kind, self.jobs, self.size, sections, counts, self.awaited)
+
+    def close(self):
+        if self.fd is not None:
+            os.close(self.fd)
+        self.fd = None
+
+
+def indexed(fd, size, path):
+    """The index.Builders of a segment of so many bytes, from its lines: of the ids, and of those waited for."""
+    ids = index.Builder(runs_of(path))
+    awaited = index.Builder(runs_of(path))
+    for start, lines in segment.pieces(fd, 0, size):
+        ids.add_lines(lines, start)
+        for place, each in zip(line.starts_of(lines, start), lines):
+            for job_id in line.waiting_parts(each):
+                awaited.add(job_id, place)
+    return ids, awaited
+
+
+def remove(path):
+    """Remove a segment's file, and what belongs to it, if it is there."""
+    for each in (path, index_of(path), awaited_of(path)):
+        disk.remove(each)
+
+
+def move(path, target):
+    """Give a segment another name; the indexes first: a segment without them is searched through."""
+    if os.path.exists(awaited_of(path)):
+        disk.replace(awaited_of(path), awaited_of(target))
+    disk.replace(index_of(path), index_of(target))
+    disk.replace(path, target)
