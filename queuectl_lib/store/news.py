@@ -12,7 +12,7 @@ import os
 from collections import namedtuple
 
 from queuectl_lib.job.record import Job
-from queuectl_lib.store import header, line, pieces
+from queuectl_lib.store import header, line, pieces, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.words.errors import StoreError
 
@@ -110,6 +110,16 @@ def _overlap(before, after):
     return 0
 
 
+def entries_of(look):
+    """[Entry…] of all that the journal of a snapshot holds, the running jobs that a roll carried on first."""
+    return [Entry(_head_of(each), each) for each in look.lines]
+
+
+def _head_of(each):
+    match = line.HEAD.match(each)
+    return match.groups() if match else line.decode_other(each)
+
+
 def job_of(entry):
     """The Job of an entry, as it is since; one that was removed has nothing but id, queue and the state 'removed'.
 
@@ -134,6 +144,17 @@ def batch_of(entry):
     """The header.Segment of jobs that joined all at once, if the entry says that; else None."""
     fields = type(entry.head) is dict and entry.head.get("segment")
     return header.segment_of(fields) if fields else None
+
+
+def moment_of(store, batch):
+    """When the first job of a batch was enqueued; None where that cannot be told any more."""
+    try:
+        reader = segment.Reader(store.paths, batch.name, batch.size)
+    except FileNotFoundError:
+        # Merged with others by a roll.
+        return None
+    start, first = next(reader.lines(0, batch.size))
+    return line.decode(first, reader.path, start)[0].created_at
 
 
 def sync(store):

@@ -1,10 +1,13 @@
 """Waiting for jobs and watching them: exit codes, output as it comes, and terminals left clean."""
 
+import fcntl
+import json
 import os
 import pty
-import re
 import signal
+import struct
 import subprocess
+import termios
 import threading
 
 import pytest
@@ -15,13 +18,14 @@ from tests.support import send, wait_until
 class Terminal:
     """A terminal for the streams of one command: all that was written to it."""
 
-    def __init__(self, queue, *words, errors_only=False):
+    def __init__(self, queue, *words, errors_only=False, size=(40, 100)):
         ours, end = pty.openpty()
         self._ours = ours
+        self.resize(*size)
         self.written = ""
         self.process = subprocess.Popen(
             queue.program.words + list(words), stdin=end, stdout=subprocess.DEVNULL if errors_only else end, stderr=end,
-            start_new_session=True, env=queue.environment_with({"COLUMNS": "100", "TERM": "xterm"}), cwd=queue.directory)
+            start_new_session=True, env=queue.environment_with({"TERM": "xterm"}), cwd=queue.directory)
         os.close(end)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -35,6 +39,9 @@ class Terminal:
             if not data:
                 return
             self.written += data.decode()
+
+    def resize(self, lines, columns):
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def wait_for(self, text):
         wait_until(lambda: text in self.written, "%r on the terminal, where there is %r" % (text, self.written[-2000:]))
@@ -173,3 +180,118 @@ def test_it_waits_for_one_job_and_for_no_file(queue):
     for words in (["--file", "-"], ['[{"command": "a"}, {"command": "b"}]']):
         assert "--wait" in queue.run("enqueue", "--wait", *words, input="", code=2).err
     assert queue.jobs() == []
+
+
+# --- events
+
+def whats(events):
+    return [(event["id"], event["what"]) for event in events]
+
+
+@pytest.mark.short
+def test_events_follow_every_change_through_rolls(queue):
+    queue.enqueue("--id", "before", "--hold", "true")
+    following = queue.start("events", "-f", "--jsonl")
+    plain = queue.start("events", "-f")
+    wait_until(lambda: followed(queue, following) and followed(queue, plain), "both follow the journal")
+    queue.enqueue("--id", "a", "--max-retries", "0", "exit 3")
+    queue.run("enqueue", "--file", "-", input="".join('{"command": "true", "id": "j%d"}\n' % n for n in range(1500)))
+    queue.work()
+    queue.run("retry", "a")
+    lines = wait_until(lambda: following.text().endswith("\n") and '"retried"' in following.text() and
+                       [json.loads(line) for line in following.text().splitlines()], "the last event is told")
+    seen = whats(lines)
+    assert len(seen) == len(set(seen)) == 3 + 1 + 1 + 2 * 1500
+    assert [what for id, what in seen if id == "a"] == ["enqueued", "started", "dead", "retried"]
+    assert {id for id, what in seen if what == "completed"} == {"j%d" % n for n in range(1500)}
+    assert [event["jobs"] for event in lines if event["jobs"]] == [1500]
+    (dead,) = [event for event in lines if event["what"] == "dead"]
+    assert (dead["exit_code"], dead["was"], dead["state"], dead["attempt"]) == (3, "processing", "dead", 1)
+    wait_until(lambda: "retried" in plain.text(), "the plain one tells it, too")
+    assert "enqueued 1,500 jobs" in plain.text() and "dead (exit 3)" in plain.text()
+    assert plain.text().count("\n") == len(lines)
+    following.press_ctrl_c()
+    assert following.wait() == 130 and following.errors() == ""
+    plain.kill()
+
+
+def followed(queue, started):
+    """Has a command opened the journal?"""
+    files = "/proc/%d/fd" % started.pid
+    return any(os.path.realpath(os.path.join(files, name)) == queue.journal() for name in os.listdir(files))
+
+
+def test_without_following_the_newest_are_shown_and_of_one_job_its_whole_story(queue):
+    assert queue.run("events").out == "" and queue.read("events") == []
+    queue.run("config", "set", "backoff_max", "1s")
+    queue.enqueue("--id", "a", "--max-retries", "1", "exit 3")
+    queue.enqueue("--id", "b", "--after", "a", "true")
+    queue.work(count=1)
+    story = [("a", what) for what in ("enqueued", "started", "failed", "started", "dead")]
+    assert whats(queue.read("events", "a")) == story
+    assert whats(queue.read("events")) == story[:1] + [("b", "enqueued")] + story[1:] + [("b", "dead")]
+    assert queue.run("events", "--limit", "1").out.rstrip().endswith("dead (it comes after a, which is dead)")
+    queue.run("events", "unknown", code=1)
+    following = queue.start("events", "-f", "b")
+    wait_until(lambda: "comes after" in following.text(), "its story is told first")
+    queue.run("retry", "a")
+    wait_until(lambda: "retried" in following.text(), "and what becomes of it")
+    assert " a " not in following.text()
+    following.kill()
+
+
+# --- status --watch
+
+def test_status_is_kept_up_to_date_on_a_screen_of_its_own(queue, terminal):
+    queue.enqueue("--id", "a", "true")
+    screen = terminal("status", "--watch")
+    screen.wait_for("1 job in")
+    assert screen.written.startswith("\x1b[?1049h\x1b[?25l")
+    queue.enqueue("--id", "b", "true")
+    screen.wait_for("2 jobs in")
+    frames = screen.written.split("\x1b[H")
+    screen.wait_for("\x1b[H" + frames[-1])
+    assert all(frame.endswith("\x1b[K\x1b[J") for frame in frames[1:])
+    assert "\x1b[2J" not in screen.written
+    send(screen.process.pid, signal.SIGINT)
+    assert screen.end() == 130
+    assert screen.written.endswith("\x1b[?7h\x1b[?25h\x1b[?1049l")
+
+
+def test_it_fits_the_terminal_also_when_that_is_resized_and_leaves_it_clean_when_it_is_ended(queue, terminal):
+    queue.enqueue("true")
+    screen = terminal("status", "--watch", size=(10, 60))
+    screen.wait_for("more lines)")
+    assert screen.written.rpartition("\x1b[H")[2].count("\n") == 9
+    screen.resize(40, 60)
+    screen.wait_for("Ctrl+C leaves")
+    send(screen.process.pid, signal.SIGTERM)
+    assert screen.end() == 143
+    assert screen.written.endswith("\x1b[?7h\x1b[?25h\x1b[?1049l")
+
+
+def test_without_a_terminal_there_is_nothing_to_draw_on(queue):
+    assert "status --json" in queue.run("status", "--watch", code=2).err
+
+
+# --- show --sh
+
+@pytest.mark.short
+def test_show_sh_is_a_script_that_does_what_the_job_does(queue):
+    command = 'printf "%s|" "$PWD" "$A.B" "$C" "$QUEUECTL_JOB_ID" "$QUEUECTL_ATTEMPT" "$QUEUECTL_STORE"; cat; printf "\\377"; exit 3'
+    odd = queue.path("it's a\ndirectory")
+    os.mkdir(odd)
+    queue.run("enqueue", "--id", "a", "--max-retries", "0", "--cwd", odd, "--env", "C=\x1b[31m 'x'\n$(false)\udcff", "--", command)
+    queue.work(count=1)
+    script = queue.run("show", "a", "--sh").out
+    assert "# job a of queuectl" in script and "dead (exit 3)" in script
+    done = subprocess.run(["/bin/sh"], input=script.encode("utf-8", "surrogateescape"), cwd="/", stdout=subprocess.PIPE)
+    assert done.returncode == 3
+    assert done.stdout.decode("utf-8", "surrogateescape") == queue.run("logs", "a", code=0).out
+    assert odd in queue.run("logs", "a").out
+
+
+def test_nothing_that_a_job_contains_becomes_a_line_of_the_script(queue):
+    queue.run("enqueue", "--id", "a", "--cwd", "/", "--", "true\necho command")
+    script = queue.run("show", "a", "--sh").out
+    assert [line for line in script.splitlines() if line.startswith("#")] == script.splitlines()[:2]

@@ -14,6 +14,7 @@ COMMANDS = (
     ("list", "List jobs: running, next to run, waiting, dead, finished.", "Look at it"),
     ("show", "Show everything about one job, and why it is not running.", "Look at it"),
     ("logs", "Print what a job wrote; -f follows it while it runs.", "Look at it"),
+    ("events", "Show what happened to jobs; -f goes on as it happens.", "Look at it"),
     ("wait", "Wait until jobs have ended; of one job, end with its exit code.", "Look at it"),
     ("retry", "Run jobs that failed or ended again, with all their attempts.", "Mend it"),
     ("dlq list", "List the jobs that used up their retries.", "Mend it"),

@@ -3,6 +3,7 @@
 Examples:
   queuectl show nightly
   queuectl show nightly --json | jq .history
+  queuectl show nightly --sh | sh
 """
 
 from queuectl_lib.faces import story
@@ -10,15 +11,28 @@ from queuectl_lib.faces.cli import options, reading
 from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
+from queuectl_lib.words.errors import BadInput
 
 
 def arguments(parser):
     parser.add_argument("id", metavar="ID")
+    parser.add_argument("--sh", action="store_true", help="a shell script that does what the job does")
     options.json(parser)
 
 
 def run(args, out):
-    show(args, out, lambda job: job)
+    if args.sh:
+        _print_script(args, out)
+    else:
+        show(args, out, lambda job: job)
+
+
+def _print_script(args, out):
+    if args.json:
+        raise BadInput("either --sh or --json")
+    from queuectl_lib.faces import following, script
+    store = stores.open_store(args.store)
+    following.write(script.of_job(store.find(args.id), store.root), out)
 
 
 def show(args, out, check):

@@ -1,13 +1,16 @@
 """Show how the queue stands, and what needs a look.
 
 Jobs by state and queue, workers with their pids and what they run, the oldest
-waiting job, throughput and success rate of the newest finished ones.
+waiting job, throughput and success rate of the newest finished ones. --watch
+draws it again when something changes, and every 2 seconds, until Ctrl+C.
 
 Examples:
   queuectl status
+  queuectl status --watch
   queuectl status --json | jq .states.dead
 """
 
+import os
 from heapq import merge
 from itertools import islice, takewhile
 
@@ -16,15 +19,21 @@ from queuectl_lib.faces.cli import options, reading
 from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
+from queuectl_lib.words.errors import BadInput
 from queuectl_lib.work import slots
 
 
 def arguments(parser):
     options.json(parser)
+    parser.add_argument("--watch", metavar="SECONDS", nargs="?", const=2, type=options.checked("--watch", clock.parse_duration),
+                        help="keep it up to date on the terminal; at least so often")
 
 
 def run(args, out):
     store = stores.open_store(args.store)
+    if args.watch is not None:
+        _watch(store, args, out)
+        return
     now = clock.now()
     found = standing(store, now)
     if args.json:
@@ -32,6 +41,30 @@ def run(args, out):
         return
     for line in report.status(found, now, out):
         out.line(line)
+
+
+def _watch(store, args, out):
+    if args.json:
+        raise BadInput("either --watch or --json")
+    from queuectl_lib.faces import screen
+    screen.keep(out, lambda fresh: _lines(store, fresh), lambda: _changed(store.paths), args.watch)
+
+
+def _lines(store, out):
+    now = clock.now()
+    return list(report.status(standing(store, now), now, out))
+
+
+def _changed(paths):
+    """What is another value when a job or a worker has come, changed or gone."""
+    seen = []
+    for path in (paths.jobs, paths.pidfile):
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        seen.append((status.st_ino, status.st_size))
+    return seen
 
 
 def standing(store, now):
