@@ -9,21 +9,27 @@ from queuectl_lib.job.record import Job
 from queuectl_lib.store import line
 from queuectl_lib.words.text import JSON_OF
 
-_RUN_AT = Job._fields.index("attempts")
+_BEHIND_ORDER = Job._fields.index("order") + 1
 _COMMAND_AT = Job._fields.index("command")
+_BEHIND_COMMAND = _COMMAND_AT + 1
 
 
 class Alike:
-    """encode() for new jobs, one after the other."""
+    """encode() for new jobs, one after the other.
+
+    after, run_at, is_blocked: of the last of them; is_blocked: no moment makes it ready.
+    """
 
     def __init__(self):
-        self._fields = None
+        self._before_command = None
+        self._rest = None
         self._env = None
 
     def encode(self, job, id, order):
         """The line of a job under this id and with this place of arrival."""
         # Of variables it has to be the same object: equal ones may stand in another order.
-        if self._fields != _common(job) or job.env is not self._env:
+        if (job[_BEHIND_ORDER:_COMMAND_AT] != self._before_command or job[_BEHIND_COMMAND:] != self._rest
+                or job.env is not self._env):
             self._take(job._replace(id=id))
         text = (f'{{"id":"{id}{self._behind_id}{job.queue}","priority":{job.priority},"order":{order}'
                 f'{self._behind_order}{JSON_OF[str](job.command)}{self._behind_command}')
@@ -37,9 +43,9 @@ class Alike:
         self._behind_id = head[len('{"id":"' + job.id):]
         self._behind_order = middle + ',"command":'
         self._behind_command = end[:end.rindex(',"crc":')]
-        self._fields = _common(job)
+        self._before_command = job[_BEHIND_ORDER:_COMMAND_AT]
+        self._rest = job[_BEHIND_COMMAND:]
         self._env = job.env
-
-
-def _common(job):
-    return job.state, job[_RUN_AT:_COMMAND_AT], job.cwd, job.created_at
+        self.after = job.after
+        self.run_at = job.run_at
+        self.is_blocked = line.is_blocked(job)

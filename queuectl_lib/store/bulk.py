@@ -55,7 +55,7 @@ class Batch:
     def _write(self, pile, ids, order):
         """Write every job; order: the first one's place of arrival."""
         made_up = identifiers.new_ids()
-        encode = Alike().encode
+        alike = Alike()
         groups = {}
         told = []
         held = 0
@@ -65,16 +65,16 @@ class Batch:
                 job_id = next(made_up)
             else:
                 self._gives_ids = True
-            if job.after is not None:
-                self._graph[job_id] = job.after
-            data = encode(job, job_id, order)
+            data = alike.encode(job, job_id, order)
+            if alike.after is not None:
+                self._graph[job_id] = alike.after
             order += 1
             told.append(job_id)
             # What decides the place in a segment (segment.sort_key).
-            if job.held or job.waits_for:
+            if alike.is_blocked:
                 kind = job.queue, None
             else:
-                kind = job.queue, job.priority if job.run_at is None else job.run_at
+                kind = job.queue, job.priority if alike.run_at is None else alike.run_at
             group = groups.get(kind)
             if group is None:
                 groups[kind] = group = []

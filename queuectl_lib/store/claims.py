@@ -76,20 +76,40 @@ class Claims:
                 if kept:
                     lines = self._with_consequences(*done, result or self._result(*done), now)
             job, again = self._transact(lines, now, take)
-        while again:
-            job, again = self._once_more(now, take)
+        if again or self._view.untold():
+            job = self._go_on(job, now, take)
         if self._store.config.durability == "full":
             self._sync_at_once()
         return kept, job
 
-    def _once_more(self, now, take):
+    def _go_on(self, job, now, take):
+        """Claim a job, if none is yet, knowing of what has just been written; and tell who has still to learn of something."""
         try:
+            while job is None and take:
+                with self._lock:
+                    self._sight.catch_up(locked=True)
+                    told = self._tell(now)
+                    job, again = self._transact([], now, take)
+                if job is None and not again and not told:
+                    return None
             with self._lock:
                 self._sight.catch_up(locked=True)
-                return self._transact([], now, take)
+                self._tell(now)
         except StoreError:
-            # The result is recorded: that must not look as if nothing were. The next exchange meets the trouble.
-            return None, False
+            # What was recorded is recorded, and what was claimed is claimed. The next exchange meets the trouble again.
+            pass
+        return job
+
+    def _tell(self, now):
+        """One step of telling others of a job's state; False when there is nothing to tell."""
+        untold = self._view.untold()
+        if not untold:
+            return False
+        offset = next(iter(untold.values()))
+        lines = go_on(self._sight, [self._sight.job_at(offset)], now)
+        self._append(lines)
+        self._note(lines[:-1])
+        return True
 
     def set_limits(self, limits):
         """From now on so many slots of these queues ({queue: number}) may run at once."""
@@ -138,10 +158,11 @@ class Claims:
             self._append(lines)
             self._note(lines[1:])
             return None, True
-        if self._view.untold():
-            self._append(lines or self._next_to_tell(now))
-            return None, True
         item = self._view.best(now) if take else None
+        if item is not None and item[2] in self._view.untold():
+            # Its next line would not say any more that others have to learn that it is back.
+            self._view.put_back(item)
+            item = None
         if item is None:
             if lines:
                 self._append(lines, plain=True)
@@ -162,14 +183,6 @@ class Claims:
         ending = self._ending(change, now)
         self._append(lines + ending, item)
         self._note(ending)
-
-    def _next_to_tell(self, now):
-        """The lines of one step of telling others of a job's state."""
-        look = self._store.snapshot(self._journal)
-        lines = go_on(look, look.untold(), now)
-        look.close()
-        self._note(lines[:-1])
-        return lines
 
     def _note(self, lines):
         """Remember who ended and who became ready, for the worker to tell."""

@@ -84,7 +84,7 @@ class Duplicates:
             stored = index.Index(index_of(reader.path), reader.size)
             self._refuse_any(snapshot, brought, map(stored.shared, brought.hashes()))
         except index.Useless:
-            stored, _ = new_segment.indexed(reader.fd, reader.size, reader.path)
+            stored = new_segment.indexed(reader.fd, reader.size, reader.path)
             self._refuse_any(snapshot, brought, map(brought.shared, stored.hashes()))
 
     def _refuse_any(self, snapshot, brought, shared):

@@ -36,6 +36,8 @@ RETRY = "retry"      # (due, order): failed ones, so that few of them are found 
 BLOCKED = "blocked"  # as written
 DEAD = "dead"        # order of dying
 TIMED = (DUE, RETRY)
+# Where jobs are that wait for others, or died because of them; in a section without a kind anything may be.
+WAITING = (BLOCKED, DEAD)
 # How an attempt ends that is counted in the totals.
 OUTCOMES = (b"completed", b"failed", b"dead")
 # Archives have a section for each state of finished jobs, in order of finishing, queues mixed.

@@ -248,9 +248,14 @@ def waiting_parts(line):
     return _match(line).group(WAITS_FOR + 1).split(b'","')
 
 
+def is_blocked(job):
+    """Is there no moment at which a job becomes ready by itself?"""
+    return record.due(job) is None
+
+
 def is_settled(job):
     """Does a job wait for nothing: neither for a moment nor for another job?"""
-    return record.due(job) is None and not job.waits_for
+    return is_blocked(job) and not job.waits_for
 
 
 def is_removal(line):

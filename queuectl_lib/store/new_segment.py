@@ -50,12 +50,21 @@ class Writer:
     def write_index(self):
         """Read back what was written, and write and sync the indexes of it."""
         self.flush()
-        ids, awaited = indexed(self.fd, self.size, self.path)
+        ids = indexed(self.fd, self.size, self.path)
         ids.write(index_of(self.path), self.size)
-        if awaited.count:
-            awaited.write(awaited_of(self.path), self.size)
         self.jobs = ids.count
-        self.awaited = awaited.count
+        self._write_awaited()
+
+    def _write_awaited(self):
+        builder = index.Builder(runs_of(self.path))
+        for (kind, _), first, end in self._sections:
+            # Looking for them among all lines would cost a batch a twentieth.
+            if kind in header.WAITING:
+                for start, lines in segment.pieces(self.fd, first, end):
+                    _add_waiting(builder, lines, start)
+        if builder.count:
+            builder.write(awaited_of(self.path), self.size)
+        self.awaited = builder.count
 
     def holds(self, ids, job_id):
         """Is an id (bytes) one of those that were written? ids: the index.Index of them."""
@@ -85,15 +94,17 @@ class Writer:
 
 
 def indexed(fd, size, path):
-    """The index.Builders of a segment of so many bytes, from its lines: of the ids, and of those waited for."""
-    ids = index.Builder(runs_of(path))
-    awaited = index.Builder(runs_of(path))
+    """The index.Builder of the ids of a segment of so many bytes, from its lines."""
+    builder = index.Builder(runs_of(path))
     for start, lines in segment.pieces(fd, 0, size):
-        ids.add_lines(lines, start)
-        for place, each in zip(line.starts_of(lines, start), lines):
-            for job_id in line.waiting_parts(each):
-                awaited.add(job_id, place)
-    return ids, awaited
+        builder.add_lines(lines, start)
+    return builder
+
+
+def _add_waiting(builder, lines, start):
+    for place, each in zip(line.starts_of(lines, start), lines):
+        for job_id in line.waiting_parts(each):
+            builder.add(job_id, place)
 
 
 def remove(path):

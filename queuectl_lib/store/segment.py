@@ -25,6 +25,8 @@ class Reader:
         self.name = name
         self.size = size
         self.path = None
+        # Its index by those who are waited for, once it was needed.
+        self._awaited = None
         for path in paths.segment_places(name):
             try:
                 self.fd = disk.open_private(path, os.O_RDONLY)
@@ -109,15 +111,22 @@ class Reader:
                 # Two ids may share a hash; a damaged one must not pass for that.
                 line.check(data, self.path, start)
 
-    def waiting_for(self, job_id):
-        """(start, line) of every line of a job that waits for this id (bytes), alive or not."""
-        places = index.offsets(awaited_of(self.path), self.size, job_id)
-        lines = self.lines(0, self.size) if places is None else ((place, self._line_from(place)) for place in places)
-        for start, each in lines:
+    def waiting_for(self, job_id, alive):
+        """(start, line) of the lines of jobs that wait for this id (bytes); alive(start): is one still in force?"""
+        for start, each in self._lines_waiting_for(job_id, alive):
             if job_id in line.waiting_parts(each):
                 yield start, each
             else:
                 line.check(each, self.path, start)
+
+    def _lines_waiting_for(self, job_id, alive):
+        try:
+            if self._awaited is None:
+                self._awaited = index.Index(awaited_of(self.path), self.size)
+            places = self._awaited.offsets(index.hash_of(job_id))
+        except index.Useless:
+            return ((start, each) for start, each in self.lines(0, self.size) if alive(start))
+        return ((start, self._line_from(start)) for start in places if alive(start))
 
     def _line_from(self, start):
         data = b""

@@ -146,9 +146,12 @@ class Snapshot:
             if not entry.awaited:
                 continue
             reader = self.reader(entry)
-            for start, data in reader.waiting_for(wanted):
-                if segment.lives(entry, start) and (entry.name, start) not in self.gone and line.id_of(data) not in self.newest:
+            for start, data in reader.waiting_for(wanted, lambda start: self._alive(entry, start)):
+                if line.id_of(data) not in self.newest:
                     yield line.decode(data, reader.path, start)[0], (entry.name, start, start + len(data) + 1)
+
+    def _alive(self, entry, start):
+        return segment.lives(entry, start) and (entry.name, start) not in self.gone
 
     def _waiting_lines(self):
         """{id (bytes): numbers of the newest lines of jobs that wait for it} of the journal."""

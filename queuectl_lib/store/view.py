@@ -174,10 +174,10 @@ class View:
         return self._ready.has_any(self._now)
 
     def untold(self):
-        """Has somebody still to learn of a job's state (spread.py)?"""
-        for job_id in [job_id for job_id, offset in self._untold.items() if self.newest.get(job_id) != offset]:
-            del self._untold[job_id]
-        return bool(self._untold)
+        """{id: offset of its line} of the jobs of whose state some have still to learn (spread.py)."""
+        if self._untold:
+            self._untold = {job_id: offset for job_id, offset in self._untold.items() if self.newest[job_id] == offset}
+        return self._untold
 
     def is_awaited(self, job_id):
         """May others wait for this id (bytes)?"""
@@ -195,8 +195,8 @@ class View:
                 yield data, offset, None
         for entry, reader in self._awaited:
             gone = self._gone.get(entry.name, ())
-            for start, data in reader.waiting_for(job_id):
-                if segment.lives(entry, start) and start not in gone and line.id_of(data) not in self.newest:
+            for start, data in reader.waiting_for(job_id, lambda start: segment.lives(entry, start) and start not in gone):
+                if line.id_of(data) not in self.newest:
                     yield data, start, reader
 
     def next_due(self):

@@ -28,6 +28,11 @@ class Desk:
         self.results = []
         self.errors = []
         self.kept = True
+        self.ended = []
+        self.readied = set()
+
+    def set_limits(self, limits):
+        self.limits = limits
 
     def exchange(self, done, take, now):
         if self.errors:
