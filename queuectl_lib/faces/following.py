@@ -154,10 +154,12 @@ def exit_code(job):
     """What a command ends with that ends as this job did: its own code, 128 + N for signal N, 1 where it has none."""
     if job.state == "completed":
         return 0
-    if job.state == "dead" and job.signal is not None:
+    if job.state in ("cancelled", "removed"):
+        return 1
+    if job.signal is not None:
         return 128 + job.signal
-    # Called off, timed out, given up: none of them is the command's own code.
-    return job.state == "dead" and job.error is None and job.exit_code or 1
+    # Timed out, given up, handed back: none of them is the command's own code.
+    return job.error is None and job.exit_code or 1
 
 
 def fate(job):

@@ -8,6 +8,7 @@ that `queuectl` need not import every command to list them. A test compares them
 COMMANDS = (
     ("enqueue", "Add a job, or many.", "Give work"),
     ("worker start", "Run workers here until told to stop.", "Run it"),
+    ("run", "Run a job here and now, whatever its turn; it writes here.", "Run it"),
     ("worker stop", "Tell all workers to leave, and wait until they have.", "Run it"),
     ("worker list", "Show the workers that are alive and what they run.", "Run it"),
     ("status", "Show how the queue stands, and what needs a look.", "Look at it"),
