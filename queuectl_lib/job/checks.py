@@ -87,7 +87,8 @@ def after(value):
         value = [value]
     if not isinstance(value, list):
         raise BadInput("after: want ids, not %s" % kind(value))
-    ids = list(dict.fromkeys(identifiers.check_id(each) for each in value))
+    # In a line of the store a blank stands before each.
+    ids = list(dict.fromkeys(identifiers.check_id(each.strip() if isinstance(each, str) else each) for each in value))
     if len(ids) > _MOST_AFTER:
         raise BadInput("after: want at most %d ids, not %d" % (_MOST_AFTER, len(ids)))
     return ids or None

@@ -32,28 +32,53 @@ def remove(store, ids, check):
 def retry(store, ids, now, check):
     """As Store.retry."""
     ids = list(dict.fromkeys(ids))
-    given_up = []
+    behind = []
 
     def again(job, look):
         job = check(job)
-        if job.state == "dead" and job.waits_for:
+        if job.after and (job.waits_for or job.state == "cancelled"):
             # Perhaps it comes back by itself, with the one because of which it died.
-            given_up.append(job.id)
+            behind.append(job.id)
             return None
-        # Of one that was cancelled nobody knows whether it waited.
-        waits_for = _unfinished(job, look) if job.state == "cancelled" else None
-        return lifecycle.retry(job, now, waits_for)
+        return lifecycle.retry(job, now)
 
-    first = _in_groups(store, ids, again)
-    back = {job.id for job in first.followers}
-    second = _in_groups(store, [job_id for job_id in given_up if job_id not in back],
-                        lambda job, look: lifecycle.retry(check(job), now, _unfinished(job, look)))
-    return Changed(first.jobs + second.jobs, first.followers + second.followers)
+    changed = _in_groups(store, ids, again)
+    back = {job.id for job in changed.jobs + changed.followers}
+    left = [job_id for job_id in behind if job_id not in back]
+    while left:
+        more, left = _retry_behind(store, left, now, check, back)
+        changed.jobs.extend(more.jobs)
+        changed.followers.extend(more.followers)
+    return changed
 
 
-def _unfinished(job, look):
+def _retry_behind(store, ids, now, check, back):
+    """(Changed, ids to try once more): those that come after others, as far as these are back.
+
+    back: ids that are retried already. NotDone when none of them can be.
+    """
+    refused = {}
+
+    def again(job, look):
+        try:
+            job = lifecycle.retry(check(job), now, _unfinished(job, look, back))
+        except NotDone as error:
+            refused[job.id] = error
+            return None
+        back.add(job.id)
+        return job
+
+    changed = _in_groups(store, ids, again)
+    left = [job_id for job_id in ids if job_id in refused]
+    if len(left) == len(ids):
+        raise refused[left[0]]
+    # The other way round: of a chain all but one would be too early again.
+    return changed, left[::-1]
+
+
+def _unfinished(job, look, back):
     """Those of its `after` that a job has still to wait for, None for none; NotDone where that would be in vain."""
-    states = {other: state_of(look, other) for other in job.after or ()}
+    states = {other: "pending" if other in back else state_of(look, other) for other in job.after}
     for other, state in states.items():
         if state in lifecycle.LOST:
             raise NotDone("job %s comes after %s, which is %s: retry that one, and this one comes back"

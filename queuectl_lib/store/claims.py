@@ -25,9 +25,9 @@ from queuectl_lib.words.errors import StoreError
 # Results reach the medium at the latest this long after they were written.
 SYNC_WITHIN = 0.1
 
-# What is known of the last claim: where its line stands, what that overrides, and
-# what need not be encoded again when its result is recorded.
-_Claim = namedtuple("_Claim", ("id", "generation", "place", "over", "fixed"))
+# What is known of the last claim: the job, where its line stands, what that overrides,
+# and what need not be encoded again when its result is recorded.
+_Claim = namedtuple("_Claim", ("job", "generation", "place", "over", "fixed"))
 _NO_CLAIM = _Claim(None, None, None, None, None)
 
 
@@ -66,7 +66,7 @@ class Claims:
         if self._journal.is_replaced():
             # To take in a new journal takes milliseconds: nobody else need wait for that.
             self._sight.catch_up(locked=False)
-        result = self._result(*done) if done is not None and done[0].id == self._last.id else None
+        result = self._result(*done) if done is not None and done[0] is self._last.job else None
         with self._lock:
             self._sight.catch_up(locked=True)
             lines = []
@@ -126,11 +126,11 @@ class Claims:
 
     def _result(self, before, after):
         """The line that records what became of a claimed job."""
-        fixed = self._last.fixed if self._last.id == before.id else None
+        fixed = self._last.fixed if self._last.job is before else None
         return line.encode(after, (before.state, before.queue), self._over_of(before), fixed=fixed)
 
     def _over_of(self, before):
-        if self._last.id == before.id:
+        if self._last.job is before:
             return self._last.over
         return self._sight.job_at(self._view.newest[before.id.encode()])[1]
 
@@ -162,8 +162,8 @@ class Claims:
 
     def _transact(self, lines, now, take):
         """Write the lines, and with them the claim of the best ready job: (that job or None, whether to call again)."""
-        if len(lines) > 1:
-            # What follows from them is taken in before anything is chosen.
+        if len(lines) > 1 or lines and not self._view.takes_ids_alone:
+            # What follows from them decides what may be chosen.
             self._append(lines)
             self._note(lines[1:])
             return None, True
@@ -184,7 +184,7 @@ class Claims:
         fixed = line.fixed_part(data)
         lines.append((job, line.encode(job, (before.state, before.queue), over, fixed=fixed)))
         place = self._append(lines, item, plain=True)
-        self._last = _Claim(job.id, self._journal.header.generation, place, over, fixed)
+        self._last = _Claim(job, self._journal.header.generation, place, over, fixed)
         return job, False
 
     def _give_up(self, lines, item, change, now):
@@ -292,7 +292,7 @@ class Claims:
     def _still(self, job):
         # The generation as well: in another journal another line may stand at this offset.
         newest = self._view.newest.get(job.id.encode())
-        if newest is not None and (job.id, self._journal.header.generation, newest) == self._last[:3]:
+        if job is self._last.job and (self._journal.header.generation, newest) == self._last[1:3]:
             return True
         found = self._sight.newest(job.id)
         return found is not None and (found.state, found.worker, found.attempts, found.started_at) == (

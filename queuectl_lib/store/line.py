@@ -10,7 +10,8 @@ bytes and parses only the jobs it wants. Fields that are null are left out.
             counts are kept by adding lines up, without knowing the jobs
     due     0: ready; ms since 1970: waits for that moment; null: not waiting for time
     over    the segment line (name, start, end) that this one overrides, if any
-    waits_for, slots    of the job (job/record.py)
+    waits_for, slots    of the job (job/record.py); before each id of another job, here and in `after`,
+            stands a blank: `grep '"ID"'` is to find a job's own lines
     telling 1: not all jobs that come after this one have learned of its state (spread.py)
     more    1: the batch goes on with the next line; it counts only as a whole
     crc     crc32 of every byte before `,"crc"`. JSON alone took every second
@@ -39,7 +40,7 @@ REMOVED = b"removed"
 _HEAD = (
     rb'\{"id":"([^"]+)","state":"([a-z]+)","was":(?:\["([a-z]+)","([^"]+)"\]|null),"queue":"([^"]+)",'
     rb'"priority":(-?\d+),"order":(\d+),"due":(\d+|null)'
-    rb'(?:,"over":\["([^"]+)",(\d+),(\d+)\])?(?:,"waits_for":\["([^\]]+)"\])?(?:,"slots":(\d+))?'
+    rb'(?:,"over":\["([^"]+)",(\d+),(\d+)\])?(?:,"waits_for":\[" ([^\]]+)"\])?(?:,"slots":(\d+))?'
     rb'(,"telling":1)?(,"more":1)?')
 # Where in HEAD's groups what stands.
 ID, STATE, WAS, WAS_QUEUE, QUEUE, PRIORITY, ORDER, DUE, OVER, OVER_START, OVER_END, WAITS_FOR, SLOTS, TELLING, MORE = range(15)
@@ -64,6 +65,11 @@ def _encode(value):
     # Imported here, as in all that an enqueue loads: json is a fourteenth of what it costs.
     import json
     return json.dumps(value, separators=(",", ":"))
+
+
+def _encode_other(value):
+    """JSON of what is no plain value: a list is one of ids."""
+    return _encode([" " + each for each in value] if type(value) is list else value)
 
 
 def _decode(text):
@@ -119,7 +125,7 @@ def fixed_of(job):
     pieces = []
     for name, value in zip(_FIXED_NAMES, job[_HISTORY_AT + 1:]):
         if value is not None:
-            pieces.append(name + JSON_OF.get(type(value), _encode)(value))
+            pieces.append(name + (JSON_OF.get(type(value)) or _encode_other)(value))
     return "".join(pieces).encode("ascii")
 
 
@@ -155,7 +161,7 @@ def _head(job, was, over, more, telling):
         job.id, job.state, '["%s","%s"]' % was if was else "null", job.queue, job.priority, job.order,
         "null" if due is None else due, ',"over":["%s",%d,%d]' % over if over else "")
     if job.waits_for:
-        head += ',"waits_for":["%s"]' % '","'.join(job.waits_for)
+        head += ',"waits_for":[" %s"]' % '"," '.join(job.waits_for)
     if job.slots:
         head += ',"slots":%d' % job.slots
     return head + (',"telling":1' if telling else "") + (',"more":1' if more else "")
@@ -208,6 +214,8 @@ def decode(line, path, offset):
     fixed = line.index(_FIXED, history)
     # The history stays text: who runs a job need not read it.
     fields = _decode((b"{" + line[head.end() + 1:history] + line[fixed:-TAIL] + b"}").decode())
+    if "after" in fields:
+        fields["after"] = [each[1:] for each in fields["after"]]
     job_id, state, _, _, queue, priority, order, _, name, start, end, waits_for, slots, _, _ = head.groups()
     job = Job(job_id.decode(), state.decode(), queue.decode(), int(priority), int(order),
               waits_for and ids_in(waits_for), slots and int(slots),
@@ -238,14 +246,14 @@ def starts_of(lines, start):
 
 def ids_in(waits_for):
     """The ids of HEAD's group of that name."""
-    return waits_for.decode().split('","')
+    return waits_for.decode().split('"," ')
 
 
 def waiting_parts(line):
     """The ids (bytes) that a job's line waits for; of most lines none."""
-    if b',"waits_for":["' not in line:
+    if b',"waits_for":[' not in line:
         return ()
-    return _match(line).group(WAITS_FOR + 1).split(b'","')
+    return _match(line).group(WAITS_FOR + 1).split(b'"," ')
 
 
 def is_blocked(job):

@@ -8,6 +8,7 @@ import sys
 import time
 
 import bulk
+import dependencies
 import drain
 import enqueue
 import flat
@@ -18,7 +19,7 @@ import rolling
 import rows
 import storm
 
-GROUPS = {"enqueue": enqueue, "bulk": bulk, "drain": drain, "rivals": rivals, "rolling": rolling,
+GROUPS = {"enqueue": enqueue, "bulk": bulk, "drain": drain, "rivals": rivals, "rolling": rolling, "dependencies": dependencies,
           "idle": idle, "storm": storm, "flat": flat}
 
 # A measurement that takes longer hangs: it becomes a row that says so.

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from queuectl_lib.job import lifecycle
 from queuectl_lib.store import duplicates, locking, store
 from queuectl_lib.words.errors import BadInput, DiskFull, DuplicateJob
 from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read
@@ -310,3 +311,11 @@ def test_a_batch_whose_line_does_not_fit_the_disk_is_as_if_it_never_was(here, mo
     assert here.ids() == []
     here.roll()
     assert here.files("base") == []
+
+
+def test_held_jobs_and_heavy_ones_stand_beside_others_in_a_batch(here):
+    here.bulk([job("a"), job("held", held=True), job("heavy", slots=3), job("b"), job("late", run_at=(here.now + 60000) / 1000, held=True)])
+    assert [here.find(id).slots for id in ("a", "heavy", "b")] == [None, 3, None]
+    assert here.run_order() == ["a", "heavy", "b"]
+    here.store.change(["held", "late"], lambda each: lifecycle.release(each, here.now))
+    assert here.run_order() == ["held"]

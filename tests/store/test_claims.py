@@ -451,3 +451,16 @@ def test_a_claim_whose_sync_failed_is_known_to_its_worker(here, monkeypatch):
     assert worker.sync_due() == 0
     with pytest.raises(StoreError):
         worker.sync()
+
+
+def test_an_older_claim_of_a_job_is_not_taken_for_a_desks_own_of_it(here):
+    here.add("a")
+    dead = here.worker("1.dead")
+    old = here.claim(dead)
+    here.store.change(["a"], lambda job: lifecycle.cancel(job, here.now))
+    here.store.retry(["a"], here.now)
+    here.pass_time(1)
+    desk = here.worker("2.b")
+    mine = here.claim(desk)
+    assert not desk.settle(old, lifecycle.finish(old, lifecycle.WORKER_LOST, here.now, lifecycle.Policy(2, 10, 0), None))
+    assert here.find("a").state == "processing" and desk.holds(mine)

@@ -136,6 +136,17 @@ def test_a_cancelled_one_waits_again_when_it_is_retried(here, add):
     assert waits(here, "b") == ["a"]
 
 
+@pytest.mark.parametrize("ids", ["abc", "cba", "bac"])
+def test_cancelled_ones_are_retried_together_in_any_order(here, ids):
+    here.add("a")
+    here.add("b", after=["a"])
+    here.add("c", after=["b"])
+    for id in "cba":
+        here.store.change([id], lambda job: lifecycle.cancel(job, here.now))
+    assert sorted(job.id for job in here.store.retry(list(ids), here.now).jobs) == ["a", "b", "c"]
+    assert here.run_order() == ["a", "b", "c"]
+
+
 def test_an_unknown_one_is_refused_and_nothing_is_stored(here, add):
     with pytest.raises(UnknownJob, match="job b is to come after nobody, and no job has that id"):
         add({"a": [], "b": ["nobody"]})
@@ -171,6 +182,16 @@ def test_a_held_one_is_released_by_its_parent_and_still_held(here):
 
 
 # Many at once
+
+def test_a_jobs_id_is_grepped_in_its_own_lines_alone(here):
+    from tests.store.stores import lines_of
+    here.add("a")
+    here.add("b", "c", after=["a"])
+    here.run("a")
+    here.add("d", after=["a", "b"])
+    found = [line for line in lines_of(here.journal) if b'"a"' in line]
+    assert [line[:len(b'{"id":"a"')] for line in found] == [b'{"id":"a"'] * 3
+
 
 @pytest.fixture
 def small_steps(monkeypatch):

@@ -12,20 +12,24 @@ import pytest
 
 from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import compact, disk, line, roll, store
+from queuectl_lib.store.pauses import ALL, Pause, in_force
+from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DuplicateJob
-from tests.store.stores import Here, job, read, stop_the_clock
+from tests.store.stores import START, Here, job, read, stop_the_clock
 
 STEPS = 500
 POLICY = lifecycle.Policy(1.5, 10, 0)
 QUEUES = {"1.x": None, "2.x": ["a"], "3.x": None}
-ENDED = ("completed", "dead", "failed")
+ENDED = ("completed", "dead", "failed", "cancelled")
+START_OF_IT = clock.moment(START)
 
 
 class Model:
     """A store, its workers, and the dictionary {id: Job} that says what the store must hold."""
 
     OPERATIONS = (("add", 15), ("add_batch", 5), ("add_what_is_there", 2), ("work", 45), ("retry", 5), ("remove", 4), ("hand_back", 3), ("restart_worker", 2),
-                  ("roll", 8), ("roll_while_others_write", 4), ("crash", 3), ("compare", 4))
+                  ("roll", 8), ("roll_while_others_write", 4), ("crash", 3), ("compare", 4),
+                  ("cancel", 3), ("hold", 3), ("release", 3), ("pause", 2), ("limit", 1))
 
     def __init__(self, root, seed):
         self.random = random.Random(seed)
@@ -34,6 +38,8 @@ class Model:
         self.jobs = {}
         self.desks = {name: self.here.worker(name, queues) for name, queues in QUEUES.items()}
         self.held = {}
+        self.pauses = {}
+        self.limits = {}
         self.given_ids = 0
         self.free_again = []
 
@@ -78,17 +84,71 @@ class Model:
         if done is not None:
             assert kept == self.is_claim(done[0])
             if kept:
-                self.jobs[done[0].id] = done[1]
+                self.became(done[1])
+                expected = self.next_for(name) if take else None
         self.took(name, claimed, expected)
 
     def retry(self):
-        for new in self.store.change(self.some_ids(ENDED), lambda old: lifecycle.retry(old, self.here.now)).jobs:
-            self.jobs[new.id] = new
+        ids = [id for id in self.some_ids(ENDED) if not self.comes_after_a_lost_one(id)]
+        changed = self.store.retry(ids, self.here.now)
+        assert {new.id for new in changed.jobs} == set(ids)
+        self.jobs.update((new.id, new) for new in changed.jobs + changed.followers)
+
+    def comes_after_a_lost_one(self, id):
+        each = self.jobs[id]
+        return bool(each.waits_for) or any(other not in self.jobs or self.jobs[other].state in lifecycle.LOST
+                                           for other in each.after or ())
+
+    def cancel(self):
+        self.change(("pending", "failed", "processing"), lambda old: lifecycle.cancel(old, self.here.now))
+
+    def hold(self):
+        self.change(("pending", "failed"), lambda old: old if old.held else lifecycle.hold(old, self.here.now))
+
+    def release(self):
+        self.change(("pending", "failed"), lambda old: lifecycle.release(old, self.here.now) if old.held else old)
+
+    def change(self, states, function):
+        for new in self.store.change(self.some_ids(states), function).jobs:
+            self.became(new)
 
     def remove(self):
         for old in self.store.remove(self.some_ids(("completed", "dead"), most=20)).jobs:
             del self.jobs[old.id]
+            self.follow_up(old.id, "removed")
             self.free_again.append(old.id)
+
+    def became(self, job):
+        """A job is another one now, with what follows from that for others."""
+        ends = job.state in lifecycle.ENDED and self.jobs[job.id].state != job.state
+        self.jobs[job.id] = job
+        if ends:
+            self.follow_up(job.id, job.state)
+
+    def follow_up(self, id, state):
+        for other in [each for each in self.jobs.values() if each.waits_for and id in each.waits_for]:
+            after = lifecycle.follow(other, id, state, self.here.now)
+            if after is not None:
+                self.became(after)
+
+    def pause(self):
+        """Pause a queue, or all, or resume it."""
+        name = self.random.choice(["a", "b", "default", ALL])
+        if name in self.pauses:
+            del self.pauses[name]
+        else:
+            self.pauses[name] = Pause(START_OF_IT, None, None if self.random.random() < 0.5 else
+                                      clock.moment(self.here.now + self.random.randint(1, 5000)))
+        assert self.store.change_pauses(lambda pauses: self.pauses) == self.pauses
+
+    def limit(self):
+        """Let no more than so many of a queue run at once, or let it be."""
+        name = self.random.choice(["a", "b", "default"])
+        self.limits = dict(self.limits)
+        if self.limits.pop(name, None) is None:
+            self.limits[name] = self.random.randint(1, 2)
+        for desk in self.desks.values():
+            desk.set_limits(self.limits)
 
     def hand_back(self):
         """Somebody hands back a claim; its worker may hear of it only when it records its result."""
@@ -108,6 +168,7 @@ class Model:
         name = self.random.choice(sorted(QUEUES))
         self.desks[name].close()
         self.desks[name] = self.here.worker(name, QUEUES[name])
+        self.desks[name].set_limits(self.limits)
 
     def roll(self):
         self.here.roll()
@@ -146,8 +207,13 @@ class Model:
             assert self.store.find(id) == self.jobs[id]
             assert self.grepped(id) == self.jobs[id]
         self.compare_a_filtered_list()
-        ready = [each for each in self.store.jobs({"pending", "failed"}) if record.due(each) <= self.here.now]
+        ready = [each for each in self.store.jobs({"pending", "failed"}) if is_due(each, self.here.now)]
         assert ready == sorted(ready, key=place)
+        assert self.store.pauses() == self.pauses
+        for each in self.jobs.values():
+            assert set(each.waits_for or ()) <= set(each.after or ())
+            if each.state == "pending":
+                assert all(self.jobs[id].state not in lifecycle.ENDED for id in each.waits_for or ())
 
     def compare_a_filtered_list(self):
         states = set(self.random.sample(record.STATES, 2))
@@ -175,8 +241,18 @@ class Model:
     def next_for(self, worker):
         """The job that this worker must get now."""
         ready = [each for each in self.jobs.values() if each.state in ("pending", "failed")
-                 and record.due(each) <= self.here.now and (QUEUES[worker] is None or each.queue in QUEUES[worker])]
-        return min(ready, key=place, default=None)
+                 and is_due(each, self.here.now) and (QUEUES[worker] is None or each.queue in QUEUES[worker])
+                 and in_force(self.pauses, each.queue, self.here.now) is None]
+        for each in sorted(ready, key=place):
+            if self.has_room(each, [other for other in ready if other.queue == each.queue and place(other) < place(each)]):
+                return each
+        return None
+
+    def has_room(self, each, before_it):
+        """Does the limit of its queue let it run? What is before it in the queue has to run first."""
+        used = sum(other.slots or 1 for other in self.jobs.values() if other.state == "processing" and other.queue == each.queue)
+        limit = self.limits.get(each.queue)
+        return not before_it and (limit is None or not used or used + (each.slots or 1) <= limit)
 
     def is_claim(self, claimed):
         """Is the job still this claim?"""
@@ -214,6 +290,13 @@ class Model:
             fields["id"] = "job-%d" % self.given_ids
         if self.free_again and chance() < 0.1:
             fields["id"] = self.free_again.pop()
+        if chance() < 0.1:
+            fields["slots"] = 2
+        if chance() < 0.1:
+            fields["held"] = True
+        known = [id for id in sorted(self.jobs) if self.jobs[id].state not in lifecycle.LOST]
+        if known and chance() < 0.25:
+            fields["after"] = self.random.sample(known, min(len(known), self.random.randint(1, 2)))
         return job(now=self.here.now, **fields)
 
     def some_ids(self, states, most=3):
@@ -223,6 +306,11 @@ class Model:
     def torn(self):
         data = read(self.here.journal)
         return not data.endswith(b"\n") or b'"ghost"' in data[-500:]
+
+
+def is_due(each, now):
+    due = record.due(each)
+    return due is not None and due <= now
 
 
 def place(each):
