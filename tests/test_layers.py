@@ -13,7 +13,7 @@ LIBRARY = os.path.join(support.ROOT, "queuectl_lib")
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
 # A bound to notice growth by: raising it wants a reason in the commit that does.
-MOST_STORE_CODE = 3300
+MOST_STORE_CODE = 3350
 MOST_CODE = 10000
 
 
