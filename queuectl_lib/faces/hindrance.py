@@ -60,7 +60,8 @@ def of_jobs(store, ids):
 
 
 def _told(store, jobs):
-    found = [_of_job(store, job, store.pauses(), clock.now(), _LONGEST_CHAIN) for job in jobs]
+    paused = store.pauses()
+    found = [_of_job(store, job, paused, clock.now(), _LONGEST_CHAIN) for job in jobs]
     return [text for text in dict.fromkeys(found) if text]
 
 

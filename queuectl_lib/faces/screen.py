@@ -52,6 +52,7 @@ class _Screen:
 
     def __init__(self, stream):
         self._stream = stream
+        self._frame = ""
 
     def __enter__(self):
         for name in _END_SIGNALS:
@@ -74,7 +75,8 @@ class _Screen:
         _, height = _size(self._stream)
         if len(lines) > height:
             lines = lines[:max(0, height - 1)] + ["(%d more lines)" % (len(lines) - height + 1)]
-        self._write(_HOME + (_CLEAR_LINE + "\r\n").join(lines) + _CLEAR_LINE + _CLEAR_BELOW)
+        self._frame = _HOME + (_CLEAR_LINE + "\r\n").join(lines) + _CLEAR_LINE + _CLEAR_BELOW
+        self._write(self._frame)
 
     def _write(self, text):
         data = text.encode(self._stream.encoding or "utf-8", "backslashreplace")
@@ -87,7 +89,7 @@ class _Screen:
         signal.signal(signum, signal.SIG_DFL)
         os.kill(os.getpid(), signum)
         signal.signal(signum, self._stopped)
-        self._write(_ENTER)
+        self._write(_ENTER + self._frame)
 
 
 def _end(signum, frame):
