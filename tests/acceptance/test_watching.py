@@ -292,6 +292,13 @@ def test_show_sh_is_a_script_that_does_what_the_job_does(queue):
 
 
 def test_nothing_that_a_job_contains_becomes_a_line_of_the_script(queue):
-    queue.run("enqueue", "--id", "a", "--cwd", "/", "--", "true\necho command")
+    odd = queue.path("gone\necho from the directory")
+    os.mkdir(odd)
+    queue.run("enqueue", "--id", "a", "--max-retries", "0", "--cwd", odd, "--", "true\n# from the command")
+    os.rmdir(odd)
+    queue.work(count=1)
+    assert "\necho from" in queue.job("a")["error"]
     script = queue.run("show", "a", "--sh").out
-    assert [line for line in script.splitlines() if line.startswith("#")] == script.splitlines()[:2]
+    os.mkdir(odd)
+    done = subprocess.run(["/bin/sh"], input=script.encode(), stdout=subprocess.PIPE, cwd="/")
+    assert (done.returncode, done.stdout) == (0, b"")

@@ -38,9 +38,9 @@ def test_of_those_named_what_is_left_is_known_and_what_is_done(here):
 def test_what_ended_while_it_slept_through_two_rolls_is_found(here):
     here.add("a", "b", "c")
     waited = wait._Some(here.store, ["a", "b", "c"])
+    here.roll()
     here.run("a")
     here.store.remove(["b"])
-    here.roll()
     here.roll()
     waited.look()
     assert waited.left() == 1 and waited.left_over() == "1 job is left (1 pending)"

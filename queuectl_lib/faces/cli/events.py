@@ -55,14 +55,14 @@ def run(args, out):
 
 def _follow(stream, show, out):
     patience = Patience()
+    events = True
     while True:
+        # Whoever reads a pipe gets what there is before the sleep, not after it.
         out.flush()
+        patience.rest(bool(events))
         events = stream.since()
         for event in events:
             show(event)
-            # Whoever reads a pipe gets each as it is.
-            out.flush()
-        patience.rest(bool(events))
 
 
 def _shown_as_json(event, out):
