@@ -20,6 +20,8 @@ from queuectl_lib.work.waiting import Waiter
 
 # So often the output is looked at.
 _SHOW_SECONDS = 0.05
+# As of one that drains, which does not wait long for a store that cannot be used: somebody sits here.
+_OPTIONS = worker.Options(drain=True)
 
 
 def run(store, id, voice, watcher):
@@ -36,7 +38,7 @@ def run(store, id, voice, watcher):
         settings = Settings(store.paths, store.config, voice.say_once)
         me = identity.current()
         nobody = pidfile.Entry(kind=pidfile.SUPERVISOR, pid=me.pid, boot=me.boot, start=me.start)
-        taken = place.take(store, worker.Options(), control, settings, voice, nobody, Orphans())
+        taken = place.take(store, _OPTIONS, control, settings, voice, nobody, Orphans())
         if taken is None:
             raise NotDone("told to stop before job %s was begun" % id)
         single = _Worker(store, taken, control, settings, voice, id, watcher)
@@ -60,7 +62,7 @@ class _Worker(worker.Worker):
     """A worker for one job; `after`: the job after the attempt."""
 
     def __init__(self, store, taken, control, settings, voice, id, watcher):
-        super().__init__(store, taken, worker.Options(), control, settings, voice)
+        super().__init__(store, taken, _OPTIONS, control, settings, voice)
         self._duties = _Duties(taken, control, settings, voice, watcher.show)
         self._id = id
         self._watcher = watcher
