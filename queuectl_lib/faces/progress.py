@@ -5,6 +5,9 @@ Only a carriage return and blanks move the cursor: every terminal knows those.
 
 import time
 
+from queuectl_lib.faces import terminal
+from queuectl_lib.words import clock as durations
+
 # Seconds until it is worth showing, and between two drawings.
 _FIRST_AFTER = 0.3
 _EVERY = 0.1
@@ -42,25 +45,46 @@ class Bar:
         count = 0
         for item in items:
             count += 1
-            if self._clock() >= self._next:
-                self.show(count)
+            self.tick(count)
             yield item
         if self._drawn:
             self.show(count)
+
+    def tick(self, count):
+        """Draw the line anew if it is time for that."""
+        if self._is_due():
+            self.show(count)
+
+    def tell(self, text):
+        """The same with a text instead of a count."""
+        if self._is_due():
+            self._next = self._clock() + _EVERY
+            self._draw(text if len(text) < self._out.width - 2 else "")
+
+    def note(self, text):
+        """A remark on a line of its own; the bar goes on below."""
+        self._draw("")
+        terminal.note(text)
 
     def show(self, count):
         """Draw the line anew."""
         now = self._clock()
         self._next = now + _EVERY
+        passed = now - self._begun
         counted = "{:,} {}".format(count, self._unit)
-        texts = [counted, counted + ", {:,} a second".format(int(count / (now - self._begun)))]
+        texts = [counted, counted + ", {:,} a second".format(int(count / passed))]
         share = self._share()
         if share is not None:
             texts = ["%d %%  %s" % (100 * share, text) for text in texts]
             texts.append("[%s]  %s" % (("#" * int(_CELLS * share)).ljust(_CELLS, "."), texts[-1]))
+            if 0 < share < 1:
+                texts.append("%s, %s left" % (texts[-1], durations.show_duration(round(passed * (1 - share) / share))))
         # With room for the ^C that a terminal prints.
         fitting = [text for text in texts if len(text) < self._out.width - 2]
         self._draw(fitting[-1] if fitting else "")
+
+    def _is_due(self):
+        return self._out is not None and self._clock() >= self._next
 
     def _draw(self, text):
         if not text and not self._drawn:

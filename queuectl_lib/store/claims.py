@@ -111,6 +111,15 @@ class Claims:
         self._note(lines[:-1])
         return True
 
+    def claim(self, job_id, check, now):
+        """Claim exactly this job, whoever's turn it is, as check(job, or None) gives it back, which may raise NotDone."""
+        with self._store.lock():
+            self._sight.catch_up(locked=True)
+            before, over = self._sight.find(job_id) or (None, None)
+            job = lifecycle.claim(check(before), self._worker, now)
+            self._append([(job, line.encode(job, (before.state, before.queue), over))], plain=True)
+        return job
+
     def set_limits(self, limits):
         """From now on so many slots of these queues ({queue: number}) may run at once."""
         self._sight.set_limits(limits)

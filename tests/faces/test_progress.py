@@ -38,12 +38,12 @@ def test_the_items_come_through_and_the_line_is_gone_at_the_end():
     assert screen.line.strip() == ""
 
 
-def test_count_rate_and_share_are_shown():
+def test_count_rate_share_and_the_time_left_are_shown():
     screen = Screen()
     with Bar(screen, "jobs", lambda: 0.43, clock=iter([0, 9, 10]).__next__) as shown:
         next(shown.watched(range(3)))
         shown = screen.looks[-1]
-    assert shown == "[########............]  43 %  1 jobs, 0 a second"
+    assert shown == "[########............]  43 %  1 jobs, 0 a second, 13 s left"
 
 
 def test_nothing_stays_of_a_longer_line():
@@ -53,6 +53,18 @@ def test_nothing_stays_of_a_longer_line():
         watched = shown.watched(range(3))
         next(watched), next(watched)
         assert screen.looks[-1] == "2 jobs, 0 a second"
+
+
+def test_a_remark_stands_on_a_line_of_its_own(capsys):
+    screen = Screen()
+    with bar(screen, step=1) as shown:
+        shown.tell("job a: pending")
+        assert screen.looks[-1] == "job a: pending"
+        shown.note("it is held")
+        assert screen.line.strip() == "" and capsys.readouterr().err == "queuectl: it is held\n"
+        shown.tell("job a: held")
+        assert screen.looks[-1] == "job a: held"
+    assert screen.line.strip() == ""
 
 
 def test_what_nobody_would_see_is_not_drawn():
@@ -75,7 +87,7 @@ def test_on_a_narrow_terminal_there_is_less_but_nothing_cut(width):
     with bar(screen, lambda: 0.5) as shown:
         list(shown.watched(range(100)))
     for look in screen.looks:
-        assert look == "" or look.endswith(("jobs", "a second"))
+        assert look == "" or look.endswith(("jobs", "a second", "left"))
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -9,6 +9,7 @@ Examples:
   queuectl enqueue --queue mail --max-retries 5 --timeout 30s send-mail --to bob
   queuectl enqueue --id nightly --if-absent --run-at '2026-12-01 03:00' ./run.sh
   queuectl enqueue --unique --queue sync 'rsync -a /srv/ backup:/srv/'
+  queuectl enqueue --wait 'make test' > test.log
   queuectl enqueue --delay 10m --env LEVEL=3 MODE=fast -- make -j4
   queuectl enqueue '{"id": "job1", "command": "sleep 2", "priority": -5}'
   queuectl list --store old --jsonl | queuectl enqueue --file -
@@ -49,6 +50,7 @@ def arguments(parser):
         help="to the DLQ when it has not been started so long after it could have been")
     add("--slots", metavar="N", type=_whole("--slots"), help="how many of its queue's limit it takes (default: 1)")
     parser.section("how it runs")
+    add("--wait", action="store_true", help="run it to its end, its output here; ends with its exit code")
     add("--timeout", metavar="DUR", help="time one attempt may take: 90, 90s, 5m, 2h, none")
     add("--max-retries", metavar="N", type=_whole("--max-retries"), help="how often it is tried again after a failure")
     add("--nice", metavar="N", type=_whole("--nice"), help="lower its priority with the system by 1 to 19")
@@ -68,17 +70,23 @@ def run(args, out):
     if args.file is not None and args.command:
         raise BadInput("either --file or a command, not both")
     given_jobs = given.from_words(args.command) if args.command else []
+    if args.wait and len(given_jobs) != 1:
+        raise BadInput("--wait waits for one job; of several the ids can be given to: queuectl wait")
     store = stores.open_store(args.store, create=True, write=True)
     now = clock.now()
     defaults = _defaults(args, store.config, now)
     if args.file is not None:
         _enqueue_file(args, store, now, defaults, out)
-        return
+        return None
     jobs = _created(args, given_jobs, now, defaults)
     ids = _added(args, store, jobs)
     wake.wake(store.paths, {job.queue for job in jobs})
+    if args.wait:
+        from queuectl_lib.faces import foreground
+        return foreground.accompany(store, ids[0], out)
     for id in ids:
         out.line(id)
+    return None
 
 
 def _added(args, store, jobs):

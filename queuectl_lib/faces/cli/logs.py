@@ -10,15 +10,10 @@ Examples:
   queuectl logs -f nightly
 """
 
-import time
-
-from queuectl_lib.faces import listing, outputs, terminal
+from queuectl_lib.faces import following, outputs, terminal
 from queuectl_lib.faces.cli import options, reading
 from queuectl_lib.store import store as stores
 from queuectl_lib.words.errors import BadInput, NotDone
-from queuectl_lib.words.text import safe
-
-_LOOK_SECONDS = 0.1
 
 
 def arguments(parser):
@@ -35,29 +30,47 @@ def run(args, out):
     if args.stdout and args.stderr:
         raise BadInput("either --stdout or --stderr; without both you have both")
     streams = [name for name in outputs.STREAMS if getattr(args, name)] or list(outputs.STREAMS)
+    writers = {stream: lambda data: following.write(data, out) for stream in streams}
     store = stores.open_store(args.store)
-    job = store.find(args.id)
     if args.follow:
-        job = _begun(store, job, out)
-    elif not job.attempts:
+        _follow(store, args, writers, out)
+        return
+    job = store.find(args.id)
+    if not job.attempts and job.started_at is None:
         raise NotDone("job %s has not run yet; with -f you can wait for it" % job.id)
     if job.state == "processing":
-        job = _Reader(store, job, streams, args.tail, out).read(args.follow)
+        _print_running(store, job, following.Reader(job, store.paths, writers), args.tail)
     else:
         _print_kept(job, streams, store.paths, args.tail, out)
-    if args.follow and out.tty:
+
+
+def _follow(store, args, writers, out):
+    """Print what the job writes until the attempt that runs, or runs next, has ended."""
+    followed = following.Following(store, args.id, writers, lambda job: reading.is_lost(store, job), args.tail)
+    if followed.job.state == "pending" and out.tty:
+        terminal.note("job %s has not begun yet; waiting for it" % args.id)
+    while followed.job.state == "pending":
+        followed.change()
+    if followed.job.state == "processing":
+        followed.change()
+    else:
+        _print_kept(followed.job, list(writers), store.paths, args.tail, out)
+    if out.tty:
         out.fresh_line()
-        terminal.note(_how_it_ended(job))
+        job = followed.job
+        terminal.note("job %s: its worker died" % job.id if job.state == "processing" else following.fate(job))
 
 
-def _begun(store, job, out):
-    """The job once it runs or has ended an attempt."""
-    if job.state == "pending" and out.tty:
-        terminal.note("job %s has not begun yet; waiting for it" % job.id)
-    while job.state == "pending":
-        time.sleep(_LOOK_SECONDS)
-        job = store.find(job.id)
-    return job
+def _print_running(store, job, reader, tail):
+    """Print what a running job has written so far."""
+    if tail is not None:
+        reader.skip_to_tail(tail)
+    while reader.read():
+        now = store.find(job.id)
+        if following.claim_of(now) != following.claim_of(job):
+            reader.show_rest(now)
+            return
+        reader.show()
 
 
 def _print_kept(job, streams, paths, tail, out):
@@ -68,79 +81,4 @@ def _print_kept(job, streams, paths, tail, out):
     for stream, data in filled:
         if out.tty and len(filled) > 1:
             out.line(out.paint("--- %s" % stream, "dim"))
-        _write(outputs.last_lines(data, tail) if tail is not None else data, out, whole=True)
-
-
-def _how_it_ended(job):
-    if job.state == "processing":
-        return "job %s: its worker died" % job.id
-    if job.state in ("failed", "dead"):
-        return "job %s %s (%s)" % (job.id, job.state, listing.ended(job))
-    return "job %s is %s" % (job.id, job.state)
-
-
-def _write(data, out, whole=False):
-    """Bytes as they are into a pipe; on a terminal with everything made visible that could act on it."""
-    if not out.tty:
-        out.raw(data)
-        return
-    text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-    # Line ends and tabs do no harm.
-    out.text("\n".join("\t".join(safe(part) for part in line.split("\t")) for line in text.split("\n")))
-    if whole:
-        out.fresh_line()
-    out.flush()
-
-
-class _Reader:
-    """Reads a running job's output along, as work/spool.py says how."""
-
-    def __init__(self, store, job, streams, tail, out):
-        self._store = store
-        self._job = job
-        self._tail = tail
-        self._out = out
-        self._spools = [outputs.Spool(job, stream, store.paths) for stream in streams]
-
-    def read(self, follow):
-        """Prints what is there, and with `follow` what comes until it ends; returns the job as it is then."""
-        if self._tail is not None:
-            self._skip_to_tail()
-        while True:
-            chunks = [(spool,) + spool.read() for spool in self._spools]
-            now = self._store.find(self._job.id)
-            if not self._still(now):
-                return self._print_rest(now)
-            for spool, data, offset in chunks:
-                if data:
-                    _write(data, self._out)
-                    spool.advance(offset)
-            if any(data for _, data, _ in chunks):
-                continue
-            if not follow or reading.is_lost(self._store, now):
-                return now
-            time.sleep(_LOOK_SECONDS)
-
-    def _still(self, now):
-        return (now.state, now.worker, now.attempts) == (self._job.state, self._job.worker, self._job.attempts)
-
-    def _skip_to_tail(self):
-        """Advances to the last lines of what is there; should the job end meanwhile, _print_rest sees to it."""
-        for spool in self._spools:
-            seen = b""
-            while True:
-                data, offset = spool.read()
-                if not data:
-                    break
-                spool.advance(offset)
-                # No more than the last two chunks: a line that is longer is cut.
-                seen = seen[-len(data):] + data
-            spool.advance(spool.offset - len(outputs.last_lines(seen, self._tail)))
-
-    def _print_rest(self, now):
-        if now.state in ("processing", "pending"):
-            # Handed back, or another attempt began: what this one wrote is gone.
-            return now
-        for spool in self._spools:
-            _write(outputs.rest(now, spool.stream, self._store.paths, spool.offset), self._out)
-        return now
+        following.write(outputs.last_lines(data, tail) if tail is not None else data, out, whole=True)

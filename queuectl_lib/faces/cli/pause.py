@@ -1,4 +1,4 @@
-"""Start no more jobs, of some queues or of all.
+"""Start no jobs of some queues, or of any, until resumed.
 
 Running jobs go on; jobs can be enqueued all the same. Without a queue all are
 paused. --on-failure pauses nothing now: it arms the queues, and each is paused

@@ -27,6 +27,14 @@ def with_progress(store, job):
     return job._replace(progress=progress.of(job, store.paths))
 
 
+def servants(store, queue):
+    """How many living workers serve this queue."""
+    from queuectl_lib.work import pidfile
+    return sum(1 for entry in pidfile.read(store.paths)
+               if entry.kind == pidfile.WORKER and (entry.queues is None or queue in entry.queues)
+               and pidfile.alive(store.paths, entry))
+
+
 def dead_only(job):
     """The job if it is in the DLQ; NotDone for any other."""
     if job.state != "dead":

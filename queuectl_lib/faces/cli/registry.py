@@ -7,6 +7,8 @@ that `queuectl` need not import every command to list them. A test compares them
 # Name (its module is that name with underscores), help, group.
 COMMANDS = (
     ("enqueue", "Add a job, or many.", "Give work"),
+    ("wait", "Wait until jobs have ended; exit as a single one did.", "Give work"),
+    ("run", "Run a job here and now, whatever its turn.", "Give work"),
     ("worker start", "Run workers here until told to stop.", "Run it"),
     ("worker stop", "Tell all workers to leave, and wait until they have.", "Run it"),
     ("worker scale", "Have more workers or fewer, while they run.", "Run it"),
@@ -15,14 +17,15 @@ COMMANDS = (
     ("list", "List jobs: running, next to run, waiting, dead, finished.", "Look at it"),
     ("show", "Show everything about one job, and why it is not running.", "Look at it"),
     ("logs", "Print what a job wrote; -f follows it while it runs.", "Look at it"),
+    ("events", "Show what happened to jobs; -f goes on as it happens.", "Look at it"),
     ("stats", "Show how jobs waited, ran and ended lately.", "Look at it"),
     ("metrics", "Print the queue's figures as Prometheus reads them.", "Look at it"),
-    ("cancel", "Call off jobs; of running ones all processes are ended.", "Mend it"),
-    ("hold", "Keep waiting jobs from running until they are released.", "Mend it"),
-    ("release", "Let held jobs run.", "Mend it"),
-    ("edit", "Change what jobs that are not running were told.", "Mend it"),
-    ("pause", "Start no more jobs, of some queues or of all.", "Mend it"),
-    ("resume", "Let paused queues go on.", "Mend it"),
+    ("cancel", "Call off jobs; of running ones all processes are ended.", "Steer it"),
+    ("hold", "Keep waiting jobs from running until they are released.", "Steer it"),
+    ("release", "Let held jobs run.", "Steer it"),
+    ("edit", "Change what jobs that are not running were told.", "Steer it"),
+    ("pause", "Start no jobs of some queues, or of any, until resumed.", "Steer it"),
+    ("resume", "Let paused queues go on.", "Steer it"),
     ("retry", "Run jobs that failed or ended again, from attempt 1.", "Mend it"),
     ("dlq list", "List the jobs that used up their retries.", "Mend it"),
     ("dlq show", "Show everything about one dead job.", "Mend it"),
@@ -33,9 +36,9 @@ COMMANDS = (
     ("config get", "Print the value of one setting.", "Set it up"),
     ("config set", "Change a setting of this store.", "Set it up"),
     ("config unset", "Go back to the default of a setting.", "Set it up"),
-    ("demo", "Run a few sample jobs: success, retry, timeout, DLQ.", "Set it up"),
     ("completion", "Print what makes your shell complete queuectl's words.", "Set it up"),
     ("bundle", "Write queuectl as one file that runs anywhere.", "Set it up"),
+    ("demo", "Run a few sample jobs: success, retry, timeout, DLQ.", "Set it up"),
 )
 
 # What the commands that share a first word are about.

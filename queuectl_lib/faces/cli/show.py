@@ -3,6 +3,7 @@
 Examples:
   queuectl show nightly
   queuectl show nightly --json | jq .history
+  queuectl show nightly --sh | sh
 """
 
 from queuectl_lib.faces import reasons, story
@@ -10,16 +11,28 @@ from queuectl_lib.faces.cli import options, reading
 from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.work import pidfile
+from queuectl_lib.words.errors import BadInput
 
 
 def arguments(parser, states=None):
     options.id(parser, states)
+    parser.add_argument("--sh", action="store_true", help="a shell script that does what the job does")
     options.json(parser)
 
 
 def run(args, out):
-    show(args, out, lambda job: job)
+    if args.sh:
+        _print_script(args, out)
+    else:
+        show(args, out, lambda job: job)
+
+
+def _print_script(args, out):
+    if args.json:
+        raise BadInput("either --sh or --json")
+    from queuectl_lib.faces import following, script
+    store = stores.open_store(args.store)
+    following.write(script.of_job(store.find(args.id), store.root), out)
 
 
 def show(args, out, check):
@@ -30,13 +43,6 @@ def show(args, out, check):
         out.document(record.public(job))
         return
     now = clock.now()
-    around = reasons.around(store, job, _servants(store, job.queue), now)
+    around = reasons.around(store, job, reading.servants(store, job.queue), now)
     for line in story.tell(job, now, reading.is_lost(store, job), around, store.root, out.paint):
         out.line(line)
-
-
-def _servants(store, queue):
-    """How many living workers serve this queue."""
-    return sum(1 for entry in pidfile.read(store.paths)
-               if entry.kind == pidfile.WORKER and (entry.queues is None or queue in entry.queues)
-               and pidfile.alive(store.paths, entry))

@@ -4,13 +4,16 @@ Jobs by state and queue, workers with their pids and what they run, throughput
 and success rate of the newest finished jobs, disk use. OLDEST is how long the
 first in line has waited, those of low priority included. DELAYED jobs wait for
 their moment, those in RETRY for their next attempt, BLOCKED ones are held or
-come after others.
+come after others. --watch draws it all again when something changes,
+and every 2 seconds, until Ctrl+C.
 
 Examples:
   queuectl status
+  queuectl status --watch
   queuectl status --json | jq .states.dead
 """
 
+import os
 from heapq import merge
 from itertools import islice
 
@@ -20,15 +23,21 @@ from queuectl_lib.store import queues as backlog
 from queuectl_lib.store import store as stores
 from queuectl_lib.store import usage
 from queuectl_lib.words import clock
+from queuectl_lib.words.errors import BadInput
 from queuectl_lib.work import slots
 
 
 def arguments(parser):
     options.json(parser)
+    parser.add_argument("--watch", metavar="SECONDS", nargs="?", const=2, type=options.checked("--watch", clock.parse_duration),
+                        help="keep it up to date on the terminal; at least so often")
 
 
 def run(args, out):
     store = stores.open_store(args.store)
+    if args.watch is not None:
+        _watch(store, args, out)
+        return
     now = clock.now()
     found = standing(store, now)
     if args.json:
@@ -36,6 +45,30 @@ def run(args, out):
         return
     for line in report.status(found, now, out):
         out.line(line)
+
+
+def _watch(store, args, out):
+    if args.json:
+        raise BadInput("either --watch or --json")
+    from queuectl_lib.faces import screen
+    screen.keep(out, lambda fresh: _lines(store, fresh), lambda: _changed(store.paths), args.watch)
+
+
+def _lines(store, out):
+    now = clock.now()
+    return list(report.status(standing(store, now), now, out))
+
+
+def _changed(paths):
+    """What is another value when a job or a worker has come, changed or gone."""
+    seen = []
+    for path in (paths.jobs, paths.pidfile):
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        seen.append((status.st_ino, status.st_size))
+    return seen
 
 
 def standing(store, now, look=None, most_files=usage.MOST):

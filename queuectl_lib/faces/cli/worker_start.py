@@ -27,8 +27,10 @@ def arguments(parser):
     add("--count", metavar="N", default=1, type=options.checked("--count", options.worker_count(1)),
         help="how many (default: 1)")
     add("--queue", metavar="Q", nargs="+", action="append", help="serve only these queues")
+    parser.section("where and how many")
     add("--detach", action="store_true", help="in the background, printing into worker.log in the store")
     add("--ensure", action="store_true", help="only as many as are missing from N")
+    parser.section("when they leave")
     add("--drain", action="store_true", help="leave when nothing is ready to run")
     add("--drain-all", action="store_true", help="leave when nothing is left: wait for retries and delayed jobs too")
     add("--max-jobs", metavar="N", type=options.checked("--max-jobs", options.whole_number(1)),

@@ -1,0 +1,134 @@
+"""Show what happened to jobs; -f goes on as it happens.
+
+One line a change. Without -f: the newest changes, as far as the journal holds
+them; of one job its whole story. With -f only what is new is shown (of one job
+its story first), until Ctrl+C; --limit puts so many older ones in front. On a
+terminal 50 are shown unless --limit says otherwise; a pipe gets all.
+
+With --json or --jsonl an event has the fields at, id, queue, what, state, was,
+worker, attempt, exit_code, signal, error, duration, delay, note and jobs; null
+is what does not apply. `what` is one of enqueued, started, completed, failed,
+dead, cancelled, put-back, handed-back, held, released, edited, retried, ready,
+removed, paused, resumed. A big batch is one event, without an id and with its
+number of jobs. With -f both give JSON lines, each written at once.
+
+Examples:
+  queuectl events -f
+  queuectl events nightly
+  queuectl events -f --jsonl | jq -r 'select(.what == "dead") | .id'
+"""
+
+from queuectl_lib.faces import happenings, table, terminal
+from queuectl_lib.faces.cli import options
+from queuectl_lib.faces.patience import Patience
+from queuectl_lib.store import news, pauses
+from queuectl_lib.store import store as stores
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import BadInput, UnknownJob
+
+_ON_A_TERMINAL = 50
+
+
+def arguments(parser):
+    options.ids(parser, "?")
+    add = parser.add_argument
+    add("-f", "--follow", action="store_true", help="go on with what happens from now on")
+    add("--limit", metavar="N", type=options.checked("--limit", options.whole_number(0)), help="at most so many that were before")
+    options.json(parser)
+    options.jsonl(parser)
+
+
+def run(args, out):
+    if args.json and args.jsonl:
+        raise BadInput("either --json or --jsonl")
+    store = stores.open_store(args.store)
+    stream = _Stream(store, args.ids, args.limit, args.follow, out)
+    if args.json and not args.follow:
+        out.array(map(happenings.document, stream.before()))
+        return
+    show = _shown_as_json if args.json or args.jsonl else _shown
+    for event in stream.before():
+        show(event, out)
+    if args.follow:
+        _follow(stream, lambda event: show(event, out), out)
+
+
+def _follow(stream, show, out):
+    patience = Patience()
+    events = True
+    while True:
+        # Whoever reads a pipe gets what there is before the sleep, not after it.
+        out.flush()
+        patience.rest(bool(events))
+        events = stream.since()
+        for event in events:
+            show(event)
+
+
+def _shown_as_json(event, out):
+    out.lines([happenings.document(event)])
+
+
+def _shown(event, out):
+    row = happenings.row(event)
+    if out.width is None:
+        out.line(table.plain_line(happenings.COLUMNS, row))
+        return
+    text = table.plain_line(happenings.COLUMNS[:-1], row) + "  "
+    rest = table.cut(row["text"], max(1, out.width - table.shown_width(text)), out.ellipsis)
+    out.line(text + out.paint(rest, happenings.colour(event)))
+
+
+class _Stream:
+    """The events of all jobs, or of one: before() this moment, and again and again since()."""
+
+    def __init__(self, store, id, limit, follow, out):
+        self._store = store
+        self._id = id
+        self._limit = limit
+        if limit is None and follow and id is None:
+            self._limit = 0
+        elif limit is None and out.tty:
+            self._limit = _ON_A_TERMINAL
+        self._news = news.News(store)
+        self._look = self._news.start()
+        paused = {} if self._look is None else self._look.pauses()
+        self._happenings = happenings.Happenings(store, paused)
+
+    def before(self):
+        """The newest events up to this moment, the oldest of them first."""
+        if self._id is not None:
+            events = self._story()
+        elif self._look is None or self._limit == 0:
+            events = []
+        else:
+            events = self._in_journal()
+        if self._look is not None:
+            self._look.close()
+        return events if self._limit is None else events[max(0, len(events) - self._limit):]
+
+    def _story(self):
+        found = self._look and self._look.find(self._id)
+        if not found:
+            raise UnknownJob("no job has the id %s: see 'queuectl list'" % self._id)
+        return happenings.of_job(found[0])
+
+    def _in_journal(self):
+        earlier = happenings.Happenings(self._store, pauses.decoded(self._look.journal.header.pauses))
+        return _events(earlier, news.entries_of(self._look), None)
+
+    def since(self):
+        """The events since the last look."""
+        entries = self._news.look()
+        if self._news.missed:
+            terminal.note("some events were missed while this command was stopped")
+        now = clock.moment(clock.now()) if entries else None
+        return [event for event in _events(self._happenings, entries, now) if self._id in (None, event.id)]
+
+
+def _events(teller, entries, now):
+    events = []
+    for entry in entries:
+        # A line that tells no moment was written right behind the one before it.
+        events += teller.of(entry, events[-1].at if events else now)
+    return events

@@ -1,0 +1,105 @@
+"""One job followed through its attempts: all it writes, and nothing that another one writes into the same slot."""
+
+import os
+
+import pytest
+
+from queuectl_lib.faces import following
+from queuectl_lib.job import lifecycle
+from queuectl_lib.job.lifecycle import Output
+from queuectl_lib.words.errors import UnknownJob
+from tests.store.stores import FAILURE, SUCCESS, Here
+
+
+@pytest.fixture
+def here(tmp_path):
+    one = Here(str(tmp_path / "store"))
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def shown():
+    return []
+
+
+def follow(here, id, shown, idle=lambda job: True):
+    """idle: by default nothing is waited for."""
+    return following.Following(here.store, id, {"stdout": shown.append}, idle)
+
+
+def spool(here, data):
+    """What stands in slot 1 at this moment."""
+    with open(os.path.join(here.root, "workers", "1.out"), "wb") as file:
+        file.write(data)
+
+
+def writing(text, outcome=SUCCESS):
+    """How an attempt ended that wrote this."""
+    return outcome._replace(stdout=Output(text, len(text), None), stderr=Output("", 0, None))
+
+
+def test_attempts_that_went_by_unseen_are_shown_from_their_lines(here, shown):
+    here.add("a", max_retries=5)
+    followed = follow(here, "a", shown)
+    spool(here, b"another one's")
+    for text, outcome in (("one", FAILURE), ("two", FAILURE), ("three", SUCCESS)):
+        here.run("a", outcome=writing(text, outcome))
+        here.pass_time(60)
+    states = []
+    while followed.job.state != "completed":
+        assert followed.change()
+        states.append(followed.job.state)
+    assert states == ["processing", "failed", "processing", "failed", "processing", "completed"]
+    assert shown == [b"one", b"two", b"three"]
+
+
+def test_what_was_read_when_the_job_had_just_ended_may_be_another_ones(here, shown, monkeypatch):
+    here.add("a")
+    desk = here.worker()
+    job = here.claim(desk)
+    spool(here, b"one")
+    read = following.Reader.read
+
+    def just_then(self):
+        here.finish(desk, job, writing("one"))
+        spool(here, b"another one's")
+        monkeypatch.setattr(following.Reader, "read", read)
+        return read(self)
+    followed = follow(here, "a", shown)
+    monkeypatch.setattr(following.Reader, "read", just_then)
+    assert followed.change() and shown == [b"one"]
+
+
+def test_what_was_shown_while_it_ran_is_not_shown_again(here, shown):
+    here.add("a")
+    desk = here.worker()
+    job = here.claim(desk)
+    spool(here, b"one\n")
+    idle = []
+
+    def ended(_):
+        idle.append(here.finish(desk, job, writing("one\ntwo\n")) if not idle else None)
+    followed = follow(here, "a", shown, ended)
+    assert followed.change()
+    assert shown == [b"one\n", b"two\n"]
+
+
+def test_of_one_that_was_handed_back_nothing_is_shown_twice_and_put_back_its_rest_is(here, shown):
+    here.add("a")
+    followed = follow(here, "a", shown)
+    here.claim(here.worker())
+    here.store.change(["a"], lambda job: lifecycle.hand_back(job, here.now))
+    here.run("a", outcome=writing("later", FAILURE._replace(exit_code=75)))
+    for state in ("processing", "pending", "processing", "pending"):
+        assert followed.change() and followed.job.state == state
+    assert shown == [b"later"]
+    assert not followed.change()
+
+
+def test_one_that_is_removed_is_not_waited_for(here, shown):
+    here.add("a")
+    followed = follow(here, "a", shown)
+    here.store.remove(["a"])
+    with pytest.raises(UnknownJob):
+        followed.change()
