@@ -8,7 +8,7 @@ that `queuectl` need not import every command to list them. A test compares them
 COMMANDS = (
     ("enqueue", "Add a job, or many.", "Give work"),
     ("worker start", "Run workers here until told to stop.", "Run it"),
-    ("run", "Run a job here and now, whatever its turn; it writes here.", "Run it"),
+    ("run", "Run a job here and now, whatever its turn.", "Run it"),
     ("worker stop", "Tell all workers to leave, and wait until they have.", "Run it"),
     ("worker list", "Show the workers that are alive and what they run.", "Run it"),
     ("status", "Show how the queue stands, and what needs a look.", "Look at it"),
@@ -16,7 +16,7 @@ COMMANDS = (
     ("show", "Show everything about one job, and why it is not running.", "Look at it"),
     ("logs", "Print what a job wrote; -f follows it while it runs.", "Look at it"),
     ("events", "Show what happened to jobs; -f goes on as it happens.", "Look at it"),
-    ("wait", "Wait until jobs have ended; of one job, end with its exit code.", "Look at it"),
+    ("wait", "Wait until jobs have ended, and end as they did.", "Look at it"),
     ("retry", "Run jobs that failed or ended again, with all their attempts.", "Mend it"),
     ("dlq list", "List the jobs that used up their retries.", "Mend it"),
     ("dlq show", "Show everything about one dead job.", "Mend it"),

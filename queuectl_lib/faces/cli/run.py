@@ -1,4 +1,4 @@
-"""Run a job here and now, whatever its turn; it writes here.
+"""Run a job here and now, whatever its turn.
 
 It is run as a worker would do it, and counts as an attempt. That its queue is
 paused or full, that it is held or not due yet does not matter; one that comes

@@ -1,4 +1,4 @@
-"""Wait until jobs have ended; of one job, end with its exit code.
+"""Wait until jobs have ended, and end as they did.
 
 Without ids all jobs of the store are waited for, retries and delayed ones too.
 
