@@ -12,18 +12,15 @@ With a result goes what follows from it for jobs that come after the ended one
 as one batch. The next claim is then a transaction of its own, which knows of all that.
 """
 
-import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import line, pauses
+from queuectl_lib.store.group_sync import GroupSync
 from queuectl_lib.store.sight import Sight
 from queuectl_lib.store.spread import Change, Spread, encoded, go_on
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
-
-# Results reach the medium at the latest this long after they were written.
-SYNC_WITHIN = 0.1
 
 # What is known of the last claim: the job, where its line stands, what that overrides,
 # and what need not be encoded again when its result is recorded.
@@ -48,9 +45,7 @@ class Claims:
         self._lock = None
         self.ended = []
         self.readied = set()
-        # Since when there is something unsynced (monotonic), and how far it reaches.
-        self._unsynced = None
-        self._unsynced_until = None
+        self._written = GroupSync(store, self._journal)
 
     def exchange(self, done=None, take=True, now=None):
         """Record a result and claim the best ready job, in one write.
@@ -140,7 +135,7 @@ class Claims:
         except StoreError:
             # The claim stands in the journal: the worker has to know of it. Its
             # next sync, which is due, fails and says so.
-            self._unsynced -= SYNC_WITHIN
+            self._written.make_due()
 
     def _with_consequences(self, before, after, result, now):
         """[(job, its line)] that record what became of a claimed job, and what follows from that."""
@@ -253,24 +248,11 @@ class Claims:
 
     def sync_due(self):
         """Seconds until the group sync is due; None when nothing is unsynced."""
-        if self._unsynced is None:
-            return None
-        return max(0.0, self._unsynced + SYNC_WITHIN / 2 - time.monotonic())
+        return self._written.due()
 
     def sync(self):
         """Bring what this worker wrote to the medium. Raises StoreError, and marks the store suspect."""
-        if self._unsynced is None:
-            return
-        if self._journal.fd is None:
-            # Closed, because what it names is gone: with the store, or by a roll.
-            self._store.check_there()
-            raise StoreError("%s is to be opened again before it can be synced" % self._journal.path)
-        # A sync covers what everybody wrote before it: of many workers one does it for all.
-        if self._store.synced() < self._unsynced_until:
-            end = self._journal.length()
-            self._store.sync(self._journal)
-            self._store.tell_synced(self._journal.header.generation, end)
-        self._unsynced = None
+        self._written.sync()
 
     def close(self):
         self._sight.close()
@@ -287,10 +269,7 @@ class Claims:
                 self._view.put_back(item)
             raise
         self._sight.took(lines, place, plain)
-        if self._store.config.durability != "fast":
-            self._unsynced_until = self._journal.header.generation, self._journal.size
-            if self._unsynced is None:
-                self._unsynced = time.monotonic()
+        self._written.wrote()
         return self._journal.size - len(lines[-1][1])
 
     def _still(self, job):

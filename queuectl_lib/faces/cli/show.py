@@ -21,24 +21,18 @@ def arguments(parser, states=None):
 
 
 def run(args, out):
-    if args.sh:
-        _print_script(args, out)
-    else:
-        show(args, out, lambda job: job)
-
-
-def _print_script(args, out):
-    if args.json:
-        raise BadInput("either --sh or --json")
-    from queuectl_lib.faces import following, script
-    store = stores.open_store(args.store)
-    following.write(script.of_job(store.find(args.id), store.root), out)
+    show(args, out, lambda job: job)
 
 
 def show(args, out, check):
     """Prints a job that passes the check."""
+    if args.json and args.sh:
+        raise BadInput("either --sh or --json")
     store = stores.open_store(args.store)
     job = reading.with_progress(store, check(store.find(args.id)))
+    if args.sh:
+        _print_script(store, job, out)
+        return
     if args.json:
         out.document(record.public(job))
         return
@@ -46,3 +40,8 @@ def show(args, out, check):
     around = reasons.around(store, job, reading.servants(store, job.queue), now)
     for line in story.tell(job, now, reading.is_lost(store, job), around, store.root, out.paint):
         out.line(line)
+
+
+def _print_script(store, job, out):
+    from queuectl_lib.faces import following, script
+    following.write(script.of_job(job, store.root), out)
