@@ -152,7 +152,7 @@ class Queue:
         try:
             with open(os.path.join(self.store, "workers.pid")) as file:
                 return [json.loads(line) for line in file]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def pids(self, kind):

@@ -25,7 +25,7 @@ def test_a_job_that_asks_to_be_tried_later_is_left_for_later_and_loses_no_attemp
     drained = queue.start_workers("--drain")
     assert drained.wait() == 0
     assert "put back %s (exit 75): again in 1 min" % id in drained.text()
-    assert "1 job left for later: 1 waiting; next in " in drained.text()
+    assert "1 job left for later: 1 delayed; next in " in drained.text()
     job = queue.job(id)
     assert (job["state"], job["attempts"], job["put_backs"], job["exit_code"]) == ("pending", 0, 1, 75)
     assert "was put back (exit 75)" in queue.run("show", id).out

@@ -83,7 +83,7 @@ def run(args, out):
     wake.wake(store.paths, {job.queue for job in jobs})
     if args.wait:
         from queuectl_lib.faces import foreground
-        return foreground.accompany(store, ids[0], out)
+        return foreground.accompany(store, next(iter(ids)), out)
     for id in ids:
         out.line(id)
     return None
