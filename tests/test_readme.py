@@ -1,8 +1,8 @@
 """Every command in README.md runs as it stands there.
 
 Of the blocks marked ```console, each line that begins with "$ " is a command;
-they run one after another in one fresh directory that holds queuectl.py, and
-must end with exit code 0. Lines below a command are its output: they must be
+those of one section run one after another in a fresh directory that holds
+queuectl.py, and must end with exit code 0. Lines below a command are its output: they must be
 in it in this order, what changes from run to run (moments, durations, made-up
 ids, pids) set aside. Blocks marked ```sh are for a reader's own machine and
 only have to be commands that exist.
@@ -23,15 +23,18 @@ CHANGING = [(r"\d\d\d\d-\d\d-\d\dT[\d:.]+Z?", "MOMENT"), (r"\b\d\d:\d\d:\d\d\b",
             (r"\b\d+\.[0-9a-f]{6}\b", "WORKER"), (r"\bpid \d+", "pid N"), (r" +", " ")]
 
 
-def blocks(kind):
+def sections():
+    """{title: [(command, [lines of its output])]} of the sections that have console blocks, in order."""
     with open(README, encoding="utf-8") as file:
-        return re.findall(r"^```%s\n(.*?)^```" % kind, file.read(), re.MULTILINE | re.DOTALL)
+        parts = re.split(r"^## (.*)\n", file.read(), flags=re.MULTILINE)[1:]
+    found = {title: sessions(text) for title, text in zip(parts[::2], parts[1::2])}
+    return {title: commands for title, commands in found.items() if commands}
 
 
-def sessions():
-    """[(command, [lines of its output])] of all console blocks, in order."""
+def sessions(text):
+    """[(command, [lines of its output])] of all console blocks in a text, in order."""
     found = []
-    for block in blocks("console"):
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         for line in block.splitlines():
             if line.startswith("$ "):
                 found.append((line[2:], []))
@@ -58,11 +61,12 @@ def server(queue, one_file):
 
 
 def test_the_readme_has_sessions():
-    assert len(sessions()) >= 10
+    assert sum(map(len, sections().values())) >= 60
 
 
-def test_every_session_runs_and_prints_what_it_says(server):
-    for command, expected in sessions():
+@pytest.mark.parametrize("section", sections())
+def test_every_session_runs_and_prints_what_it_says(server, section):
+    for command, expected in sections()[section]:
         done = subprocess.run(["/bin/sh", "-c", command], cwd=server.directory, env=server.environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
         output = done.stdout.decode("utf-8", "replace")
