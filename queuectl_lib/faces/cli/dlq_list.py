@@ -1,4 +1,4 @@
-"""List the jobs that used up their retries.
+"""List dead jobs, and how they died.
 
 --group counts those that failed alike: the same cause, and the same last line
 on standard error.
