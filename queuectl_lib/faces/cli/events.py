@@ -82,7 +82,8 @@ def _shown(event, out):
     if out.width is None:
         out.line(table.plain_line(happenings.COLUMNS, row))
         return
-    text = table.plain_line(happenings.COLUMNS[:-1], row) + "  "
+    # With a stand-in, since the line's end is never padded.
+    text = table.plain_line(happenings.COLUMNS, dict(row, text="."))[:-1]
     rest = table.cut(row["text"], max(1, out.width - table.shown_width(text)), out.ellipsis)
     out.line(text + out.paint(rest, happenings.colour(event)))
 
