@@ -35,11 +35,11 @@ def around(store, job, workers, now):
 
 
 def pause_of(paused, queue, now):
-    """(the name it goes by, the pauses.Pause) of what keeps a queue paused, or None."""
-    for name in (pauses.ALL, queue):
-        if pauses.in_force({name: paused.get(name)}, name, now):
-            return name, paused[name]
-    return None
+    """(the name it goes by, the pauses.Pause) of what keeps a queue paused longest, or None."""
+    ends = {name: pauses.end(paused.get(name)) for name in (pauses.ALL, queue)}
+    found = [name for name, until in ends.items() if until is None or until > now]
+    last = max(found, key=lambda name: float("inf") if ends[name] is None else ends[name], default=None)
+    return last and (last, paused[last])
 
 
 def _root(store, job):

@@ -69,3 +69,12 @@ def test_the_same_is_said_once(here):
     pause(here, **{"*": Pause(clock.moment(here.now))})
     complaints.look()
     assert said[2:] == ["all queues are paused: queuectl resume"]
+
+
+def test_of_two_pauses_the_one_that_lasts_is_told(here):
+    here.add("a")
+    soon, since = clock.moment(here.now + 1000), clock.moment(here.now)
+    for lasting, brief in (("*", "default"), ("default", "*")):
+        pause(here, **{brief: Pause(since, "brief", soon), lasting: Pause(since, "lasting")})
+        [text] = hindrance.of_jobs(here.store, ["a"])
+        assert "(lasting)" in text
