@@ -14,6 +14,7 @@ from queuectl_lib import BadInput, DuplicateJob, NotDone, Queue, StoreError, Unk
 from queuectl_lib.job import record
 from queuectl_lib.store import locking
 from queuectl_lib.store import store as stores
+from queuectl_lib.store.journal import Journal
 from queuectl_lib.work import wake
 from test_startup import imported
 
@@ -222,6 +223,41 @@ def test_a_running_job_is_ended_when_it_is_cancelled(jobs, queue):
     assert [job.state for job in jobs.cancel("long")] == ["cancelled"]
     support.wait_until(lambda: not support.is_running(pid), "the command is gone")
     assert jobs.get("long").state == "cancelled"
+
+
+def test_what_a_killed_worker_left_is_ended_when_it_is_cancelled(jobs, queue):
+    workers = queue.start_workers()
+    jobs.enqueue("echo $$ > pid; exec sleep 600", id="long", cwd=queue.directory)
+    pid = int(queue.wait_for_file("pid"))
+    for each in queue.pids("supervisor") + queue.pids("worker"):
+        support.send(each, signal.SIGKILL)
+    workers.kill()
+    assert support.is_running(pid)
+    assert [job.state for job in jobs.cancel("long")] == ["cancelled"]
+    assert not support.is_running(pid)
+
+
+def test_a_cancelled_job_is_not_retried_beside_its_own_processes(jobs, queue):
+    queue.run("config", "set", "kill_grace", "1s")
+    queue.start_workers()
+    jobs.enqueue("trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done", id="stubborn", cwd=queue.directory)
+    pid = int(queue.wait_for_file("pid"))
+    jobs.cancel("stubborn")
+    with pytest.raises(NotDone, match="still being ended"):
+        jobs.retry("stubborn")
+    support.wait_until(lambda: not support.is_running(pid), "the command is gone")
+    jobs.retry("stubborn")
+
+
+def test_what_waiting_tells_is_on_disk(jobs, queue, monkeypatch):
+    jobs.enqueue("true", id="a")
+    queue.run("worker", "start", "--drain")
+    synced = []
+    monkeypatch.setattr(Journal, "sync", lambda self: synced.append(self))
+    for ids in (("a",), ()):
+        jobs.wait(*ids)
+        assert synced
+        synced.clear()
 
 
 def test_changes_are_for_jobs_that_they_fit(jobs, queue):

@@ -66,6 +66,19 @@ def test_every_field_state_and_setting_is_in_it(page):
         assert name + " (" in text and key.meaning in text
 
 
+def test_every_variable_and_every_file_that_somebody_meets_is_in_it(queue, page):
+    queue.enqueue("--id", "x", "env")
+    queue.start_workers("--detach")
+    queue.wait_for_state("x", "completed")
+    text = printed(page)
+    given = set(re.findall("^QUEUECTL_[A-Z]+", queue.job("x")["stdout"], re.MULTILINE))
+    assert "QUEUECTL_PROGRESS" in given
+    # By the one left out the processes of an attempt are known again: nobody's business.
+    assert [name for name in given - {"QUEUECTL_CLAIM"} if name not in text] == []
+    # Locks and FIFOs are of no use to anybody else.
+    assert [name for name in os.listdir(queue.store) if name not in text and name not in ("lock", "roll.lock", "wake")] == []
+
+
 def test_it_has_the_sections_of_a_manual_page(page):
     with open(page) as file:
         assert re.findall("^[.]SH (.*)", file.read(), re.MULTILINE) == [

@@ -37,8 +37,6 @@ from queuectl_lib.work import wake
 
 # Types are text here: typing would cost a script more than all this module does.
 
-_LOOK_SECONDS = 0.05
-
 
 class Queue:
     """The jobs of one store: the directory `store`, else $QUEUECTL_STORE, else .queuectl where the script is now."""
@@ -101,27 +99,43 @@ class Queue:
         """Wait until these jobs have ended (completed, dead or cancelled) and return them as they are then.
 
         Without ids: until no job is left that has not, and the list is empty. NotDone
-        when that lasts longer than `timeout` (seconds or '5m'); UnknownJob.
+        when that lasts longer than `timeout` (seconds or '5m'); UnknownJob. What it tells is on disk.
         """
+        # Imported here: most scripts wait for nothing.
+        from queuectl_lib.faces.patience import Patience
+        from queuectl_lib.store import news
+        patience = Patience()
         deadline = None if timeout is None else time.monotonic() + clock.parse_duration(timeout)
         ended = []
         seen = None
         while True:
             before, seen = seen, self._journal()
             if seen != before and (self._take_ended(ids, ended) if ids else self._nothing_left()):
+                news.sync(self._to_read())
                 return ended
-            if deadline is not None and time.monotonic() >= deadline:
+            rest = None if deadline is None else deadline - time.monotonic()
+            if rest is not None and rest <= 0:
                 raise NotDone("waited in vain for %s to end" % ("job " + ids[len(ended)] if ids else "all jobs"))
-            time.sleep(_LOOK_SECONDS)
+            patience.rest(seen != before, rest)
 
     def cancel(self, *ids: str) -> "list[Job]":
-        """Call jobs off, all or none; NotDone for one that has ended. A running one is ended with its processes, about a second later."""
-        return self._change(ids, lifecycle.cancel)
+        """Call jobs off, all or none; NotDone for one that has ended.
+
+        A running one is ended with its processes, by its worker and after this has returned.
+        """
+        # Imported here, and in retry: it brings what ends processes.
+        from queuectl_lib.work import cancel
+        store = self._to_write()
+        return self._woken(store, cancel.cancel(store, ids, clock.now()))
 
     def retry(self, *ids: str) -> "list[Job]":
-        """Give jobs that failed or ended a full budget of attempts again; NotDone for one that runs, or waits to."""
+        """Give jobs that failed or ended a full budget of attempts again.
+
+        NotDone for one that runs, or waits to, or was cancelled while it ran and has processes that are still being ended.
+        """
+        from queuectl_lib.work import cancel
         store = self._to_write()
-        return self._woken(store, store.retry(ids, clock.now()))
+        return self._woken(store, store.retry(ids, clock.now(), lambda job: cancel.check_ended(store, job)))
 
     def hold(self, *ids: str) -> "list[Job]":
         """Keep waiting jobs from running until they are released; NotDone for one that does not wait, or is held."""

@@ -2,12 +2,11 @@
 
 import time
 
+from queuectl_lib.faces import reasons
 from queuectl_lib.faces.cli import reading
 from queuectl_lib.job.lifecycle import ENDED
-from queuectl_lib.store import pauses
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import UnknownJob
-from queuectl_lib.words.text import safe
 
 OPEN = ("processing", "pending", "failed")
 
@@ -67,17 +66,14 @@ def _told(store, jobs):
 
 def _of_job(store, job, paused, now, depth):
     if job.held:
-        return "job %s is held: release it with: queuectl release %s" % (job.id, job.id)
+        return reasons.held("job " + job.id, job)
     if job.state == "pending" and job.waits_for:
         return _of_others(store, job, paused, now, depth)
-    pause = pauses.in_force(paused, job.queue, now)
-    if job.state != "processing" and pause is not None and pause.until is None:
-        why = " (%s)" % safe(pause.reason) if pause.reason else ""
-        return "the queue %s is paused%s: queuectl resume" % (job.queue, why)
-    if not reading.servants(store, job.queue):
-        serving = "" if job.queue == "default" else " that serves the queue %s" % job.queue
-        return "no worker%s is running: start one with: queuectl worker start" % serving
-    return None
+    pause = job.state != "processing" and reasons.pause_of(paused, job.queue, now)
+    # One that is over by itself some day only takes time.
+    if pause and pause[1].until is None:
+        return reasons.paused(*pause, now)
+    return None if reading.servants(store, job.queue) else reasons.unserved(job.queue)
 
 
 def _of_others(store, job, paused, now, depth):

@@ -59,7 +59,8 @@ STATES = (
     ("processing", "runs"),
     ("completed", "ended with exit code 0"),
     ("failed", "failed, and is tried again at next_run_at: after backoff_base to the power of its attempts, in seconds"),
-    ("dead", "used up its retries: in the DLQ until it is retried or purged"),
+    ("dead", "used up its retries, ended with one of no_retry_exit_codes, was not started in time, or comes after one that"
+             " died or was cancelled: in the DLQ until it is retried or purged"),
     ("cancelled", "called off"))
 
 _FILES = (
@@ -68,11 +69,16 @@ _FILES = (
     (".queuectl/base/, .queuectl/archive/", "waiting jobs of a big backlog, and finished jobs: the same lines"),
     (".queuectl/output/", "outputs too big for a job's line"),
     (".queuectl/workers.pid", "the workers that run"),
+    (".queuectl/workers/", "what their jobs write meanwhile"),
+    (".queuectl/worker.log", "what workers in the background print; worker.log.1: what they did before"),
     (".queuectl/config.json", "the settings that were changed"))
 
 _ENVIRONMENT = (
     ("QUEUECTL_STORE", "the store, where --store names none; to a job's command: the store it came from"),
     ("QUEUECTL_JOB_ID, QUEUECTL_ATTEMPT", "given to a job's command"),
+    ("QUEUECTL_PROGRESS", "given to a job's command: a file; the last line it writes there shows in list, show and worker list"),
+    ("QUEUECTL_HOOK", "given to on_dead and on_complete: which of the two it is; with it QUEUECTL_JOB_ID, _STATE, _QUEUE,"
+                      " _COMMAND, _ATTEMPTS, _EXIT_CODE, _SIGNAL, _ERROR and _DURATION; the whole job is on standard input"),
     ("NO_COLOR", "no colours, if set"),
     ("COLUMNS", "how wide tables may be on a terminal"))
 
@@ -81,7 +87,8 @@ _STATUS = (
     ("1", "the asked-for thing did not happen: no such job, nothing to retry, a job that failed"),
     ("2", "wrong usage or bad input"),
     ("3", "the store cannot be used: locked too long, unwritable, damaged, or the disk is full"),
-    ("130", "interrupted by Ctrl+C"))
+    ("130", "interrupted by Ctrl+C"),
+    ("others", "of wait (for one job), run and enqueue --wait: the job's own; 128 + N where signal N ended it"))
 
 
 def page(groups, parser_of):

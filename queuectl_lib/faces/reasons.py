@@ -1,4 +1,4 @@
-"""Why a job is not running, and what would make it run: the sentence that `show` begins with."""
+"""Why a job is not running, and what would make it run: the sentence that `show` begins with, and parts of those of `wait`."""
 
 from collections import namedtuple
 
@@ -30,15 +30,16 @@ def around(store, job, workers, now):
         return Around()
     limit = store.config.limits.get(job.queue)
     running = store.jobs(["processing"], [job.queue]) if limit else ()
-    return Around(workers, _pause(store.pauses(), job.queue, now), limit, sum(each.slots or 1 for each in running),
+    return Around(workers, pause_of(store.pauses(), job.queue, now), limit, sum(each.slots or 1 for each in running),
                   {other: _state(store, other) for other in (job.waits_for or ())[:_TOLD]})
 
 
-def _pause(paused, queue, now):
-    for name in (pauses.ALL, queue):
-        if pauses.in_force({name: paused.get(name)}, name, now):
-            return name, paused[name]
-    return None
+def pause_of(paused, queue, now):
+    """(the name it goes by, the pauses.Pause) of what keeps a queue paused longest, or None."""
+    ends = {name: pauses.end(paused.get(name)) for name in (pauses.ALL, queue)}
+    found = [name for name, until in ends.items() if until is None or until > now]
+    last = max(found, key=lambda name: float("inf") if ends[name] is None else ends[name], default=None)
+    return last and (last, paused[last])
 
 
 def _root(store, job):
@@ -73,7 +74,7 @@ def why(job, now, lost=False, around=Around()):
 def _waiting(job, now, around):
     """Yields the reasons: its own, and those of its queue."""
     if job.held:
-        yield "it is held: release it with: queuectl release %s" % job.id
+        yield held("it", job)
     if job.waits_for:
         yield "it waits for %s to complete" % _named(job.waits_for, around.others)
     if not job.held and not job.waits_for:
@@ -81,10 +82,9 @@ def _waiting(job, now, around):
         if reason:
             yield reason
     if around.pause:
-        yield _paused(*around.pause, now)
+        yield paused(*around.pause, now)
     if not around.workers:
-        serving = "" if job.queue == "default" else " that serves the queue %s" % job.queue
-        yield "no worker%s is running: start one with: queuectl worker start" % serving
+        yield unserved(job.queue)
     elif around.limit and around.used and around.used + (job.slots or 1) > around.limit:
         yield "the limit of its queue is reached (queue.%s.limit %d, of which %d %s taken)" % (
             job.queue, around.limit, around.used, "is" if around.used == 1 else "are")
@@ -99,7 +99,17 @@ def _named(ids, states):
     return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))
 
 
-def _paused(name, pause, now):
+def held(who, job):
+    return "%s is held: release it with: queuectl release %s" % (who, job.id)
+
+
+def unserved(queue):
+    serving = "" if queue == "default" else " that serves the queue %s" % queue
+    return "no worker%s is running: start one with: queuectl worker start" % serving
+
+
+def paused(name, pause, now):
+    """name, pause: as of pause_of()."""
     text = "all queues are paused" if name == pauses.ALL else "the queue %s is paused" % name
     if pause.reason:
         text += " (%s)" % pause.reason

@@ -28,8 +28,8 @@ _CALM_LOOKS = 2
 _PATIENCE = 8.0
 
 
-def cancel(store, ids, now, refused):
-    """Call off jobs; refused(id, error) as in Store.change. Raises StoreError."""
+def cancel(store, ids, now, refused=None):
+    """Call off jobs; refused(id, error), and what is raised without it, as in Store.change."""
     kept = _end_lost(store, set(ids), refused)
     ran = {}
 
@@ -81,10 +81,14 @@ def _end_lost(store, ids, refused):
     for job in list(store.jobs(["processing"])):
         if job.id in ids and recovery.lost(job, store.paths) and _still(store, job):
             left = _end(store, job)
-            if left:
-                kept.add(job.id)
-                refused(job.id, NotDone("job %s stays processing: its worker died, and its processes cannot be "
-                                        "ended (pid %s)" % (job.id, ", ".join(map(str, left)))))
+            if not left:
+                continue
+            error = NotDone("job %s stays processing: its worker died, and its processes cannot be ended (pid %s)"
+                            % (job.id, ", ".join(map(str, left))))
+            if refused is None:
+                raise error
+            kept.add(job.id)
+            refused(job.id, error)
     return kept
 
 

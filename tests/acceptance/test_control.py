@@ -169,6 +169,9 @@ def test_of_several_queues_those_that_cannot_be_paused_or_resumed_are_named(queu
     assert queue.run("pause", "a", "b", code=1).err == "queuectl: paused already: b\n"
     queue.run("pause")
     assert "all queues are: queuectl resume" in queue.run("resume", "c", code=1).err
+    # Named twice is named.
+    queue.run("pause", "d", "d")
+    queue.run("resume", "d", "d")
 
 
 def test_an_armed_queue_is_paused_by_a_job_that_dies_and_stays_armed(queue):

@@ -229,6 +229,16 @@ def test_dead_jobs_are_grouped_by_how_they_failed(dead):
     assert (group["count"], group["why"], group["said"]) == (2, "exit 3", "no disk")
 
 
+def test_waiting_for_a_store_that_is_not_there_is_over_and_says_so(run):
+    assert "there is no store at" in run("wait")[1]
+
+
+def test_an_empty_group_list_says_whose_fault_that_is(dead):
+    assert dead("dlq", "list", "--group", "--queue", "none")[1] == "queuectl: no such jobs\n"
+    dead("dlq", "purge", "--yes")
+    assert "queue is empty" in dead("dlq", "list", "--group")[1]
+
+
 def test_retry_gives_dead_jobs_a_full_budget(dead):
     out, err = dead("dlq", "retry", "a", "alive", code=1)
     assert out == "a\n" and "alive is not in the dead letter queue" in err

@@ -37,11 +37,11 @@ def test_what_hinders_a_job_is_said(here):
     here.add("after", after=["held"])
     here.add("mail", queue="mail")
     here.add("alone", queue="forsaken")
-    pause(here, mail=Pause(clock.moment(here.now), "new\nserver"))
+    pause(here, mail=Pause(clock.moment(here.now), "new server"))
     assert hindrance.of_jobs(here.store, ["held", "after", "mail", "alone"]) == [
         "job held is held: release it with: queuectl release held",
         "job after comes after held, and job held is held: release it with: queuectl release held",
-        "the queue mail is paused (new\\nserver): queuectl resume",
+        "the queue mail is paused (new server): queuectl resume mail",
         "no worker that serves the queue forsaken is running: start one with: queuectl worker start"]
     assert len(hindrance.of_store(here.store)) == 3
 
@@ -65,4 +65,16 @@ def test_the_same_is_said_once(here):
     here.store.change(["a"], lambda job: lifecycle.release(job, here.now))
     pause(here, default=Pause(clock.moment(here.now)))
     complaints.look()
-    assert said[1:] == ["the queue default is paused: queuectl resume"]
+    assert said[1:] == ["the queue default is paused: queuectl resume default"]
+    pause(here, **{"*": Pause(clock.moment(here.now))})
+    complaints.look()
+    assert said[2:] == ["all queues are paused: queuectl resume"]
+
+
+def test_of_two_pauses_the_one_that_lasts_is_told(here):
+    here.add("a")
+    soon, since = clock.moment(here.now + 1000), clock.moment(here.now)
+    for lasting, brief in (("*", "default"), ("default", "*")):
+        pause(here, **{brief: Pause(since, "brief", soon), lasting: Pause(since, "lasting")})
+        [text] = hindrance.of_jobs(here.store, ["a"])
+        assert "(lasting)" in text

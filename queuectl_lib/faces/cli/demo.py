@@ -16,7 +16,6 @@ from queuectl_lib.store import config
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock, program
 from queuectl_lib.words.errors import BadInput
-from queuectl_lib.work import supervisor
 
 _SETTINGS = (("backoff_base", "1.5"), ("kill_grace", "1s"))
 _WORKERS = 2
@@ -48,6 +47,7 @@ def arguments(parser):
 
 
 def run(args, out):
+    from queuectl_lib.work import supervisor
     place = args.store or _new_place()
     store = stores.open_store(place, create=True, write=True)
     if any(store.counts().values()):

@@ -1,4 +1,4 @@
-"""List the jobs that used up their retries.
+"""List dead jobs, and how they died.
 
 --group counts those that failed alike: the same cause, and the same last line
 on standard error.
@@ -15,6 +15,7 @@ from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.table import Column
 from queuectl_lib.job import identifiers
 from queuectl_lib.store import store as stores
+from queuectl_lib.words.errors import BadInput
 
 _GROUPS = (
     Column("count", "COUNT", 6, True),
@@ -34,6 +35,9 @@ def run(args, out):
     if not args.group:
         listing_command.show(args, out, ["dead"], queues, listing.DEAD_COLUMNS)
         return
+    options.one_form(args)
+    if args.limit is not None or args.sort or args.verbose:
+        raise BadInput("--group counts jobs: --limit, --sort and --verbose are for a list of them")
     store = stores.open_store(args.store)
     groups = _groups(store.jobs(states=["dead"], queues=queues, search=args.search))
     if args.json:
@@ -44,7 +48,7 @@ def run(args, out):
         for line in report.draw(_GROUPS, groups, out):
             out.line(line)
     if not groups:
-        terminal.note("the dead letter queue is empty")
+        terminal.note("no such jobs" if queues or args.search else "the dead letter queue is empty")
 
 
 def _groups(jobs):

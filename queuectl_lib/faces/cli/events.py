@@ -24,7 +24,7 @@ from queuectl_lib.faces.patience import Patience
 from queuectl_lib.store import news, pauses
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import BadInput, UnknownJob
+from queuectl_lib.words.errors import UnknownJob
 
 _ON_A_TERMINAL = 50
 
@@ -33,16 +33,15 @@ def arguments(parser):
     options.ids(parser, "?")
     add = parser.add_argument
     add("-f", "--follow", action="store_true", help="go on with what happens from now on")
-    add("--limit", metavar="N", type=options.checked("--limit", options.whole_number(0)), help="at most so many that were before")
+    options.limit(parser, "at most so many that were before")
     options.json(parser)
     options.jsonl(parser)
 
 
 def run(args, out):
-    if args.json and args.jsonl:
-        raise BadInput("either --json or --jsonl")
+    options.one_form(args)
     store = stores.open_store(args.store)
-    stream = _Stream(store, args.ids, args.limit, args.follow, out)
+    stream = _Stream(store, args.ids, _limit(args, out))
     if args.json and not args.follow:
         out.array(map(happenings.document, stream.before()))
         return
@@ -51,6 +50,15 @@ def run(args, out):
         show(event, out)
     if args.follow:
         _follow(stream, lambda event: show(event, out), out)
+
+
+def _limit(args, out):
+    """At most so many that were before; None: all of them."""
+    if args.limit is not None:
+        return None if args.limit == "all" else args.limit
+    if args.follow and args.ids is None:
+        return 0
+    return _ON_A_TERMINAL if out.tty and not (args.json or args.jsonl) else None
 
 
 def _follow(stream, show, out):
@@ -74,7 +82,8 @@ def _shown(event, out):
     if out.width is None:
         out.line(table.plain_line(happenings.COLUMNS, row))
         return
-    text = table.plain_line(happenings.COLUMNS[:-1], row) + "  "
+    # With a stand-in, since the line's end is never padded.
+    text = table.plain_line(happenings.COLUMNS, dict(row, text="."))[:-1]
     rest = table.cut(row["text"], max(1, out.width - table.shown_width(text)), out.ellipsis)
     out.line(text + out.paint(rest, happenings.colour(event)))
 
@@ -82,14 +91,10 @@ def _shown(event, out):
 class _Stream:
     """The events of all jobs, or of one: before() this moment, and again and again since()."""
 
-    def __init__(self, store, id, limit, follow, out):
+    def __init__(self, store, id, limit):
         self._store = store
         self._id = id
         self._limit = limit
-        if limit is None and follow and id is None:
-            self._limit = 0
-        elif limit is None and out.tty:
-            self._limit = _ON_A_TERMINAL
         self._news = news.News(store)
         self._look = self._news.start()
         paused = {} if self._look is None else self._look.pauses()

@@ -34,7 +34,7 @@ def filters(parser):
     add = parser.add_argument
     add("--queue", metavar="Q", nargs="+", action="append", help="only of these queues")
     add("--search", metavar="TEXT", help="only jobs with this text in id, command, queue or error")
-    add("--limit", metavar="N", type=options.checked("--limit", _limit), help="at most so many, or 'all'")
+    options.limit(parser, "at most so many")
     add("--sort", metavar="FIELD", type=options.checked("--sort", _sort),
         help="by this field; -FIELD turns the order round (created_at, duration, ...)")
     add("--verbose", "-v", action="store_true", help="more lines on each job")
@@ -48,6 +48,7 @@ def run(args, out):
 
 def show(args, out, wanted_states, queues, columns=listing.COLUMNS):
     """Prints the jobs of these states and queues (None: all) as the options ask."""
+    options.one_form(args)
     store = stores.open_store(args.store)
     limit = args.limit
     if limit is None and out.tty and not (args.json or args.jsonl):
@@ -73,10 +74,6 @@ def states(groups):
             raise BadInput("--state: unknown state %r%s; there are: %s"
                            % (state, did_you_mean(state, record.STATES), ", ".join(record.STATES)))
     return wanted or None
-
-
-def _limit(text):
-    return text if text == "all" else options.whole_number(0, "a whole number or 'all'")(text)
 
 
 def _sort(text):

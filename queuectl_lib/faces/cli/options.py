@@ -133,6 +133,20 @@ def jsonl(parser):
     parser.add_argument("--jsonl", action="store_true", help="one JSON object a line")
 
 
+def one_form(args):
+    """Refuses --json beside --jsonl."""
+    if args.json and args.jsonl:
+        raise BadInput("either --json or --jsonl, not both")
+
+
+def limit(parser, what):
+    parser.add_argument("--limit", metavar="N", type=checked("--limit", _number_or_all), help=what + ", or 'all'")
+
+
+def _number_or_all(text):
+    return text if text == "all" else whole_number(0, "a whole number or 'all'")(text)
+
+
 def ids(parser, nargs="+", states=None):
     """The ids a command is about; states: of the jobs it can be about (None: of any), for who completes them."""
     parser.add_argument("ids", metavar="ID", nargs=nargs).states = states

@@ -29,7 +29,7 @@ def arguments(parser):
 
 
 def run(args, out):
-    names = [identifiers.check_queue(name) for name in options.words(args.queues)] or [pauses.ALL]
+    names = list(dict.fromkeys(map(identifiers.check_queue, options.words(args.queues)))) or [pauses.ALL]
     if args.on_failure and (args.reason is not None or args.duration is not None or not args.queues):
         raise BadInput("--on-failure wants the names of queues, and no --reason and no --for: that comes with the failure")
     now = clock.now()

@@ -40,8 +40,3 @@ def dead_only(job):
     if job.state != "dead":
         raise NotDone("job %s is not in the dead letter queue: it is %s" % (job.id, job.state))
     return job
-
-
-def dead_ids(store):
-    """The ids of all dead jobs, newest first."""
-    return [job.id for job in store.jobs(states=["dead"])]

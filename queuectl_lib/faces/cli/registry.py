@@ -27,7 +27,7 @@ COMMANDS = (
     ("pause", "Start no jobs of some queues, or of any, until resumed.", "Steer it"),
     ("resume", "Let paused queues go on.", "Steer it"),
     ("retry", "Run jobs that failed or ended again, from attempt 1.", "Mend it"),
-    ("dlq list", "List the jobs that used up their retries.", "Mend it"),
+    ("dlq list", "List dead jobs, and how they died.", "Mend it"),
     ("dlq show", "Show everything about one dead job.", "Mend it"),
     ("dlq retry", "Give dead jobs a full budget of attempts again.", "Mend it"),
     ("dlq purge", "Remove dead jobs and their output for good.", "Mend it"),

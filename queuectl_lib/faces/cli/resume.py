@@ -24,7 +24,7 @@ def arguments(parser):
 
 
 def run(args, out):
-    names = [identifiers.check_queue(name) for name in options.words(args.queues)] or [pauses.ALL]
+    names = list(dict.fromkeys(map(identifiers.check_queue, options.words(args.queues)))) or [pauses.ALL]
     now = clock.now()
     store = stores.open_store(args.store, write=True)
 

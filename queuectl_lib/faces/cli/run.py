@@ -19,7 +19,7 @@ import sys
 from queuectl_lib.faces import following, foreground, terminal
 from queuectl_lib.faces.cli import options
 from queuectl_lib.store import store as stores
-from queuectl_lib.work import events, single
+from queuectl_lib.work import events
 
 _INTERRUPTED = 130
 
@@ -29,6 +29,8 @@ def arguments(parser):
 
 
 def run(args, out):
+    # Imported here: help and completion need no worker.
+    from queuectl_lib.work import single
     store = stores.open_store(args.store, write=True)
     # Before anything is set up for it.
     store.find(args.id)

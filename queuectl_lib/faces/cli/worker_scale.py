@@ -11,7 +11,6 @@ Examples:
 
 from queuectl_lib.faces.cli import options
 from queuectl_lib.store import store as stores
-from queuectl_lib.work import events, scaling
 
 
 def arguments(parser):
@@ -21,6 +20,7 @@ def arguments(parser):
 
 
 def run(args, out):
+    from queuectl_lib.work import events, scaling
     store = stores.open_store(args.store, write=True)
     done = scaling.scale(store, args.count, args.wait)
     change = args.count - done.before

@@ -13,7 +13,6 @@ from queuectl_lib.faces.cli import options
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import NotDone
-from queuectl_lib.work import supervisor
 
 
 def arguments(parser):
@@ -24,6 +23,8 @@ def arguments(parser):
 
 
 def run(args, out):
+    # Imported here, as in the other commands about workers: help and completion need none.
+    from queuectl_lib.work import supervisor
     store = stores.open_store(args.store, write=True)
     left = supervisor.stop(store, now=args.now, timeout=args.timeout)
     if left:
