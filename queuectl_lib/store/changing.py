@@ -1,6 +1,8 @@
 """Changing jobs that are there: retry, cancel, edit, remove … in groups, each all or none, with what follows from it."""
 
 from collections import namedtuple
+from functools import lru_cache
+from itertools import islice
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import disk, line, paths, pauses
@@ -27,6 +29,24 @@ def remove(store, ids, check, refused):
         for name in paths.outputs_of(job):
             disk.remove(store.paths.inside(name))
     return removed
+
+
+def give_up_forsaken(store):
+    """Have jobs die that wait for one which is not there any more; the ids of all that died."""
+    look = store.look().opened()
+    is_there = lru_cache(maxsize=GROUP)(lambda job_id: look.find(job_id) is not None)
+    forsaken = (job_id for job_id, others in look.waiting_for_others() if not all(map(is_there, others)))
+    died = []
+    for group in iter(lambda: list(islice(forsaken, GROUP)), []):
+        changed = _in_groups(store, group, _forsaken, lambda job_id, error: None)
+        died += [job.id for job in changed.jobs + changed.followers]
+    look.close()
+    return died
+
+
+def _forsaken(job, look):
+    lost = next((other for other in job.waits_for or () if look.find_locked(other) is None), None)
+    return None if lost is None else lifecycle.follow(job, lost, "removed", clock.now())
 
 
 def retry(store, ids, now, check, refused):

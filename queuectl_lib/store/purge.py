@@ -24,7 +24,7 @@ import os
 from collections import Counter
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import compact, disk, header, line, new_segment, paths, pieces, roll, segment
+from queuectl_lib.store import changing, compact, disk, header, line, new_segment, paths, pieces, roll, segment
 from queuectl_lib.store.numbers import number_of, renamed
 from queuectl_lib.store.resort import incoming
 from queuectl_lib.store.sieve import Selection, Sieve, updated_at
@@ -58,13 +58,18 @@ def count(store, wanted):
 def purge(store, wanted, patience=_PATIENCE):
     """Take the jobs of a Selection out of the store, their outputs too; {(queue, state): n} of them.
 
+    Those that come after one that still waited die, as when it is removed by hand.
     Raises StoreLocked when another process rolls for longer than patience (seconds).
     """
     try:
-        return roll.alone(store, lambda: _in_passes(store, wanted, thorough=True), patience)
+        taken = roll.alone(store, lambda: _in_passes(store, wanted, thorough=True), patience)
     except FileNotFoundError as error:
         # Nobody else rolls: it was not there before.
         raise segment.missing(error)
+    if wanted.may_lie_in(header.BLOCKED):
+        # Behind all passes: only now can nobody enqueue another one that is to come after them.
+        changing.give_up_forsaken(store)
+    return taken
 
 
 def roll_and_keep_house(store, locked=False):

@@ -166,6 +166,19 @@ class Snapshot:
                 if line.id_of(data) not in self.newest:
                     yield line.decode(data, reader.path, start)[0], (entry.name, start, start + len(data) + 1)
 
+    def waiting_for_others(self):
+        """Yields (id, ids it waits for) of every job that waits for others."""
+        for head, _ in self.heads():
+            if head[line.STATE] == b"pending" and head[line.WAITS_FOR]:
+                yield head[line.ID].decode(), line.ids_in(head[line.WAITS_FOR])
+        for entry in self.segments():
+            for section in entry.sections if entry.awaited else ():
+                if section.kind != header.BLOCKED:
+                    continue
+                for head, start, _ in self.reader(entry).forward(section.start, section.end):
+                    if head[line.WAITS_FOR] and head[line.ID] not in self.newest and self._alive(entry, start):
+                        yield head[line.ID].decode(), line.ids_in(head[line.WAITS_FOR])
+
     def _alive(self, entry, start):
         return segment.lives(entry, start) and (entry.name, start) not in self.gone
 

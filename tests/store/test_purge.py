@@ -355,3 +355,32 @@ def test_one_that_is_retried_before_its_pass_has_come_is_counted_by_none(here, m
     went = purge.purge(here.opened(), purge.selection(lifecycle.FINISHED, ["a"]))
     assert sum(went.values()) == 2
     assert left(here) == ["a-2", "keep-0", "keep-1", "keep-2"]
+
+
+ALL_QUEUES_BUT_MAIL = dict(states=ALL, queues=["default"])
+
+
+@pytest.mark.parametrize("rolled", [False, True])
+def test_what_comes_after_a_waiting_one_dies_with_it(here, rolled):
+    here.add("root")
+    here.add("stays", queue="mail")
+    here.add("leaf", queue="mail", after=["stays", "root"])
+    here.add("tip", queue="mail", after=["leaf"])
+    here.add("other", queue="mail", after=["stays"])
+    if rolled:
+        here.roll()
+    purge.purge(here.opened(), purge.selection(**ALL_QUEUES_BUT_MAIL))
+    assert here.states() == {"stays": "pending", "leaf": "dead", "tip": "dead", "other": "pending"}
+    assert here.find("leaf").error == "it comes after root, which was removed"
+    assert here.run_order() == ["stays", "other"]
+
+
+@pytest.mark.parametrize("store_it", [lambda here, new: here.store.add(new), lambda here, new: here.bulk(new)], ids=["add", "bulk"])
+@pytest.mark.parametrize("moment", ["_sort_out", "_carry", "_copy_tail"])
+def test_so_does_what_is_enqueued_behind_it_meanwhile(here, monkeypatch, moment, store_it):
+    here.add("root")
+    here.roll()
+    step = getattr(purge._Purge, moment)
+    monkeypatch.setattr(purge._Purge, moment, lambda self: (step(self), store_it(here, list(many(5, "leaf", after=["root"])))))
+    purge.purge(here.opened(), purge.selection(ALL))
+    assert set(here.states().values()) == {"dead"} and len(left(here)) == 5
