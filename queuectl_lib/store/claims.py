@@ -108,12 +108,16 @@ class Claims:
 
     def claim(self, job_id, check, now):
         """Claim exactly this job, whoever's turn it is, as check(job, or None) gives it back, which may raise NotDone."""
-        with self._store.lock():
-            self._sight.catch_up(locked=True)
-            before, over = self._sight.find(job_id) or (None, None)
-            job = lifecycle.claim(check(before), self._worker, now)
-            self._append([(job, line.encode(job, (before.state, before.queue), over))], plain=True)
-        return job
+        while True:
+            with self._store.lock():
+                self._sight.catch_up(locked=True)
+                # As in _transact: the job's next line would not say any more that others have to learn that it is back.
+                if self._tell(now):
+                    continue
+                before, over = self._sight.find(job_id) or (None, None)
+                job = lifecycle.claim(check(before), self._worker, now)
+                self._append([(job, line.encode(job, (before.state, before.queue), over))], plain=True)
+                return job
 
     def set_limits(self, limits):
         """From now on so many slots of these queues ({queue: number}) may run at once."""
