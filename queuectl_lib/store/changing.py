@@ -178,8 +178,7 @@ def _change_group(look, live, group, changed_one, changed):
     """Whether the group's lines are written now; else it has to be called again."""
     if _went_on(look, live, set()):
         return False
-    if len(group) > 20:
-        look.know_all()
+    look.expect(len(group))
     changes = [found for found in (changed_one(look, job_id) for job_id in group) if found is not None]
     spread = Spread(look, clock.now())
     spread.tell([after for before, after, _ in changes if after.state != before.state])

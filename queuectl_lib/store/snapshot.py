@@ -11,6 +11,9 @@ from collections import Counter
 
 from queuectl_lib.store import header, line, pauses, pieces, segment
 
+# From so many lookups on one pass over the journal costs less than a search for each.
+_MANY = 20
+
 
 class Snapshot:
     """What the journal says now. Raises FileNotFoundError where no store is."""
@@ -63,12 +66,15 @@ class Snapshot:
     def newest(self):
         """{id (bytes): number of its last line} of the journal."""
         if self._newest is None:
-            ids = pieces.ids(self._data)
-            numbers = range(len(self.lines))
-            if len(ids) < len(self.lines):
-                numbers = [number for number, each in enumerate(self.lines) if each.startswith(b'{"id":')]
-            self._newest = dict(zip(ids, numbers))
+            self._newest = self._numbers()
         return self._newest
+
+    def _numbers(self):
+        ids = pieces.ids(self._data)
+        numbers = range(len(self.lines))
+        if len(ids) < len(self.lines):
+            numbers = [number for number, each in enumerate(self.lines) if each.startswith(b'{"id":')]
+        return dict(zip(ids, numbers))
 
     def heads(self):
         """[(head, line)] of the newest lines, in their order; head: line.HEAD's groups."""
@@ -205,9 +211,10 @@ class Snapshot:
         except FileNotFoundError as error:
             raise segment.missing(error)
 
-    def know_all(self):
-        """Prepare for many lookups: one pass now instead of a search for each."""
-        return self.newest
+    def expect(self, lookups):
+        """Prepare for so many lookups."""
+        if lookups > _MANY and self._newest is None:
+            self._newest = self._numbers()
 
     def reader(self, entry):
         """The opened segment of an entry; FileNotFoundError when a roll removed it."""

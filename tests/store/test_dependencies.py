@@ -4,6 +4,7 @@ import pytest
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import dependencies, spread
+from queuectl_lib.store.snapshot import Snapshot
 from queuectl_lib.words.errors import BadInput, NotDone, UnknownJob
 from tests.store.stores import FAILURE, SUCCESS, in_child, job, kill_myself
 
@@ -165,6 +166,17 @@ def test_a_circle_is_refused_and_named(here, add, graph, circle):
     assert here.states() == {}
 
 
+def test_what_many_come_after_is_looked_up_once(here, monkeypatch):
+    roots = ["root-%d" % number for number in range(30)]
+    here.add(*roots)
+    looked_up = []
+    find = Snapshot.find
+    monkeypatch.setattr(Snapshot, "find", lambda look, id: looked_up.append(id) or find(look, id))
+    here.store.add([job("leaf-%d" % number, after=roots) for number in range(30)])
+    assert sorted(id for id in looked_up if id.startswith("root")) == sorted(roots)
+    assert waits(here, "leaf-29") == roots
+
+
 def test_in_order_puts_each_behind_those_it_comes_after():
     graph = {"d": ["b", "c"], "b": ["a"], "c": ["a", "x"], "a": ["x"]}
     found = dependencies.in_order(graph)
@@ -212,6 +224,20 @@ def test_a_chain_dies_and_comes_back_in_steps(here, add, small_steps, count):
     assert states.pop("0") == "cancelled" and set(states.values()) == {"dead"}
     assert len(here.store.retry(["0"], here.now).followers) == min(count, 3)
     assert here.run_order() == [str(number) for number in range(count + 1)]
+
+
+def test_who_runs_a_job_by_hand_tells_the_rest_first(here, add, small_steps, monkeypatch):
+    """It is back, and some of those that died of it have still to come back: its next line would not say so any more."""
+    add(dict({"root": []}, **{"leaf-%d" % number: ["root"] for number in range(10)}))
+    here.store.change(["root"], lambda job: lifecycle.cancel(job, here.now))
+    with monkeypatch.context() as patch:
+        # As if whoever retries it had been killed behind the first step.
+        patch.setattr("queuectl_lib.store.changing.finish_telling", lambda store: set())
+        here.store.retry(["root"], here.now)
+    desk = here.worker()
+    claimed = desk.claim("root", lambda job: job, here.now)
+    assert here.finish(desk, claimed)
+    assert len(here.run_order()) == 10
 
 
 def test_a_roll_between_two_steps_changes_nothing(here, add, small_steps):
