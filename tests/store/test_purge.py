@@ -5,7 +5,7 @@ import os
 import pytest
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import config, disk, locking, purge
+from queuectl_lib.store import config, disk, keeping, locking, purge
 from tests.store.stores import FAILURE, SUCCESS, in_child, many
 from tests.store.test_roll import assert_only_named_files, everything, kill_at
 
@@ -272,14 +272,14 @@ def test_of_thousands_that_others_changed_meanwhile_each_is_counted_once(here, m
 def kept_for(here, seconds):
     """The ids that are left after a look in the background, in a store with this retention."""
     config.set(here.store, "retention", "%d" % seconds)
-    purge.roll_and_keep_house(here.opened())
+    keeping.roll_and_keep_house(here.opened())
     return left(here)
 
 
 def test_without_retention_nothing_goes(old):
     before = left(old)
     old.pass_time(1000 * DAY)
-    purge.roll_and_keep_house(old.opened())
+    keeping.roll_and_keep_house(old.opened())
     assert left(old) == before
 
 
