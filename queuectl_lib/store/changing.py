@@ -145,10 +145,9 @@ def _in_one_step(store, function):
 
 def _went_on(look, live, queues):
     """Does one step of what is still to be told; False when there was nothing."""
-    untold = look.untold()
-    if not untold:
+    lines, _ = go_on(look, look.untold(), clock.now())
+    if not lines:
         return False
-    lines = go_on(look, untold, clock.now())
     queues.update(job.queue for job, _ in lines)
     live.append(b"".join([data for _, data in lines]))
     return True

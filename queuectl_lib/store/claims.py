@@ -97,13 +97,11 @@ class Claims:
 
     def _tell(self, now):
         """One step of telling others of a job's state; False when there is nothing to tell."""
-        untold = self._view.untold()
-        if not untold:
+        lines, followers = go_on(self._sight, map(self._sight.job_at, self._view.untold().values()), now)
+        if not lines:
             return False
-        offset = next(iter(untold.values()))
-        lines = go_on(self._sight, [self._sight.job_at(offset)], now)
         self._append(lines)
-        self._note(lines[:-1])
+        self._note(lines[:followers])
         return True
 
     def claim(self, job_id, check, now):

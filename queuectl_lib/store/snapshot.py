@@ -198,11 +198,10 @@ class Snapshot:
         return self._waiting
 
     def untold(self):
-        """[(job, over)] of the jobs of whose state some have still to learn (spread.py)."""
-        if b',"telling":1' not in self._data:
-            return []
-        return [line.decode(data, self.journal.path, self.journal.body)
-                for head, data in self.heads() if head[line.TELLING]]
+        """Yields (job, over) of the jobs of whose state some have still to learn (spread.py)."""
+        for head, data in self.heads() if b',"telling":1' in self._data else ():
+            if head[line.TELLING]:
+                yield line.decode(data, self.journal.path, self.journal.body)
 
     def find_locked(self, job_id):
         """The same under the store lock: no roll comes in between, so what is missing is damage."""

@@ -4,6 +4,7 @@ import pytest
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import dependencies, spread
+from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.snapshot import Snapshot
 from queuectl_lib.words.errors import BadInput, NotDone, UnknownJob
 from tests.store.stores import FAILURE, SUCCESS, in_child, job, kill_myself
@@ -226,6 +227,22 @@ def test_a_chain_dies_and_comes_back_in_steps(here, add, small_steps, count):
     assert here.run_order() == [str(number) for number in range(count + 1)]
 
 
+@pytest.mark.parametrize("fate", [lambda here, ids: here.run(*ids), lambda here, ids: here.store.change(ids, lambda job: lifecycle.cancel(job, here.now))],
+                         ids=["completed", "cancelled"])
+def test_of_many_that_have_ended_a_batch_learns_in_few_steps(here, monkeypatch, fate):
+    roots = ["root-%02d" % number for number in range(40)]
+    here.add(*roots)
+    fate(here, roots)
+    steps = []
+    append = Journal.append
+    monkeypatch.setattr(Journal, "append", lambda live, data: steps.append(data) or append(live, data))
+    here.bulk([job("leaf-%02d" % number, after=[root]) for number, root in enumerate(roots)])
+    assert len(steps) == 2
+    expected = {"pending"} if here.find(roots[0]).state == "completed" else {"dead"}
+    assert {here.find("leaf-%02d" % number).state for number in range(40)} == expected
+    assert not any(each.waits_for and each.state == "pending" for each in here.store.jobs())
+
+
 def test_who_runs_a_job_by_hand_tells_the_rest_first(here, add, small_steps, monkeypatch):
     """It is back, and some of those that died of it have still to come back: its next line would not say so any more."""
     add(dict({"root": []}, **{"leaf-%d" % number: ["root"] for number in range(10)}))
@@ -252,7 +269,7 @@ def test_a_roll_between_two_steps_changes_nothing(here, add, small_steps):
     here.roll()
     here.roll()
     assert len(here.run_order()) == 10
-    assert here.store.look().untold() == []
+    assert list(here.store.look().untold()) == []
 
 
 def test_a_command_that_is_killed_between_two_steps_leaves_the_rest_to_the_next(here, small_steps, monkeypatch):
