@@ -33,7 +33,7 @@ def remove(store, ids, check, refused):
 
 def give_up_forsaken(store):
     """Have jobs die that wait for one which is not there any more; the ids of all that died."""
-    look = store.look().opened()
+    look = store.look()
     is_there = lru_cache(maxsize=GROUP)(lambda job_id: look.find(job_id) is not None)
     forsaken = (job_id for job_id, others in look.waiting_for_others() if not all(map(is_there, others)))
     died = []
