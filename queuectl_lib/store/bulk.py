@@ -130,6 +130,7 @@ class Batch:
             return []
         lines = []
         look = self._store.snapshot(self.journal)
+        look.expect(len(awaited))
         for other, job_id in awaited.items():
             found = look.find_locked(other)
             if found is None:

@@ -1,6 +1,8 @@
 """Changing jobs that are there: retry, cancel, edit, remove … in groups, each all or none, with what follows from it."""
 
 from collections import namedtuple
+from functools import lru_cache
+from itertools import islice
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import disk, line, paths, pauses
@@ -27,6 +29,24 @@ def remove(store, ids, check, refused):
         for name in paths.outputs_of(job):
             disk.remove(store.paths.inside(name))
     return removed
+
+
+def give_up_forsaken(store):
+    """Have jobs die that wait for one which is not there any more; the ids of all that died."""
+    look = store.look()
+    is_there = lru_cache(maxsize=GROUP)(lambda job_id: look.find(job_id) is not None)
+    forsaken = (job_id for job_id, others in look.waiting_for_others() if not all(map(is_there, others)))
+    died = []
+    for group in iter(lambda: list(islice(forsaken, GROUP)), []):
+        changed = _in_groups(store, group, _forsaken, lambda job_id, error: None)
+        died += [job.id for job in changed.jobs + changed.followers]
+    look.close()
+    return died
+
+
+def _forsaken(job, look):
+    lost = next((other for other in job.waits_for or () if look.find_locked(other) is None), None)
+    return None if lost is None else lifecycle.follow(job, lost, "removed", clock.now())
 
 
 def retry(store, ids, now, check, refused):
@@ -125,10 +145,9 @@ def _in_one_step(store, function):
 
 def _went_on(look, live, queues):
     """Does one step of what is still to be told; False when there was nothing."""
-    untold = look.untold()
-    if not untold:
+    lines, _ = go_on(look, look.untold(), clock.now())
+    if not lines:
         return False
-    lines = go_on(look, untold, clock.now())
     queues.update(job.queue for job, _ in lines)
     live.append(b"".join([data for _, data in lines]))
     return True
@@ -158,8 +177,7 @@ def _change_group(look, live, group, changed_one, changed):
     """Whether the group's lines are written now; else it has to be called again."""
     if _went_on(look, live, set()):
         return False
-    if len(group) > 20:
-        look.know_all()
+    look.expect(len(group))
     changes = [found for found in (changed_one(look, job_id) for job_id in group) if found is not None]
     spread = Spread(look, clock.now())
     spread.tell([after for before, after, _ in changes if after.state != before.state])

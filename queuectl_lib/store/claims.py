@@ -97,23 +97,25 @@ class Claims:
 
     def _tell(self, now):
         """One step of telling others of a job's state; False when there is nothing to tell."""
-        untold = self._view.untold()
-        if not untold:
+        lines, followers = go_on(self._sight, map(self._sight.job_at, self._view.untold().values()), now)
+        if not lines:
             return False
-        offset = next(iter(untold.values()))
-        lines = go_on(self._sight, [self._sight.job_at(offset)], now)
         self._append(lines)
-        self._note(lines[:-1])
+        self._note(lines[:followers])
         return True
 
     def claim(self, job_id, check, now):
         """Claim exactly this job, whoever's turn it is, as check(job, or None) gives it back, which may raise NotDone."""
-        with self._store.lock():
-            self._sight.catch_up(locked=True)
-            before, over = self._sight.find(job_id) or (None, None)
-            job = lifecycle.claim(check(before), self._worker, now)
-            self._append([(job, line.encode(job, (before.state, before.queue), over))], plain=True)
-        return job
+        while True:
+            with self._store.lock():
+                self._sight.catch_up(locked=True)
+                # As in _transact: the job's next line would not say any more that others have to learn that it is back.
+                if self._tell(now):
+                    continue
+                before, over = self._sight.find(job_id) or (None, None)
+                job = lifecycle.claim(check(before), self._worker, now)
+                self._append([(job, line.encode(job, (before.state, before.queue), over))], plain=True)
+                return job
 
     def set_limits(self, limits):
         """From now on so many slots of these queues ({queue: number}) may run at once."""

@@ -7,29 +7,35 @@ from queuectl_lib.words.errors import BadInput, UnknownJob
 def resolved(jobs, look, now):
     """New jobs, with ids, as they are to be stored: waiting for what has not completed, or dead with it.
 
-    look.find_locked(id) -> (job, over) or None. Raises UnknownJob, or BadInput for a circle.
+    look: snapshot.Snapshot, the store lock is held. Raises UnknownJob, or BadInput for a circle.
     """
-    given = {job.id: job for job in jobs}
     graph = {job.id: job.after for job in jobs if job.after}
+    given = {job.id: job for job in jobs}
+    states = _states(graph, given, look)
     for job_id in in_order(graph):
-        given[job_id] = _resolved(given[job_id], given, look, now)
+        given[job_id] = _resolved(given[job_id], states, now)
+        states[job_id] = given[job_id].state
     return [given[job.id] for job in jobs]
 
 
-def _resolved(job, given, look, now):
+def _states(graph, given, look):
+    """{id: its state} of all that jobs come after: each is looked up once, however many name it."""
+    names = {other: job_id for job_id, after in graph.items() for other in after}
+    look.expect(len(names))
     states = {}
-    for other in job.after:
-        found = given.get(other)
+    for other, job_id in names.items():
+        found = (given[other], None) if other in given else look.find_locked(other)
         if found is None:
-            pair = look.find_locked(other)
-            if pair is None:
-                raise unknown(job.id, other)
-            found = pair[0]
-        states[other] = found.state
+            raise unknown(job_id, other)
+        states[other] = found[0].state
+    return states
+
+
+def _resolved(job, states, now):
     job = job._replace(waits_for=[other for other in job.after if states[other] != "completed"] or None)
-    for other, state in states.items():
-        if state in lifecycle.LOST:
-            return lifecycle.follow(job, other, state, now)
+    for other in job.after:
+        if states[other] in lifecycle.LOST:
+            return lifecycle.follow(job, other, states[other], now)
     return job
 
 

@@ -145,14 +145,6 @@ def _with_crc(data):
     return data + _CRC.pack(zlib.crc32(data))
 
 
-def offsets(path, size, job_id):
-    """Offsets where an index file says that this id may be; None when it is of no use."""
-    try:
-        return Index(path, size).offsets(hash_of(job_id))
-    except Useless:
-        return None
-
-
 class Useless(Exception):
     """An index that is missing, damaged, or of another segment."""
 

@@ -108,7 +108,8 @@ def encode(job, was, over=None, more=False, fixed=None, telling=False):
     was: (state, queue) before, or None; over: (segment, start, end) or None;
     fixed: the fixed_part of an earlier line, when only running changed the job;
     telling: others have still to learn of its state.
-    Raises BadInput when the line would be longer than LONGEST.
+    Raises BadInput when the line of a new job would be longer than LONGEST; what happens to
+    a job that was taken has to find room, or no worker could get past it.
     """
     pieces = [_head(job, was, over, more, telling)]
     for name, value in zip(_RUN_NAMES, job[_RUN_AT:]):
@@ -117,7 +118,7 @@ def encode(job, was, over=None, more=False, fixed=None, telling=False):
     pieces.append(',"history":[%s]' % job.history.text)
     if fixed is None:
         fixed = fixed_of(job)
-    return closed("".join(pieces).encode("ascii") + fixed, job.id)
+    return closed("".join(pieces).encode("ascii") + fixed, None if was else job.id)
 
 
 def fixed_of(job):
@@ -168,7 +169,7 @@ def _head(job, was, over, more, telling):
 
 
 def closed(data, job_id=None):
-    """A line's bytes with their crc and newline; BadInput when that of a job is too long."""
+    """A line's bytes with their crc and newline; BadInput when that of a new job, which is named, is too long."""
     line = data + b',"crc":"%08x"}\n' % zlib.crc32(data)
     if len(line) > LONGEST and job_id is not None:
         raise BadInput("job %s is too big: %d bytes, at most %d fit a line; put what it carries into a file"

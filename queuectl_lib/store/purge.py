@@ -23,11 +23,10 @@ the next one needs room.
 import os
 from collections import Counter
 
-from queuectl_lib.job import lifecycle
-from queuectl_lib.store import compact, disk, header, line, new_segment, paths, pieces, roll, segment
+from queuectl_lib.store import changing, compact, disk, header, line, new_segment, paths, pieces, roll, segment
 from queuectl_lib.store.numbers import number_of, renamed
 from queuectl_lib.store.resort import incoming
-from queuectl_lib.store.sieve import Selection, Sieve, updated_at
+from queuectl_lib.store.sieve import Selection, Sieve
 from queuectl_lib.words import clock
 
 # So long the process that rolls may take until it lets a purge begin (seconds).
@@ -38,7 +37,6 @@ _COPIED_AT_ONCE = 1024 * 1024
 # An archive of which more than this part is dead by then is written anew; of a manual purge any, so that
 # the files shrink. A base segment, where dead jobs lie among those that wait, only when it loses so much at once.
 _MUCH = 0.25
-_LONGEST_SLACK = 3600
 _OUTPUT = b'_file":"'
 
 
@@ -58,53 +56,22 @@ def count(store, wanted):
 def purge(store, wanted, patience=_PATIENCE):
     """Take the jobs of a Selection out of the store, their outputs too; {(queue, state): n} of them.
 
+    Those that come after one that still waited die, as when it is removed by hand.
     Raises StoreLocked when another process rolls for longer than patience (seconds).
     """
     try:
-        return roll.alone(store, lambda: _in_passes(store, wanted, thorough=True), patience)
+        taken = roll.alone(store, lambda: in_passes(store, wanted, thorough=True), patience)
     except FileNotFoundError as error:
         # Nobody else rolls: it was not there before.
         raise segment.missing(error)
+    if wanted.may_lie_in(header.BLOCKED):
+        # Behind all passes: only now can nobody enqueue another one that is to come after them.
+        changing.give_up_forsaken(store)
+    return taken
 
 
-def roll_and_keep_house(store, locked=False):
-    """What who rolls in the background does: roll, if there is enough news, and purge what `retention` no longer keeps."""
-    roll.roll(store, locked=locked)
-    retention = store.config.retention
-    now = clock.now()
-    if retention is not None and _is_worth_it(store, retention, now):
-        wanted = selection(lifecycle.FINISHED, older_than=retention, now=now)
-        roll.alone(store, lambda: _in_passes(store, wanted, thorough=False), locked=locked)
-
-
-def slack(retention):
-    """So many seconds longer than retention a job may be kept, so that not each roll has to purge a few."""
-    return min(_LONGEST_SLACK, retention / 10)
-
-
-def _is_worth_it(store, retention, now):
-    """Has a finished job been kept longer than retention and slack? Looks at the oldest ones alone."""
-    look = store.look()
-    wanted = selection(lifecycle.FINISHED, older_than=retention + slack(retention), now=now)
-    try:
-        return any(wanted.takes(head, data) for head, data in look.heads()) or any(
-            updated_at(data) < wanted.before for data in _oldest_finished(look))
-    finally:
-        look.close()
-
-
-def _oldest_finished(look):
-    """The first line of each state in the archives."""
-    for state in lifecycle.FINISHED:
-        places = ((entry, section) for entry in look.segments() for section in entry.sections if section.kind == state)
-        for entry, section in places:
-            lines = look.reader(entry).forward(section.start, section.end)
-            living = [data for head, _, data in lines if head[line.ID] not in look.newest]
-            yield from living[:1]
-            break
-
-
-def _in_passes(store, wanted, thorough):
+def in_passes(store, wanted, thorough):
+    """As purge(), by who sees to it that nobody else rolls; thorough: an archive that loses anything is written anew."""
     taken = Counter()
     progress = None
     while progress is None or progress.unfinished:

@@ -25,8 +25,8 @@ class Reader:
         self.name = name
         self.size = size
         self.path = None
-        # Its index by those who are waited for, once it was needed.
-        self._awaited = None
+        # Its indexes, once they were needed: {path: index.Index}.
+        self._indexes = {}
         for path in paths.segment_places(name):
             try:
                 self.fd = disk.open_private(path, os.O_RDONLY)
@@ -99,8 +99,9 @@ class Reader:
 
     def find(self, job_id):
         """(head, start, line) of every line of this id (bytes), alive or not."""
-        places = index.offsets(index_of(self.path), self.size, job_id)
-        if places is None:
+        try:
+            places = self._indexed(index_of(self.path), job_id)
+        except index.Useless:
             places = self._search(b'{"id":"%s",' % job_id)
         for start in places:
             data = self._line_from(start)
@@ -121,12 +122,16 @@ class Reader:
 
     def _lines_waiting_for(self, job_id, alive):
         try:
-            if self._awaited is None:
-                self._awaited = index.Index(awaited_of(self.path), self.size)
-            places = self._awaited.offsets(index.hash_of(job_id))
+            places = self._indexed(awaited_of(self.path), job_id)
         except index.Useless:
             return ((start, each) for start, each in self.lines(0, self.size) if alive(start))
         return ((start, self._line_from(start)) for start in places if alive(start))
+
+    def _indexed(self, path, job_id):
+        """The offsets that one of its indexes has for an id (bytes); raises index.Useless."""
+        if path not in self._indexes:
+            self._indexes[path] = index.Index(path, self.size)
+        return self._indexes[path].offsets(index.hash_of(job_id))
 
     def _line_from(self, start):
         data = b""

@@ -11,6 +11,9 @@ from collections import Counter
 
 from queuectl_lib.store import header, line, pauses, pieces, segment
 
+# From so many lookups on one pass over the journal costs less than a search for each.
+_MANY = 20
+
 
 class Snapshot:
     """What the journal says now. Raises FileNotFoundError where no store is."""
@@ -63,12 +66,15 @@ class Snapshot:
     def newest(self):
         """{id (bytes): number of its last line} of the journal."""
         if self._newest is None:
-            ids = pieces.ids(self._data)
-            numbers = range(len(self.lines))
-            if len(ids) < len(self.lines):
-                numbers = [number for number, each in enumerate(self.lines) if each.startswith(b'{"id":')]
-            self._newest = dict(zip(ids, numbers))
+            self._newest = self._numbers()
         return self._newest
+
+    def _numbers(self):
+        ids = pieces.ids(self._data)
+        numbers = range(len(self.lines))
+        if len(ids) < len(self.lines):
+            numbers = [number for number, each in enumerate(self.lines) if each.startswith(b'{"id":')]
+        return dict(zip(ids, numbers))
 
     def heads(self):
         """[(head, line)] of the newest lines, in their order; head: line.HEAD's groups."""
@@ -166,6 +172,19 @@ class Snapshot:
                 if line.id_of(data) not in self.newest:
                     yield line.decode(data, reader.path, start)[0], (entry.name, start, start + len(data) + 1)
 
+    def waiting_for_others(self):
+        """Yields (id, ids it waits for) of every job that waits for others."""
+        for head, _ in self.heads():
+            if head[line.STATE] == b"pending" and head[line.WAITS_FOR]:
+                yield head[line.ID].decode(), line.ids_in(head[line.WAITS_FOR])
+        for entry in self.segments():
+            for section in entry.sections if entry.awaited else ():
+                if section.kind != header.BLOCKED:
+                    continue
+                for head, start, _ in self.reader(entry).forward(section.start, section.end):
+                    if head[line.WAITS_FOR] and head[line.ID] not in self.newest and self._alive(entry, start):
+                        yield head[line.ID].decode(), line.ids_in(head[line.WAITS_FOR])
+
     def _alive(self, entry, start):
         return segment.lives(entry, start) and (entry.name, start) not in self.gone
 
@@ -179,11 +198,10 @@ class Snapshot:
         return self._waiting
 
     def untold(self):
-        """[(job, over)] of the jobs of whose state some have still to learn (spread.py)."""
-        if b',"telling":1' not in self._data:
-            return []
-        return [line.decode(data, self.journal.path, self.journal.body)
-                for head, data in self.heads() if head[line.TELLING]]
+        """Yields (job, over) of the jobs of whose state some have still to learn (spread.py)."""
+        for head, data in self.heads() if b',"telling":1' in self._data else ():
+            if head[line.TELLING]:
+                yield line.decode(data, self.journal.path, self.journal.body)
 
     def find_locked(self, job_id):
         """The same under the store lock: no roll comes in between, so what is missing is damage."""
@@ -192,9 +210,10 @@ class Snapshot:
         except FileNotFoundError as error:
             raise segment.missing(error)
 
-    def know_all(self):
-        """Prepare for many lookups: one pass now instead of a search for each."""
-        return self.newest
+    def expect(self, lookups):
+        """Prepare for so many lookups."""
+        if lookups > _MANY and self._newest is None:
+            self._newest = self._numbers()
 
     def reader(self, entry):
         """The opened segment of an entry; FileNotFoundError when a roll removed it."""

@@ -7,11 +7,12 @@
 A job may be awaited by a million others, and nobody shall wait for the store lock
 so long. So at most MOST are changed in one transaction, together with the job
 itself. Where there are more, the job's line says `telling`: it stays in the journal,
-and whoever writes next (a worker's next claim, the next command) goes on with it
-before it does anything else. So a crash in between loses nothing.
+and whoever writes next (a worker's next claim, the next command) goes on with it, and
+with others like it, before it does anything else. So a crash in between loses nothing.
 """
 
 from collections import deque, namedtuple
+from itertools import islice
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import line
@@ -98,10 +99,13 @@ def encoded(changes, untold, more=False):
 
 
 def go_on(look, untold, now):
-    """The lines [(job, line)] of one step of telling of the jobs in untold, a list of (job, over)."""
-    job, over = untold[0]
+    """One step of telling of the jobs in untold, an iterable of (job, over).
+
+    ([(job, its line)], how many of them are jobs that followed: the first ones); nothing where nobody has to learn anything.
+    """
+    untold = list(islice(untold, MOST))
     spread = Spread(look, now)
-    spread.tell([job])
-    # Its own line last: with it the mark is gone, unless there is more to do.
-    changes = list(spread.changes.values()) + [Change(job, job, over)]
-    return encoded(changes, spread.untold)
+    spread.tell([job for job, _ in untold])
+    # Those of whom all know, their own lines last: with these the mark is gone.
+    known = [Change(job, job, over) for job, over in untold if job.id not in spread.untold and job.id not in spread.changes]
+    return encoded(list(spread.changes.values()) + known, spread.untold), len(spread.changes)

@@ -15,7 +15,7 @@ import os
 import signal
 import time
 
-from queuectl_lib.store import purge, store as stores
+from queuectl_lib.store import keeping, store as stores
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.words.errors import QueuectlError
 from queuectl_lib.work.settings import Settings
@@ -60,7 +60,7 @@ class Rolling:
         retention = self._settings.now().retention
         if retention is None or self._kept_house is None:
             return retention is not None
-        return time.monotonic() - self._kept_house >= max(_IDLE_SECONDS, purge.slack(retention))
+        return time.monotonic() - self._kept_house >= max(_IDLE_SECONDS, keeping.slack(retention))
 
     def _reap(self):
         try:
@@ -94,7 +94,7 @@ def _roll_and_exit(root):
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nowhere, number)
-        purge.roll_and_keep_house(stores.open_store(root, write=True))
+        keeping.roll_and_keep_house(stores.open_store(root, write=True))
         code = 0
     finally:
         # Nothing of the supervisor's may run here: no exit handler, no output it had not yet written.

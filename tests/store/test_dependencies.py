@@ -4,6 +4,8 @@ import pytest
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import dependencies, spread
+from queuectl_lib.store.journal import Journal
+from queuectl_lib.store.snapshot import Snapshot
 from queuectl_lib.words.errors import BadInput, NotDone, UnknownJob
 from tests.store.stores import FAILURE, SUCCESS, in_child, job, kill_myself
 
@@ -165,6 +167,17 @@ def test_a_circle_is_refused_and_named(here, add, graph, circle):
     assert here.states() == {}
 
 
+def test_what_many_come_after_is_looked_up_once(here, monkeypatch):
+    roots = ["root-%d" % number for number in range(30)]
+    here.add(*roots)
+    looked_up = []
+    find = Snapshot.find
+    monkeypatch.setattr(Snapshot, "find", lambda look, id: looked_up.append(id) or find(look, id))
+    here.store.add([job("leaf-%d" % number, after=roots) for number in range(30)])
+    assert sorted(id for id in looked_up if id.startswith("root")) == sorted(roots)
+    assert waits(here, "leaf-29") == roots
+
+
 def test_in_order_puts_each_behind_those_it_comes_after():
     graph = {"d": ["b", "c"], "b": ["a"], "c": ["a", "x"], "a": ["x"]}
     found = dependencies.in_order(graph)
@@ -214,6 +227,36 @@ def test_a_chain_dies_and_comes_back_in_steps(here, add, small_steps, count):
     assert here.run_order() == [str(number) for number in range(count + 1)]
 
 
+@pytest.mark.parametrize("fate", [lambda here, ids: here.run(*ids), lambda here, ids: here.store.change(ids, lambda job: lifecycle.cancel(job, here.now))],
+                         ids=["completed", "cancelled"])
+def test_of_many_that_have_ended_a_batch_learns_in_few_steps(here, monkeypatch, fate):
+    roots = ["root-%02d" % number for number in range(40)]
+    here.add(*roots)
+    fate(here, roots)
+    steps = []
+    append = Journal.append
+    monkeypatch.setattr(Journal, "append", lambda live, data: steps.append(data) or append(live, data))
+    here.bulk([job("leaf-%02d" % number, after=[root]) for number, root in enumerate(roots)])
+    assert len(steps) == 2
+    expected = {"pending"} if here.find(roots[0]).state == "completed" else {"dead"}
+    assert {here.find("leaf-%02d" % number).state for number in range(40)} == expected
+    assert not any(each.waits_for and each.state == "pending" for each in here.store.jobs())
+
+
+def test_who_runs_a_job_by_hand_tells_the_rest_first(here, add, small_steps, monkeypatch):
+    """It is back, and some of those that died of it have still to come back: its next line would not say so any more."""
+    add(dict({"root": []}, **{"leaf-%d" % number: ["root"] for number in range(10)}))
+    here.store.change(["root"], lambda job: lifecycle.cancel(job, here.now))
+    with monkeypatch.context() as patch:
+        # As if whoever retries it had been killed behind the first step.
+        patch.setattr("queuectl_lib.store.changing.finish_telling", lambda store: set())
+        here.store.retry(["root"], here.now)
+    desk = here.worker()
+    claimed = desk.claim("root", lambda job: job, here.now)
+    assert here.finish(desk, claimed)
+    assert len(here.run_order()) == 10
+
+
 def test_a_roll_between_two_steps_changes_nothing(here, add, small_steps):
     add(dict({"root": []}, **{"leaf-%d" % number: ["root"] for number in range(10)}))
     desk = here.worker()
@@ -226,7 +269,7 @@ def test_a_roll_between_two_steps_changes_nothing(here, add, small_steps):
     here.roll()
     here.roll()
     assert len(here.run_order()) == 10
-    assert here.store.look().untold() == []
+    assert list(here.store.look().untold()) == []
 
 
 def test_a_command_that_is_killed_between_two_steps_leaves_the_rest_to_the_next(here, small_steps, monkeypatch):

@@ -195,21 +195,23 @@ def test_the_death_of_a_job_pauses_an_armed_queue_at_once(here):
     assert claimed(here, desk) == "m2"
 
 
-def test_thousands_of_a_closed_queue_are_passed_over_once_and_not_at_each_claim(here):
+def test_thousands_of_a_closed_queue_are_passed_over_once_and_not_at_each_claim(here, monkeypatch):
+    current = view.View._current
+    looks = []
+    # Before the desks take it from their views.
+    monkeypatch.setattr(view.View, "_current", lambda self, item: looks.append(item) or current(self, item))
     here.bulk(many(3000, "mail", queue="mail"))
     here.bulk(many(300, "other", priority=5))
     limit(here, mail=1)
     here.roll()
     blocker, desk = here.worker("1.a"), here.worker("2.a")
     assert claimed(here, blocker) == "mail-000"
-    current = view.View._current
-    looks = []
-    desk._view._ready._current = lambda item: looks.append(item) or current(desk._view, item)
+    looks.clear()
     for number in range(300):
         job = here.claim(desk)
         assert job.id == "other-%03d" % number
         here.finish(desk, job)
-    assert len(looks) < 300 * 8
+    assert 300 <= len(looks) < 300 * 8
 
 
 # Jobs whose time has passed

@@ -111,6 +111,14 @@ def test_the_longest_line_fits_and_one_byte_more_is_bad_input():
         line.encode(new()._replace(stdout="x" * (room + 1)), None)
 
 
+def test_a_job_that_just_fits_can_be_run_to_its_end(here):
+    room = line.LONGEST - len(line.encode(job("big", env={"A": ""})._replace(order=1 << 40), None))
+    here.add("big", env={"A": "x" * room})
+    here.run("big")
+    here.roll()
+    assert here.find("big").state == "completed"
+
+
 def test_every_entry_of_a_journal_is_told_with_its_place():
     lines = [line.encode(new(), None), line.encode_gone(OVER), line.encode_removed(dead(), OVER)]
     entries, end = pieces.scan(b"".join(lines), 4096, "jobs.jsonl")

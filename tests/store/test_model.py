@@ -206,7 +206,7 @@ class Model:
                   and (wanted.before is None or each.updated_at.encode() < wanted.before)}
         assert sum(purge.count(self.store, wanted).values()) == len(before)
         thorough = self.random.choice([True, False])
-        taken = roll.alone(self.store, lambda: purge._in_passes(self.store, wanted, thorough))
+        taken = roll.alone(self.store, lambda: purge.in_passes(self.store, wanted, thorough))
         gone = [id for id, each in before.items() if self.jobs.get(id) == each]
         assert sum(taken.values()) == len(gone)
         for id in gone:

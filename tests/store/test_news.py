@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from queuectl_lib.store import journal, news, pieces, roll
+from queuectl_lib.store import config, journal, keeping, news, pieces, roll
 from queuectl_lib.words.errors import StoreError
 from tests.store.stores import FAILURE, job, many
 
@@ -145,6 +145,22 @@ def test_who_slept_through_two_rolls_is_told_so(here, follower):
     assert follower.missed
     here.add("d")
     assert told(follower.look()) == [("d", None, "pending")]
+    assert not follower.missed
+
+
+def test_a_roll_that_purges_as_well_leaves_time_to_look_in_between(here, follower, monkeypatch):
+    monkeypatch.setattr(journal, "BOUND", 1)
+    config.set(here.store, "retention", "1d")
+    here.add("old")
+    here.run("old")
+    here.pass_time(2 * 86400)
+    follower.look()
+    here.add("new")
+    seen = []
+    monkeypatch.setattr(keeping.time, "sleep", lambda seconds: seen.extend(told(follower.look())))
+    keeping.roll_and_keep_house(here.opened())
+    assert here.ids() == ["new"]
+    assert seen + told(follower.look()) == [("new", None, "pending")]
     assert not follower.missed
 
 

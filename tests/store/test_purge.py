@@ -5,7 +5,7 @@ import os
 import pytest
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import config, disk, locking, purge
+from queuectl_lib.store import config, disk, keeping, locking, purge
 from tests.store.stores import FAILURE, SUCCESS, in_child, many
 from tests.store.test_roll import assert_only_named_files, everything, kill_at
 
@@ -272,14 +272,14 @@ def test_of_thousands_that_others_changed_meanwhile_each_is_counted_once(here, m
 def kept_for(here, seconds):
     """The ids that are left after a look in the background, in a store with this retention."""
     config.set(here.store, "retention", "%d" % seconds)
-    purge.roll_and_keep_house(here.opened())
+    keeping.roll_and_keep_house(here.opened())
     return left(here)
 
 
 def test_without_retention_nothing_goes(old):
     before = left(old)
     old.pass_time(1000 * DAY)
-    purge.roll_and_keep_house(old.opened())
+    keeping.roll_and_keep_house(old.opened())
     assert left(old) == before
 
 
@@ -355,3 +355,32 @@ def test_one_that_is_retried_before_its_pass_has_come_is_counted_by_none(here, m
     went = purge.purge(here.opened(), purge.selection(lifecycle.FINISHED, ["a"]))
     assert sum(went.values()) == 2
     assert left(here) == ["a-2", "keep-0", "keep-1", "keep-2"]
+
+
+ALL_QUEUES_BUT_MAIL = dict(states=ALL, queues=["default"])
+
+
+@pytest.mark.parametrize("rolled", [False, True])
+def test_what_comes_after_a_waiting_one_dies_with_it(here, rolled):
+    here.add("root")
+    here.add("stays", queue="mail")
+    here.add("leaf", queue="mail", after=["stays", "root"])
+    here.add("tip", queue="mail", after=["leaf"])
+    here.add("other", queue="mail", after=["stays"])
+    if rolled:
+        here.roll()
+    purge.purge(here.opened(), purge.selection(**ALL_QUEUES_BUT_MAIL))
+    assert here.states() == {"stays": "pending", "leaf": "dead", "tip": "dead", "other": "pending"}
+    assert here.find("leaf").error == "it comes after root, which was removed"
+    assert here.run_order() == ["stays", "other"]
+
+
+@pytest.mark.parametrize("store_it", [lambda here, new: here.store.add(new), lambda here, new: here.bulk(new)], ids=["add", "bulk"])
+@pytest.mark.parametrize("moment", ["_sort_out", "_carry", "_copy_tail"])
+def test_so_does_what_is_enqueued_behind_it_meanwhile(here, monkeypatch, moment, store_it):
+    here.add("root")
+    here.roll()
+    step = getattr(purge._Purge, moment)
+    monkeypatch.setattr(purge._Purge, moment, lambda self: (step(self), store_it(here, list(many(5, "leaf", after=["root"])))))
+    purge.purge(here.opened(), purge.selection(ALL))
+    assert set(here.states().values()) == {"dead"} and len(left(here)) == 5

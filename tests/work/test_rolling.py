@@ -127,7 +127,7 @@ def test_the_roller_can_still_give_up_a_wait_for_the_lock(where, monkeypatch):
         with open(blocked, "w") as file:
             file.write("%d" % len(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
 
-    monkeypatch.setattr(rolling.purge, "roll_and_keep_house", tell)
+    monkeypatch.setattr(rolling.keeping, "roll_and_keep_house", tell)
     fill(where)
     one = rolling.Rolling(where, fork=True)
     one.look()

@@ -1,6 +1,6 @@
 """Roll the journal into segments, and purge by retention (started by whoever sees it long; nobody waits for it)."""
 
-from queuectl_lib.store import purge
+from queuectl_lib.store import keeping
 from queuectl_lib.store import store as stores
 
 
@@ -9,4 +9,4 @@ def arguments(parser):
 
 
 def run(args, out):
-    purge.roll_and_keep_house(stores.open_store(args.store, write=True), locked=args.locked)
+    keeping.roll_and_keep_house(stores.open_store(args.store, write=True), locked=args.locked)

@@ -88,8 +88,8 @@ class _Some:
 
     def _see(self, look, ids):
         """Take in how these jobs stand at this moment; the ids that are not there."""
-        if look is not None and len(ids) > 20:
-            look.know_all()
+        if look is not None:
+            look.expect(len(ids))
         missing = []
         for id in ids:
             found = look and look.find(id)
