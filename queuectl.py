@@ -34,6 +34,9 @@ def start():
                          " one-file version that `make dist` writes to dist/queuectl.py\n"
                          % os.path.join(home, "queuectl.py"))
         return 2
+    except KeyboardInterrupt:
+        # Before there is anybody who could do it better.
+        return 130
     return main()
 
 

@@ -149,7 +149,9 @@ class Store:
         seen = set()
         snapshot = self.snapshot(live)
         for job_id in ids:
-            if job_id in seen or snapshot.find_locked(job_id) is not None:
+            if job_id in seen:
+                raise DuplicateJob("the id %s stands twice in this batch: nothing was enqueued" % job_id)
+            if snapshot.find_locked(job_id) is not None:
                 raise DuplicateJob("a job with the id %s is already there: choose another id, or --if-absent" % job_id)
             seen.add(job_id)
         snapshot.close()

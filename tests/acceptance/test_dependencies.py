@@ -44,6 +44,12 @@ def test_an_unknown_job_cannot_be_waited_for(queue):
     assert "nobody" in refused.err and queue.jobs() == []
 
 
+@pytest.mark.parametrize("nothing", ["", ","])
+def test_an_unset_variable_is_no_job_to_wait_for(queue, nothing):
+    refused = queue.run("enqueue", "--after", nothing, "true", code=2)
+    assert "--after: want the id of a job" in refused.err and queue.jobs() == []
+
+
 @pytest.mark.short
 def test_when_a_job_dies_those_behind_it_do_and_its_retry_brings_them_back(queue):
     queue.enqueue("--id", "root", "--max-retries", "0", "test -e mended")

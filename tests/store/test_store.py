@@ -337,3 +337,9 @@ def test_jobs_that_cannot_be_changed_are_left_out_where_somebody_is_told(here, m
     assert [each.id for each in changed.jobs] == ["a", "c", "d"]
     assert sorted(refused) == ["b", "unknown"] and "held already" in refused["b"]
     assert all(here.find(id).held for id in "abcd")
+
+
+def test_an_id_that_stands_twice_in_a_small_batch_is_named_as_that(here):
+    with pytest.raises(DuplicateJob, match="the id a stands twice in this batch"):
+        here.store.add([job("a"), job("b"), job("a")])
+    assert here.store.counts() == {}

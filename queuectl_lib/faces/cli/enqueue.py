@@ -120,7 +120,7 @@ def _defaults(args, config, now):
     # Checked by the same rules as a job's own fields.
     fields = {"command": "-", "queue": args.queue, "priority": args.priority, "cwd": args.cwd,
               "max_retries": args.max_retries, "run_at": args.run_at, "env": _environment(args.env),
-              "after": options.words(args.after) or None, "held": args.hold, "slots": args.slots, "nice": args.nice}
+              "after": _ids_after(args.after), "held": args.hold, "slots": args.slots, "nice": args.nice}
     if args.timeout is not None:
         fields["timeout"] = args.timeout
     if args.delay is not None:
@@ -134,6 +134,16 @@ def _defaults(args, config, now):
     if args.expires is not None:
         job = job._replace(expires_at=clock.moment(max(now, record.due(job) or 0) + int(args.expires * 1000)))
     return record.Defaults._make(getattr(job, name) for name in record.Defaults._fields)
+
+
+def _ids_after(texts):
+    """The ids of --after, None without it. An unset variable of a script is no "after nothing"."""
+    if texts is None:
+        return None
+    ids = options.words(texts)
+    if not ids:
+        raise BadInput("--after: want the id of a job")
+    return ids
 
 
 def _named_as_option(message, fields):
