@@ -38,7 +38,7 @@ class Claims:
     def __init__(self, store, worker, queues=None):
         self._store = store
         self._worker = worker
-        self._sight = Sight(store, queues, store.config.limits)
+        self._sight = Sight(store, queues)
         self._journal = self._sight.journal
         self._view = self._sight.view
         self._last = _NO_CLAIM

@@ -4,12 +4,15 @@ A queue with a limit, or one that is paused, may be closed while others are
 open. Its jobs stand in a lane of their own, a heap like the first one, so that
 nobody ever looks past them one by one.
 
+A job that is cancelled while it runs takes its slots of the limit until its processes
+are gone: until its worker has written its line once more, or, should nobody do that, for as long as ending them may take.
+
 An item: (priority, order, id, source, offset, line, queue, slots); see view.py.
 """
 
 from heapq import heappop, heappush
 
-from queuectl_lib.store import pauses
+from queuectl_lib.store import line, pauses
 
 _QUEUE = 6
 _SLOTS = 7
@@ -22,9 +25,13 @@ class Lanes:
     called with each one that does not, after it was taken out.
     """
 
-    def __init__(self, limits, apart, current, gone):
-        """limits: {queue (bytes): how many slots of it may run at once}; apart: other queues with a lane of their own."""
+    def __init__(self, limits, apart, current, gone, ending_ms):
+        """limits: {queue (bytes): how many slots of it may run at once}; apart: other queues with a lane of their own.
+
+        ending_ms: how long ending a job's processes may take.
+        """
         self.limits = limits
+        self._ending_ms = ending_ms
         self._current = current
         self._gone = gone
         self._common = []
@@ -34,6 +41,8 @@ class Lanes:
         # {id: (queue, slots)} of the running jobs of limited queues, and their slots by queue.
         self._runs = {}
         self._used = {}
+        # {id: until when (ms)} of those that were cancelled while they ran; None until somebody asks for the best.
+        self._ending = {}
 
     def lane_of(self, queue):
         """What a queue's items stand in: the queue itself, None for the common heap."""
@@ -58,26 +67,44 @@ class Lanes:
         return any(self._paused_until(queue, now) is not None and self._clean(heap) for queue, heap in heaps)
 
     def next_end(self, now):
-        """The moment (ms) at which the next pause is over that keeps an item waiting, or None."""
+        """The moment (ms) at which the next pause is over that keeps an item waiting, or what is being ended must be; or None."""
         heaps = [(None, self._common)] + list(self._own.items()) if self.pauses else []
         ends = [self._paused_until(queue, now) for queue, heap in heaps if self._clean(heap)]
+        ends += self._ending.values()
         return min((end for end in ends if end), default=None)
 
-    def note(self, head, processing):
+    def note(self, head):
         """Take in what a job's line (line.HEAD's groups) says of who runs; for limited queues only."""
-        known = self._runs.pop(head[0], None)
-        if known is not None:
-            self._used[known[0]] -= known[1]
-        if processing and head[4] in self.limits:
-            slots = int(head[12] or 1)
-            self._runs[head[0]] = head[4], slots
-            self._used[head[4]] = self._used.get(head[4], 0) + slots
+        job_id, queue = head[line.ID], head[line.QUEUE]
+        self._forget_run(job_id)
+        is_ending = head[line.STATE] == b"cancelled" and head[line.WAS] == b"processing"
+        if (is_ending or head[line.STATE] == b"processing") and queue in self.limits:
+            slots = int(head[line.SLOTS] or 1)
+            self._runs[job_id] = queue, slots
+            self._used[queue] = self._used.get(queue, 0) + slots
+            if is_ending:
+                self._ending[job_id] = None
+
+    def _forget_run(self, job_id):
+        queue, slots = self._runs.pop(job_id, (None, 0))
+        if slots:
+            self._used[queue] -= slots
+        self._ending.pop(job_id, None)
+
+    def _look_at_ending(self, now):
+        for job_id, until in list(self._ending.items()):
+            if until is None:
+                self._ending[job_id] = now + self._ending_ms
+            elif until <= now:
+                self._forget_run(job_id)
 
     def _best(self, now):
         if not self._own and not self.pauses:
             return self._common if self._clean(self._common) else None
         if self._paused_until(None, now) != 0:
             return None
+        if self._ending:
+            self._look_at_ending(now)
         heaps = [heap for queue, heap in self._own.items() if self._clean(heap) and self._is_open(queue, heap[0], now)]
         if self._clean(self._common):
             heaps.append(self._common)

@@ -9,17 +9,22 @@ from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.view import View
 
 
+# From KILL to the line that a worker writes when a cancelled job's processes are gone.
+_MARGIN_MS = 6000
+
+
 class Sight:
     """One process's sight of a store, for workers that serve these queues (None: all).
 
     journal: journal.Journal; view: view.View; end: up to where in the journal the view knows.
     """
 
-    def __init__(self, store, queues, limits):
+    def __init__(self, store, queues):
         self._store = store
         self.journal = Journal(store.paths.jobs, writable=True)
         self.view = View(store.paths, queues)
-        self.view.limits = limits
+        self.view.limits = store.config.limits
+        self.view.ending_ms = int(store.config.kill_grace * 1000) + _MARGIN_MS
         self.end = 0
         # The running jobs, and the (generation, offset) up to which that was looked up.
         self._running = []

@@ -37,6 +37,8 @@ class View:
         self._names = {}
         # {queue: how many slots of it may run at once}; a change counts from the next reset on.
         self.limits = {}
+        # How long ending a cancelled job's processes may take; as limits.
+        self.ending_ms = 0
         self.reset((), {})
 
     def reset(self, segments, paused):
@@ -49,7 +51,7 @@ class View:
         self._gone = {}
         limits = {queue.encode(): limit for queue, limit in self.limits.items()}
         self._note_paused(paused)
-        self._ready = Lanes(limits, self._apart, self._current, self._passed)
+        self._ready = Lanes(limits, self._apart, self._current, self._passed, self.ending_ms)
         self._ready.pauses = paused
         self.stale = False
         self._now = 0
@@ -107,7 +109,7 @@ class View:
             if head[line.TELLING]:
                 self._untold[head[0]] = offset
             if self.limits:
-                self._ready.note(head, head[line.STATE] == b"processing")
+                self._ready.note(head)
 
     @property
     def takes_ids_alone(self):

@@ -114,6 +114,31 @@ def test_who_runs_is_known_after_a_roll(here):
     assert claimed(here, here.worker("3.a")) == "m2"
 
 
+def test_a_job_cancelled_as_it_runs_takes_its_slots_until_its_processes_are_gone(here):
+    limit(here, mail=1)
+    here.add("m1", "m2", queue="mail")
+    first, second = here.worker("1.a"), here.worker("2.a")
+    job = here.claim(first)
+    here.store.change(["m1"], lambda each: lifecycle.cancel(each, here.now))
+    assert claimed(here, second) is None and not second.more_ready()
+    left = lifecycle.Outcome(None, None, None, 0.1, None, None)
+    here.store.change(["m1"], lambda each: lifecycle.leave(each, job, left, here.now))
+    assert claimed(here, second) == "m2"
+
+
+def test_but_not_for_ever_when_nobody_says_so(here):
+    limit(here, mail=1)
+    here.add("m1", "m2", queue="mail")
+    first, second = here.worker("1.a"), here.worker("2.a")
+    here.claim(first)
+    here.store.change(["m1"], lambda each: lifecycle.cancel(each, here.now))
+    assert claimed(here, second) is None
+    due = second.next_due(here.now)
+    assert here.now < due <= here.now + 20 * SECOND
+    here.now = due
+    assert claimed(here, second) == "m2"
+
+
 # Pauses
 
 def test_no_job_of_a_paused_queue_is_claimed_until_it_is_resumed(here, rolled):

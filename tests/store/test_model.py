@@ -101,7 +101,15 @@ class Model:
                                            for other in each.after or ())
 
     def cancel(self):
-        self.change(("pending", "failed", "processing"), lambda old: lifecycle.cancel(old, self.here.now))
+        """Of one that runs its worker says a moment later that its processes are gone."""
+        ids = self.some_ids(("pending", "failed", "processing"))
+        running = [self.jobs[id] for id in ids if self.jobs[id].state == "processing"]
+        for new in self.store.change(ids, lambda old: lifecycle.cancel(old, self.here.now)).jobs:
+            self.became(new)
+        left = lifecycle.Outcome(None, None, None, 0.1, None, None)
+        for claimed in running:
+            changed = self.store.change([claimed.id], lambda old: lifecycle.leave(old, claimed, left, self.here.now))
+            self.jobs.update((new.id, new) for new in changed.jobs)
 
     def hold(self):
         self.change(("pending", "failed"), lambda old: old if old.held else lifecycle.hold(old, self.here.now))
