@@ -37,6 +37,7 @@ Options.__new__.__defaults__ = (None, False, False, None, None, False)
 STORE_UNUSABLE = 3
 
 _RETRY_SECONDS = 1.0
+_SHORTEST_SLEEP = 0.01
 _PASS_ON_MS = 100
 _LAST_TRIES = 3
 
@@ -245,7 +246,10 @@ class Worker:
     def _until_look(self, due):
         """Seconds until a job falls due, at most the poll_interval and what is left of max_idle."""
         longest = max(0.0, min(self._settings.current.poll_interval, self._idle_left()))
-        return longest if due is None else max(0.0, min(longest, (due - clock.now()) / 1000))
+        if due is None:
+            return longest
+        # What is due by now was just looked for and could not be claimed: whatever the reason, no worker spins.
+        return max(_SHORTEST_SLEEP, min(longest, (due - clock.now()) / 1000))
 
     def _idle_left(self):
         """Seconds that may pass with nothing to run."""
