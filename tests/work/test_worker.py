@@ -210,6 +210,19 @@ def test_one_that_is_told_of_work_again_and_again_and_finds_none_sleeps_and_hear
     assert len(looks) == 5
 
 
+def test_one_with_max_idle_runs_what_its_hooks_enqueue(where):
+    room = Room(Desk())
+    room.busy = True
+
+    def wait(seconds):
+        room.busy = False
+        room.claims.ready.append(a_job("hooked"))
+        return NOTHING
+    room.wait = wait
+    live(room, where, max_idle=0)
+    assert [job.id for job in room.claims.results] == ["hooked"]
+
+
 def test_a_result_is_kept_until_the_store_takes_it(where):
     room = Room(Desk(a_job("a")))
     room.run = lambda *arguments: room.claims.errors.extend([DiskFull("disk full")] * 3) or Ended(DONE, None)
