@@ -208,7 +208,8 @@ class View:
         for cursor in list(self._due_cursors):
             if not self._current(cursor.item) and not self._advance(cursor):
                 self._due_cursors.remove(cursor)
-        moments = [cursor.due for cursor in self._due_cursors]
+        # What is due by now and still stands here waits behind the OVERDUE_WINDOW of its lane, which is closed.
+        moments = [cursor.due for cursor in self._due_cursors if cursor.due > self._now]
         if self._due:
             moments.append(self._due[0][0])
         end = self._ready.next_end(self._now)

@@ -15,8 +15,8 @@ from queuectl_lib.words import program
 from queuectl_lib.words.errors import NotDone, StoreError
 from queuectl_lib.work import log, pidfile, staffing
 
-# Those of a job, in which somebody may type `worker start`.
-_OF_A_JOB = ("QUEUECTL_CLAIM", "QUEUECTL_JOB_ID", "QUEUECTL_ATTEMPT", "QUEUECTL_PROGRESS")
+# Those of a job or of a hook, in which somebody may type `worker start`.
+_OF_A_JOB = ("QUEUECTL_CLAIM", "QUEUECTL_JOB_", "QUEUECTL_ATTEMPT", "QUEUECTL_PROGRESS", "QUEUECTL_HOOK")
 
 _LOOK_SECONDS = 0.01
 # A worker is there before it clears up after a former one, so only a locked store takes so long.
@@ -49,7 +49,7 @@ def start(store, words):
 
 
 def _started(command, store, output):
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_A_JOB}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_OF_A_JOB)}
     how = {"start_new_session": True}
     if sys.platform == "win32":
         how = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}

@@ -9,6 +9,7 @@ so no line is lost. Nobody is told: each compares its output with the path.
 import os
 
 from queuectl_lib.store import disk
+from queuectl_lib.words.errors import StoreError
 
 # Bytes from which on it is renamed. The one before that is kept, an older one is not.
 LARGEST = 10 * 1024 * 1024
@@ -34,7 +35,7 @@ def follow(paths):
         return
     try:
         fd = opened(paths)
-    except OSError:
+    except (StoreError, OSError):
         return
     for number in _OUTPUTS:
         os.dup2(fd, number)

@@ -33,6 +33,8 @@ NOW = "now"
 Entry = namedtuple("Entry", ("kind", "pid", "boot", "start", "since", "slot", "incarnation", "queues", "stop",
                              "supervisor", "hired", "left", "log"))
 Entry.__new__.__defaults__ = (None,) * len(Entry._fields)
+# Of what type a field is; the others are text.
+_KINDS = {"pid": int, "slot": int, "queues": list, "supervisor": int, "hired": int, "left": int, "log": bool}
 
 
 def read(paths):
@@ -53,8 +55,13 @@ def _entry(line):
     except (ValueError, AttributeError):
         # An editor's doing; the next writer drops the line.
         return None
-    known = entry.kind in (SUPERVISOR, WORKER) and isinstance(entry.pid, int)
-    return entry if known else None
+    known = entry.kind in (SUPERVISOR, WORKER) and entry.pid is not None
+    return entry if known and all(map(_fits, entry._fields, entry)) else None
+
+
+def _fits(name, value):
+    """Whether a field holds what is written there; others compute with it."""
+    return value is None or isinstance(value, _KINDS.get(name, str))
 
 
 def alive(paths, entry):

@@ -87,6 +87,8 @@ class Bell:
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EWOULDBLOCK):
                 self.close()
+                # A closed descriptor wakes at once, again and again: it must not be slept on any more.
+                return True
             return False
 
     def pass_on(self):

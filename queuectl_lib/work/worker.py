@@ -37,6 +37,7 @@ Options.__new__.__defaults__ = (None, False, False, None, None, False)
 STORE_UNUSABLE = 3
 
 _RETRY_SECONDS = 1.0
+_SHORTEST_SLEEP = 0.01
 _PASS_ON_MS = 100
 _LAST_TRIES = 3
 
@@ -227,17 +228,15 @@ class Worker:
     def _sleep(self):
         """Until there may be something to run, or an order has come."""
         due = self._claims.next_due(clock.now())
-        seen = self._claims.seen()
-        settings = self._settings.current
+        before = self._claims.seen(), self._settings.current
         bell = self._place.bell.fd
         if bell is not None:
             self._control.waiter.watch(bell)
         while not self._doze(self._until_look(due)):
-            # The transaction of a real look costs an idle worker more than all the rest.
-            if self._store_state() != seen or (due is not None and clock.now() >= due) or self._idle_left() <= 0:
+            # The transaction of a real look costs an idle worker more than all the rest. In other settings a limit may be another.
+            if (self._store_state(), self._settings.current) != before:
                 break
-            # A queue's limit may be another one.
-            if self._settings.current is not settings:
+            if (due is not None and clock.now() >= due) or self._idle_left() <= 0:
                 break
         if bell is not None:
             self._control.waiter.forget(bell)
@@ -245,11 +244,13 @@ class Worker:
     def _until_look(self, due):
         """Seconds until a job falls due, at most the poll_interval and what is left of max_idle."""
         longest = max(0.0, min(self._settings.current.poll_interval, self._idle_left()))
-        return longest if due is None else max(0.0, min(longest, (due - clock.now()) / 1000))
+        rest = longest if due is None else (due - clock.now()) / 1000
+        # What is due by now was just looked for and could not be claimed: whatever the reason, no worker spins.
+        return max(_SHORTEST_SLEEP, min(longest, rest))
 
     def _idle_left(self):
-        """Seconds that may pass with nothing to run."""
-        if self._options.max_idle is None:
+        """Seconds that may pass with nothing to run; while a hook runs, which may enqueue something, any number."""
+        if self._options.max_idle is None or self._place.hooks.busy:
             return float("inf")
         return self._idle_since + self._options.max_idle - time.monotonic()
 

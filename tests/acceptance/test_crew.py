@@ -101,6 +101,17 @@ def test_workers_detached_in_a_job_outlive_it(queue):
     queue.run("--store", "other", "worker", "stop")
 
 
+def test_workers_detached_in_a_hook_know_nothing_of_it(queue):
+    words = " ".join("'%s'" % word for word in queue.program.words)
+    queue.run("config", "set", "on_complete", "%s --store other worker start --detach" % words)
+    queue.enqueue("true")
+    queue.work(count=1)
+    [worker] = json.loads(queue.run("--store", "other", "worker", "list", "--json").out)
+    environment = support._proc(worker["pid"], "environ").split(b"\0")
+    assert [entry for entry in environment if entry.startswith(b"QUEUECTL_")] == [b"QUEUECTL_STORE=" + os.fsencode(queue.store)]
+    queue.run("--store", "other", "worker", "stop")
+
+
 @pytest.mark.short
 def test_the_line_for_crontab_brings_back_what_is_missing_and_is_silent(queue):
     def cron():

@@ -72,6 +72,16 @@ def test_hooks_are_told_which_job_ended_and_have_ended_before_the_worker_leaves(
     assert told == {id: queue.job(id) for id in ("bad", "missing")}
 
 
+def test_a_hook_that_is_set_while_workers_run_is_there_for_the_next_job(queue):
+    queue.start_workers()
+    queue.wait_for_workers(1)
+    for number in range(4):
+        name = "ran-%d" % number
+        configure(queue, on_complete="echo x > " + name)
+        queue.run("enqueue", "--wait", "true")
+        wait_until(lambda: os.path.exists(queue.path(name)), "the hook ran")
+
+
 def test_a_slow_hook_is_not_in_the_way_of_the_jobs(queue):
     """It waits for what a later job does: were it waited for, neither would ever end."""
     configure(queue, on_complete='[ "$QUEUECTL_JOB_ID" != first ] || { while [ ! -e second ]; do sleep 0.02; done; echo x > seen; }')

@@ -208,6 +208,25 @@ def test_overdue_jobs_of_a_paused_queue_do_not_keep_out_others(here, monkeypatch
     assert len(here.run_order()) == 10
 
 
+@pytest.mark.parametrize("what", ["paused", "limited"])
+def test_overdue_jobs_of_a_closed_queue_are_not_due(here, monkeypatch, what):
+    monkeypatch.setattr(view, "OVERDUE_WINDOW", 3)
+    if what == "limited":
+        limit(here, mail=1)
+    here.add("running", queue="mail")
+    assert claimed(here, here.worker("2.a")) == "running"
+    here.add_in(1, *["mail-%d" % number for number in range(10)], queue="mail")
+    here.add_in(60, "later")
+    due = here.now + 60 * SECOND
+    here.roll()
+    if what == "paused":
+        pause(here, "mail")
+    here.pass_time(5)
+    desk = here.worker()
+    assert claimed(here, desk) is None
+    assert desk.next_due(here.now) == due
+
+
 def test_the_death_of_a_job_pauses_an_armed_queue_at_once(here):
     here.add("m1", "m2", queue="mail", max_retries=0)
     pause(here, "mail", since=None, on_failure=True)

@@ -25,6 +25,9 @@ class Given:
     def __init__(self, **values):
         self.current = config.DEFAULTS._replace(**values)
 
+    def now(self):
+        return self.current
+
 
 class Rig:
     """The hooks of one worker, in a directory of its own."""

@@ -92,6 +92,19 @@ def test_nobody_else_may_read_it(here):
     assert os.stat(here.paths.log).st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("damage", ["a link", "a directory", "no store"])
+def test_where_it_cannot_be_opened_everybody_goes_on_in_the_one_before(here, damage):
+    before = os.fstat(1)
+    if damage == "a link":
+        os.symlink("elsewhere", here.paths.log)
+    elif damage == "a directory":
+        os.mkdir(here.paths.log)
+    else:
+        os.rename(here.root, here.root + ".gone")
+    log.follow(here.paths)
+    assert os.path.samestat(before, os.fstat(1))
+
+
 def test_another_output_is_no_log(here):
     os.close(log.opened(here.paths))
     assert not log.is_output(here.paths)

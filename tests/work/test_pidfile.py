@@ -111,6 +111,18 @@ def test_lines_that_are_none_are_passed_over(here):
     assert pidfile.read(here.paths) == [supervisor()]
 
 
+@pytest.mark.parametrize("damage", [
+    {"hired": "2"}, {"left": [1]}, {"pid": "1"}, {"queues": "mail"}, {"start": 7}, {"slot": "x"}, {"stop": 1}])
+def test_lines_with_something_else_in_a_field_are_passed_over(here, damage):
+    add(here, supervisor()._replace(hired=2, left=1, queues=["mail"]))
+    assert len(pidfile.read(here.paths)) == 1
+    with open(here.paths.pidfile) as file:
+        fields = json.load(file)
+    with open(here.paths.pidfile, "w") as file:
+        json.dump(dict(fields, **damage), file)
+    assert pidfile.read(here.paths) == []
+
+
 def test_stop_reaches_everybody_who_lives(here):
     _, entry = worker(here)
     add(here, supervisor(), entry)

@@ -189,6 +189,40 @@ def test_in_a_stream_of_short_jobs_not_each_wakes_another_worker(where, monkeypa
     assert 2 <= room.passed_on < 15
 
 
+def test_one_that_is_told_of_work_again_and_again_and_finds_none_sleeps_and_hears_orders(where):
+    room = Room(Desk())
+    room.claims.next_due = lambda now: now - 1000
+    slept = []
+
+    def exchange(done, take, now):
+        assert len(slept) >= len(looks)
+        looks.append(now)
+        return None, None
+
+    def wait(seconds):
+        slept.append(seconds)
+        room.order = pidfile.DRAIN if len(looks) > 3 else None
+        return NOTHING
+    looks = []
+    room.claims.exchange = exchange
+    room.wait = wait
+    live(room, where)
+    assert len(looks) == 5
+
+
+def test_one_with_max_idle_runs_what_its_hooks_enqueue(where):
+    room = Room(Desk())
+    room.busy = True
+
+    def wait(seconds):
+        room.busy = False
+        room.claims.ready.append(a_job("hooked"))
+        return NOTHING
+    room.wait = wait
+    live(room, where, max_idle=0)
+    assert [job.id for job in room.claims.results] == ["hooked"]
+
+
 def test_a_result_is_kept_until_the_store_takes_it(where):
     room = Room(Desk(a_job("a")))
     room.run = lambda *arguments: room.claims.errors.extend([DiskFull("disk full")] * 3) or Ended(DONE, None)
