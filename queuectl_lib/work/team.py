@@ -20,14 +20,14 @@ import time
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import events, identity, leftover, log, pidfile, slots, staffing, worker
+from queuectl_lib.work import events, identity, leftover, log, pidfile, process, slots, staffing
 from queuectl_lib.work.rolling import Rolling
 from queuectl_lib.work.waiting import Waiter
 
 _LOOK_SECONDS = 1.0
 _STEADY_SECONDS = 1.0
 _LONGEST_PAUSE = 60.0
-_ON_PURPOSE = (0, worker.STORE_UNUSABLE)
+_ON_PURPOSE = (0, process.STORE_UNUSABLE)
 
 
 class _Post:
@@ -117,7 +117,7 @@ class Team:
         if self._context.get_start_method() == "fork":
             inherited = [other.control for other in self._posts if other.control is not None]
         post.process = self._context.Process(
-            target=worker.main, args=(self._store.root, self._options, reader, self._entry, inherited))
+            target=process.main, args=(self._store.root, self._options, reader, self._entry, inherited))
         post.since = time.monotonic()
         # A Ctrl+C between the fork and the child's own handlers would be counted here, as a second one.
         heeded = _stop_signals() + (signal.SIGUSR1,)

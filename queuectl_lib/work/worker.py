@@ -4,83 +4,31 @@ One round: record the last result and claim the next job, in one transaction
 -> start the command -> wait -> its outcome. Repeating, sleeping and leaving
 are outside of it; what else wants attention meanwhile is in duties.py.
 
-A worker needs nothing but the store. What it imports, it imports before its
-first claim: the file it comes from may be replaced under it.
+A worker needs nothing but the store (process.py makes one).
 
 A result is kept here until the store has taken it: a full disk, or a lock held
 too long, is waited out.
 """
 
-import gc
 import os
 import random
-import sys
 import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import locking, paths, store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import QueuectlError, StoreError
-from queuectl_lib.work import duties, events, output, pidfile, place, wake
-from queuectl_lib.work.control import Control
-from queuectl_lib.work.orphans import Orphans
-from queuectl_lib.work.settings import Settings
-from queuectl_lib.work.waiting import Waiter
+from queuectl_lib.work import duties, events, output, pidfile, wake
 
 # max_jobs: leave after so many; max_idle: leave after so many seconds with nothing to run. None: no such bound.
 # log: whether standard output is the store's log.
 Options = namedtuple("Options", ("queues", "drain", "drain_all", "max_jobs", "max_idle", "log"))
 Options.__new__.__defaults__ = (None, False, False, None, None, False)
 
-# Exit code of a worker that cannot use its store: another one would not help.
-STORE_UNUSABLE = 3
-
 _RETRY_SECONDS = 1.0
 _SHORTEST_SLEEP = 0.01
 _PASS_ON_MS = 100
 _LAST_TRIES = 3
-
-
-def main(root, options, connection, supervisor, inherited=()):
-    """A worker process, from its first statement to its exit code.
-
-    connection: orders from the supervisor, whose entry in workers.pid is
-    `supervisor`; inherited: its ends of the siblings' pipes, if forked.
-    """
-    _leave_the_terminal()
-    locking.own_alarm()
-    for other in inherited:
-        other.close()
-    control = Control(Waiter(), connection)
-    voice = events.Voice(paths.Paths(root) if options.log else None)
-    try:
-        stores.load_all()
-        store = stores.open_store(root, write=True)
-        store.check_there()
-        # The store reads its settings once: now, so that a file broken later fails no transaction.
-        settings = Settings(store.paths, store.config, voice.say_once)
-        taken = place.take(store, options, control, settings, voice, supervisor, Orphans())
-        if taken is not None:
-            # What is there by now stays: looking it through for garbage again and again cost 1 % of a busy worker.
-            gc.freeze()
-            Worker(store, taken, options, control, settings, voice).live()
-    except StoreError as error:
-        voice.say("worker leaves: %s" % error)
-        sys.exit(STORE_UNUSABLE)
-
-
-def _leave_the_terminal():
-    """Ctrl+C is the supervisor's alone.
-
-    To ignore it here is not enough: a command is in the worker's group until
-    it leads a session of its own, and Ctrl+C in that half millisecond ended it.
-    """
-    try:
-        os.setsid()
-    except (AttributeError, PermissionError):
-        # There are no sessions on this system; or it leads one already.
-        pass
 
 
 class Worker:
@@ -103,11 +51,12 @@ class Worker:
 
     def live(self):
         """Work until told to leave, or until there is nothing to stay for."""
-        for_good = False
+        for_good = True
         try:
             self._work()
-            for_good = True
         except (StoreError, OSError) as error:
+            # Nobody comes in the place of one that cannot use the store; of one that fails otherwise, somebody does.
+            for_good = isinstance(error, StoreError)
             if self._place.slot.stands():
                 raise
             raise StoreError("the store %s was removed" % self._store.root) from error
@@ -120,6 +69,8 @@ class Worker:
         while True:
             try:
                 job = self._exchange(clock.now())
+                if job is None and not self._stay():
+                    return
             except (StoreError, OSError) as error:
                 if not self._wait_out(error):
                     return
@@ -127,8 +78,6 @@ class Worker:
             if job is not None:
                 self._idle_since = None
                 self._run(job)
-            elif not self._stay():
-                return
 
     def _exchange(self, now):
         """Record the last result and claim the next job; None when there is none to run."""
@@ -166,7 +115,14 @@ class Worker:
 
     def _pass_on(self, now):
         """Wake one more worker when there is work for it; in a stream of short jobs not for each."""
-        if not 0 <= now - self._passed_on < _PASS_ON_MS and self._claims.more_ready():
+        if 0 <= now - self._passed_on < _PASS_ON_MS:
+            return
+        try:
+            more = self._claims.more_ready()
+        except (StoreError, OSError):
+            # A job has just been claimed, and is to be run; the next exchange meets the trouble.
+            return
+        if more:
             self._passed_on = now
             self._place.bell.pass_on()
 

@@ -13,7 +13,7 @@ from queuectl_lib.job import record
 from queuectl_lib.store import store
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DiskFull, NotDone
-from queuectl_lib.work import pidfile, scaling, slots, staffing, supervisor, team, wake, worker
+from queuectl_lib.work import pidfile, process, scaling, slots, staffing, supervisor, team, wake, worker
 from support import ROOT, is_running, send, wait_until
 
 START = """
@@ -394,7 +394,7 @@ def test_drain_speaks_only_of_its_own_queues(where, crew):
 def test_a_worker_that_dies_again_and_again_is_restarted_ever_slower(where, monkeypatch):
     def die(root, options, connection, entry, inherited):
         os._exit(9)
-    monkeypatch.setattr(team.worker, "main", die)
+    monkeypatch.setattr(team.process, "main", die)
     said = []
     monkeypatch.setattr(team.events.Voice, "say", lambda self, *texts: said.extend(texts))
     order = []
@@ -415,8 +415,8 @@ def test_a_worker_that_dies_again_and_again_is_restarted_ever_slower(where, monk
 
 def test_a_worker_that_cannot_use_the_store_is_not_replaced(where, monkeypatch):
     def refuse(root, options, connection, entry, inherited):
-        sys.exit(worker.STORE_UNUSABLE)
-    monkeypatch.setattr(team.worker, "main", refuse)
+        sys.exit(process.STORE_UNUSABLE)
+    monkeypatch.setattr(team.process, "main", refuse)
     assert supervisor.start(where, count=2, start_method="fork") == 3
 
 

@@ -9,7 +9,7 @@ import pytest
 from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import config, store
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import DiskFull, StoreLocked
+from queuectl_lib.words.errors import DiskFull, StoreError, StoreLocked
 from queuectl_lib.work import duties, pidfile, slots, wake, worker
 from queuectl_lib.work.runner import Ended
 from queuectl_lib.work.waiting import NOTHING
@@ -416,9 +416,9 @@ def test_backoff_settings_are_those_of_the_moment_it_fails(where):
 
 ALONE = """
 import multiprocessing, sys
-from queuectl_lib.work import pidfile, worker
+from queuectl_lib.work import pidfile, process, worker
 reader, writer = multiprocessing.Pipe(duplex=False)
-worker.main(sys.argv[1], worker.Options(*eval(sys.argv[2])), reader, pidfile.Entry())
+process.main(sys.argv[1], worker.Options(*eval(sys.argv[2])), reader, pidfile.Entry())
 """
 
 
@@ -520,7 +520,7 @@ def test_the_end_of_its_supervisor_is_an_order_to_drain(where, alone, tmp_path):
     job_id = alone().enqueue("while [ ! -e %s ]; do sleep 0.02; done" % go)
     wait_until(lambda: where.find(job_id).state == "processing", "the job runs")
     # The other end of this one's control pipe is closed from the beginning.
-    code = ALONE.replace("worker.main", "writer.close(); worker.main")
+    code = ALONE.replace("process.main", "writer.close(); process.main")
     done = subprocess.run([sys.executable, "-c", code, where.root, "()"], env=dict(os.environ, PYTHONPATH=ROOT),
                           stdout=subprocess.PIPE, timeout=60)
     assert done.returncode == 0
@@ -640,3 +640,25 @@ def test_a_store_removed_while_a_job_runs_ends_the_job(where, alone):
     assert worker.process.wait(60) == 3, worker.text()
     assert not running(job.worker)
     assert "worker leaves: " in worker.text() and "Traceback" not in worker.text()
+
+
+@pytest.mark.parametrize("error, for_good", [(StoreError("no room"), True), (OSError(5, "bad disk"), False)])
+def test_one_that_cannot_use_its_store_leaves_for_good_and_one_that_fails_otherwise_is_replaced(where, error, for_good):
+    room = Room(Desk())
+    said = []
+    room.leave = said.append
+    one = Worker(where, room, Options(), room, room, room)
+    one._work = lambda: (_ for _ in ()).throw(error)
+    with pytest.raises(type(error)):
+        one.live()
+    assert said == [for_good]
+
+
+def test_a_claimed_job_is_run_though_it_cannot_be_seen_whether_there_is_more(where):
+    room = Room(Desk(a_job("a")), [DONE])
+
+    def damaged():
+        raise StoreError("base/00000007.jsonl is damaged")
+    room.claims.more_ready = damaged
+    live(room, where, drain=True)
+    assert [job.state for job in room.claims.results] == ["completed"]
