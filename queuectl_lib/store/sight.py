@@ -13,6 +13,10 @@ from queuectl_lib.store.view import View
 _MARGIN_MS = 6000
 
 
+# In these a job waits for nothing (a dead one may name because of whom it died).
+_SETTLED = ("processing", "completed")
+
+
 class Sight:
     """One process's sight of a store, for workers that serve these queues (None: all).
 
@@ -32,7 +36,7 @@ class Sight:
 
     def set_limits(self, limits):
         """From now on so many slots of these queues may run at once."""
-        if limits != self.view.limits:
+        if limits is not self.view.limits and limits != self.view.limits:
             self.view.limits = limits
             # As if the journal were another one: all of it is looked at anew.
             self.journal.close()
@@ -87,7 +91,7 @@ class Sight:
         """
         if plain and self.view.takes_ids_alone:
             for job, data in lines:
-                if line.is_settled(job):
+                if job.state in _SETTLED or line.is_settled(job):
                     self.view.settle(job.id.encode(), place)
                 else:
                     self.view.take(pieces.scan(data, place, self.journal.path)[0])

@@ -68,7 +68,7 @@ class Hooks:
     def ended(self, job):
         """To be called with each job whose end was recorded by this worker."""
         # Whoever has just set a hook and enqueues a job expects it to run.
-        settings = self._settings.now()
+        settings = self._settings.lately()
         if job.state == "dead" and settings.on_dead is not None:
             self._want(_Wanted("on_dead", settings.on_dead, job))
         elif job.state == "completed" and settings.on_complete is not None:

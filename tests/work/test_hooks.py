@@ -25,7 +25,7 @@ class Given:
     def __init__(self, **values):
         self.current = config.DEFAULTS._replace(**values)
 
-    def now(self):
+    def lately(self):
         return self.current
 
 
