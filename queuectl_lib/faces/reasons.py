@@ -12,9 +12,10 @@ from queuectl_lib.words.errors import UnknownJob
 # pause: the name it goes by ("*": all queues) and the pauses.Pause that is in force for it, or None;
 # limit: its queue's, or None; used: how much of that is taken;
 # others: {id: state, None for one that is not there} of the first of those in its waits_for;
-# root: of a job that is dead because of another one, the id with which that began.
-Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root"))
-Around.__new__.__defaults__ = (1, None, None, 0, {}, None)
+# root: of a job that is dead because of another one, the id with which that began;
+# ending: are the processes of a cancelled one still being ended?
+Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root", "ending"))
+Around.__new__.__defaults__ = (1, None, None, 0, {}, None, False)
 
 # Of those a job waits for, so many are told.
 _TOLD = 3
@@ -26,6 +27,10 @@ def around(store, job, workers, now):
     """The Around of a job; workers: how many living ones serve its queue."""
     if job.state == "dead" and job.waits_for:
         return Around(root=_root(store, job))
+    if job.state == "cancelled":
+        # Imported here: it brings what ends processes.
+        from queuectl_lib.work import cancel
+        return Around(ending=cancel.being_ended(store, job))
     if job.state not in lifecycle.WAITING:
         return Around()
     limit = store.config.limits.get(job.queue)
@@ -66,6 +71,8 @@ def why(job, now, lost=False, around=Around()):
         return "; ".join(_waiting(job, now, around)) or "it is ready, and its turn comes when a worker is free"
     if job.state == "dead":
         return _dead(job, around)
+    if job.state == "cancelled" and around.ending:
+        return "it was cancelled; its processes are still being ended"
     if job.state == "cancelled":
         return "it was cancelled; run it again with: queuectl retry %s" % job.id
     return None

@@ -69,9 +69,14 @@ def test_cancel_returns_when_the_state_is_written_and_says_so(queue):
     tree = started_tree(queue)
     assert "1 was running: its processes are being ended (TERM, and KILL after 1 s)" in queue.run("cancel", id).err
     assert queue.job(id)["state"] == "cancelled" and is_running(tree[0])
+    assert "it was cancelled; its processes are still being ended" in queue.run("show", id).out
+    assert "still being ended" in queue.run("cancel", id, code=1).err
     # Two runs at once would be the end of the promise.
     assert "still being ended" in queue.run("retry", id, code=1).err
-    wait_until_gone(tree)
+    # Whoever wanted to wait can do so now.
+    assert queue.run("cancel", "--wait", id).err == ""
+    assert not any(map(is_running, tree))
+    assert "nothing to cancel" in queue.run("cancel", "--wait", id, code=1).err
     queue.run("retry", id)
 
 
