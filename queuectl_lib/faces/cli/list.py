@@ -13,7 +13,7 @@ Examples:
 from itertools import islice
 
 from queuectl_lib.faces import listing, table, terminal
-from queuectl_lib.faces.cli import options, reading
+from queuectl_lib.faces.cli import options, reading, registry
 from queuectl_lib.job import identifiers, record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
@@ -72,7 +72,7 @@ def states(groups):
     for state in wanted:
         if state not in record.STATES:
             raise BadInput("--state: unknown state %r%s; there are: %s"
-                           % (state, did_you_mean(state, record.STATES), ", ".join(record.STATES)))
+                           % (state, did_you_mean(state, record.STATES, registry.STATE_ALIASES), ", ".join(record.STATES)))
     return wanted or None
 
 
