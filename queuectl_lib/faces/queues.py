@@ -83,6 +83,12 @@ def are_worth_a_table(queues):
     return any(queue.name != "default" or queue.limit is not None or queue.pause for queue in queues)
 
 
+def work(queues):
+    """(n, exactly?) of the jobs that a worker would start now, or when their retry is due."""
+    count, exactly = total(queues, "ready")
+    return count + sum(queue.states["failed"] for queue in queues), exactly
+
+
 def shown(queues):
     """(those that are shown on a screen, how many idle ones are left out)."""
     if len(queues) <= _ROOM:
