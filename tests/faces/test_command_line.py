@@ -222,6 +222,17 @@ def test_the_version_is_printed(run):
     assert run("--version")[0].startswith("queuectl ")
 
 
+def test_a_list_says_whose_queues_limit_is_reached(run):
+    run("config", "set", "queue.mail.limit", "1")
+    run("enqueue", "--queue", "mail", '[{"id": "a", "command": "x"}, {"id": "b", "command": "x"}]')
+    stores.open_store(write=True).claims("1.a").exchange()
+    notes = {line.split()[0]: line.split()[6] for line in run("list")[0].splitlines()[1:]}
+    assert notes["b"] == "limit"
+    with open(os.path.join(".queuectl", "config.json"), "w") as file:
+        file.write("{")
+    assert "limit" not in run("list")[0]
+
+
 # --- the dead letter queue
 
 @pytest.fixture
@@ -244,7 +255,8 @@ def test_waiting_for_a_store_that_is_not_there_is_over_and_says_so(run):
 def test_an_empty_group_list_says_whose_fault_that_is(dead):
     assert dead("dlq", "list", "--group", "--queue", "none")[1] == "queuectl: no such jobs\n"
     dead("dlq", "purge", "--yes")
-    assert "queue is empty" in dead("dlq", "list", "--group")[1]
+    assert dead("dlq", "list")[1] == dead("dlq", "list", "--group")[1] == "queuectl: the dead letter queue is empty\n"
+    assert dead("dlq", "list", "--queue", "none")[1] == "queuectl: no such jobs\n"
 
 
 def test_retry_gives_dead_jobs_a_full_budget(dead):

@@ -73,6 +73,10 @@ def test_a_note_says_for_what_a_job_waits():
     assert listing.note(job(next_run_at=moment(8)), NOW) == "again in 8 s"
     assert listing.note(job(), NOW, False, paused) == "paused"
     assert listing.note(job(state="failed", next_run_at=moment(-1)), NOW, False, paused) == "paused"
+    assert listing.note(job(), NOW, False, paused, {"default"}) == "paused"
+    assert listing.note(job(), NOW, False, {}, {"default"}) == "limit"
+    assert listing.note(job(run_at=moment(10)), NOW, False, {}, {"default"}) == "in 10 s"
+    assert listing.note(job(), NOW, False, {}, {"mail"}) is None
     assert listing.note(job(run_at=moment(10)), NOW, False, paused) == "in 10 s"
     assert listing.note(job(queue="mail"), NOW, False, paused) is None
     assert listing.note(job(queue="mail"), NOW, False, {pauses.ALL: pauses.Pause(since=moment(-5))}) == "paused"
@@ -99,7 +103,9 @@ def test_show_says_why_a_job_does_not_run():
     assert "no worker is running" in told(job(), workers=0)
     assert "that serves the queue mail" in told(job(queue="mail"), workers=0)
     assert "a worker is free" in told(job())
-    assert "its worker died" in told(job(state="processing", started_at=moment(0)), lost=True)
+    lost = job(state="processing", started_at=moment(0))
+    assert "its worker died; any living worker" in told(lost, lost=True)
+    assert "no other is running to take it up: start one with: queuectl worker start" in told(lost, lost=True, workers=0)
     assert "queuectl dlq retry j" in told(job(state="dead", attempts=4, exit_code=1))
     assert reasons.why(job(state="completed"), NOW) is None
 
