@@ -167,6 +167,18 @@ def test_a_pause_of_all_queues_ends_by_itself_when_its_time_is_over(queue):
     assert "nothing is paused" in queue.run("resume", code=1).err
 
 
+def test_a_pause_over_another_has_its_own_reason_or_none(queue):
+    queue.run("pause", "mail", "--reason", "new server")
+    id = queue.enqueue("--queue", "mail", "true")
+    queue.run("pause", "mail", "--for", "1h")
+    assert "the queue mail is paused for" in queue.run("show", id).out
+    queue.run("pause", "mail", "--for", "1h", "--reason", "lunch")
+    assert "(lunch) for" in queue.run("show", id).out
+    # Once more without end, and without a word why.
+    queue.run("pause", "mail")
+    assert "the queue mail is paused: queuectl resume mail" in queue.run("show", id).out
+
+
 def test_of_several_queues_those_that_cannot_be_paused_or_resumed_are_named(queue):
     queue.run("pause", "a")
     assert queue.run("pause", "a", "b", code=1).err == "queuectl: paused already: a\n"
