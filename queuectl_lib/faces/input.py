@@ -25,6 +25,7 @@ _HINT = ("in PowerShell and cmd write \\\" for each inner quote, "
 _BLANKS = r"\s*"
 _BLANKS_AND_COMMAS = r"[\s,]*"
 _NEAR = 20
+_BEGINS_JSON = '{["'
 
 
 def from_words(words):
@@ -80,6 +81,9 @@ def _from_lines(text):
         except (ValueError, RecursionError) as error:
             if not line.strip():
                 continue
+            if line.lstrip()[0] not in _BEGINS_JSON:
+                raise BadInput("line %d: want one JSON object a line, e.g. {\"command\": \"ls -l\"}, not %r"
+                               % (number, clip(line.strip(), 40, "...")))
             if is_lines or not _goes_on(line):
                 raise BadInput("line %d: broken JSON %s" % (number, _fault(error)))
             yield from _from_document(line + text.read(), number)

@@ -33,8 +33,8 @@ SORTS = ("id", "state", "queue", "priority", "attempts", "max_retries", "timeout
          "created_at", "updated_at", "started_at", "finished_at", "duration", "exit_code", "worker", "command")
 
 
-def row(job, now, lost=False, paused=None):
-    """One job as the cells of a table; paused: {queue: pauses.Pause}."""
+def row(job, now, lost=False, paused=None, full=()):
+    """One job as the cells of a table; paused: {queue: pauses.Pause}; full: queues whose limit is reached."""
     return {
         "id": job.id,
         "state": state(job, lost),
@@ -42,7 +42,7 @@ def row(job, now, lost=False, paused=None):
         "priority": str(job.priority),
         "queue": job.queue,
         "age": age(job.created_at, now),
-        "note": note(job, now, lost, paused) or "-",
+        "note": note(job, now, lost, paused, full) or "-",
         "command": job.command,
     }
 
@@ -51,7 +51,7 @@ def state(job, lost=False):
     return "processing (worker lost)" if lost else job.state
 
 
-def note(job, now, lost=False, paused=None):
+def note(job, now, lost=False, paused=None, full=()):
     """The one thing worth knowing beside the state, in a few words."""
     if job.state == "processing":
         if lost:
@@ -59,7 +59,7 @@ def note(job, now, lost=False, paused=None):
         since = "for " + _since(job.started_at, now)
         return "%s, %s" % (clip(job.progress, _PROGRESS_WIDTH, "..."), since) if job.progress else since
     if job.state in lifecycle.WAITING:
-        return _waits(job, now) or _ready(job, now, paused)
+        return _waits(job, now) or _ready(job, now, paused, full)
     if job.state == "dead":
         return ended(job)
     if job.state == "completed" and job.duration is not None:
@@ -85,9 +85,11 @@ def _waits(job, now):
     return ("again in %s" if job.next_run_at else "in %s") % _span(due - now)
 
 
-def _ready(job, now, paused):
+def _ready(job, now, paused, full):
     if paused and pauses.in_force(paused, job.queue, now):
         return "paused"
+    if job.queue in full:
+        return "limit"
     return "retry is due" if job.state == "failed" else None
 
 

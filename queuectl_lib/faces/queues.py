@@ -83,6 +83,12 @@ def are_worth_a_table(queues):
     return any(queue.name != "default" or queue.limit is not None or queue.pause for queue in queues)
 
 
+def work(queues):
+    """(n, exactly?) of the jobs that a worker would start now, or when their retry is due."""
+    count, exactly = total(queues, "ready")
+    return count + sum(queue.states["failed"] for queue in queues), exactly
+
+
 def shown(queues):
     """(those that are shown on a screen, how many idle ones are left out)."""
     if len(queues) <= _ROOM:
@@ -106,16 +112,16 @@ def row(queue, now):
 
 
 def pause_lines(paused, now):
-    """What is paused, since when, until when and why: a line each."""
+    """What is paused, for how long, until when and why: a line each."""
     for name, pause in sorted(paused.items()):
         if not pauses.in_force({name: pause}, name, now):
             continue
         until = "until resumed"
         if pause.until:
-            until = "for another %s" % clock.show_duration((clock.parse_moment(pause.until) - now) / 1000)
-        since = clock.show_duration(max(0, now - clock.parse_moment(pause.since)) / 1000)
-        yield "%s: since %s, %s%s" % ("all queues" if name == pauses.ALL else name, since, until,
-                                      "; " + pause.reason if pause.reason else "")
+            until = "and for another %s" % clock.show_duration((clock.parse_moment(pause.until) - now) / 1000)
+        lasted = clock.show_duration(max(0, now - clock.parse_moment(pause.since)) / 1000)
+        yield "%s: for %s, %s%s" % ("all queues" if name == pauses.ALL else name, lasted, until,
+                                    "; " + pause.reason if pause.reason else "")
 
 
 def document(queue, now):

@@ -8,13 +8,15 @@ from queuectl_lib.store import pauses
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import UnknownJob
 
-# What of its store decides when a job runs. workers: how many living ones serve its queue;
+# What of its store decides when a job runs. workers: how many living ones serve its queue (of one that is
+# `processing`: any queue);
 # pause: the name it goes by ("*": all queues) and the pauses.Pause that is in force for it, or None;
 # limit: its queue's, or None; used: how much of that is taken;
 # others: {id: state, None for one that is not there} of the first of those in its waits_for;
-# root: of a job that is dead because of another one, the id with which that began.
-Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root"))
-Around.__new__.__defaults__ = (1, None, None, 0, {}, None)
+# root: of a job that is dead because of another one, the id with which that began;
+# ending: are the processes of a cancelled one still being ended?
+Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root", "ending"))
+Around.__new__.__defaults__ = (1, None, None, 0, {}, None, False)
 
 # Of those a job waits for, so many are told.
 _TOLD = 3
@@ -23,11 +25,15 @@ _LONGEST_CHAIN = 100
 
 
 def around(store, job, workers, now):
-    """The Around of a job; workers: how many living ones serve its queue."""
+    """The Around of a job; workers: how many living ones serve its queue, of one that is `processing` any queue."""
     if job.state == "dead" and job.waits_for:
         return Around(root=_root(store, job))
+    if job.state == "cancelled":
+        # Imported here: it brings what ends processes.
+        from queuectl_lib.work import cancel
+        return Around(ending=cancel.being_ended(store, job))
     if job.state not in lifecycle.WAITING:
-        return Around()
+        return Around(workers)
     limit = store.config.limits.get(job.queue)
     running = store.jobs(["processing"], [job.queue]) if limit else ()
     return Around(workers, pause_of(store.pauses(), job.queue, now), limit, sum(each.slots or 1 for each in running),
@@ -61,14 +67,22 @@ def _state(store, job_id):
 def why(job, now, lost=False, around=Around()):
     """Why a job is not running, in one sentence; None for one that runs or has completed."""
     if job.state == "processing":
-        return "its worker died; any living worker takes it up within seconds" if lost else None
+        return _lost(around) if lost else None
     if job.state in lifecycle.WAITING:
         return "; ".join(_waiting(job, now, around)) or "it is ready, and its turn comes when a worker is free"
     if job.state == "dead":
         return _dead(job, around)
+    if job.state == "cancelled" and around.ending:
+        return "it was cancelled; its processes are still being ended"
     if job.state == "cancelled":
         return "it was cancelled; run it again with: queuectl retry %s" % job.id
     return None
+
+
+def _lost(around):
+    if not around.workers:
+        return "its worker died, and no other is running to take it up: start one with: queuectl worker start"
+    return "its worker died; any living worker takes it up within seconds"
 
 
 def _waiting(job, now, around):
@@ -132,5 +146,5 @@ def _how_it_died(job):
     if notes and notes[-1]:
         return "attempt %d of at most %d failed (%s): %s" % (
             job.attempts, job.max_retries + 1, listing.ended(job), notes[-1])
-    times = "its only attempt" if job.attempts == 1 else "all %d attempts" % job.attempts
+    times = {1: "its only attempt", 2: "both attempts"}.get(job.attempts, "all %d attempts" % job.attempts)
     return "%s failed (%s)" % (times, listing.ended(job))

@@ -11,8 +11,10 @@ from queuectl_lib.words.text import safe
 
 # counts: {queue: {state: n}}; workers: [slots.Worker]; running: {worker's name: Job};
 # lost: running jobs whose worker is dead; recent: Recent of the newest finished jobs;
-# queues: [queues.Queue]; paused: {queue or "*": Pause}; disk: ({part: bytes}, is that all?).
-Standing = namedtuple("Standing", ("store", "counts", "workers", "running", "lost", "recent", "queues", "paused", "disk"))
+# queues: [queues.Queue]; paused: {queue or "*": Pause}; disk: ({part: bytes}, is that all?);
+# serving: {worker's name: its queues} of workers that do not serve all.
+Standing = namedtuple("Standing", ("store", "counts", "workers", "running", "lost", "recent", "queues", "paused", "disk",
+                                   "serving"))
 
 # finished, succeeded: of those looked at; per_minute: None when none was lately; average: seconds, or None.
 Recent = namedtuple("Recent", ("finished", "succeeded", "per_minute", "average"))
@@ -26,12 +28,16 @@ LOOKED_AT = 100
 # Throughput is said of the time in which a person remembers what happened.
 _LATELY = 10 * 60 * 1000
 
+# So many queues that nobody serves are named.
+_NAMED = 3
+
 _WORKERS = (
     Column("slot", "SLOT", 4, True),
     Column("pid", "PID", 7, True),
     Column("up", "UP", 5, True),
     Column("done", "DONE", 6, True),
     Column("beat", "BEAT", 5, True),
+    Column("queues", "QUEUES", 8, False, "all", 8),
     Column("job", "JOB", 16),
     Column("for", "FOR", 5, True),
     Column("progress", "PROGRESS", 8, False, "-", 8),
@@ -55,22 +61,23 @@ def status(standing, now, out):
     if paused:
         lines += ["", out.paint("Paused", "bold")] + ["  " + out.paint(_cut(line, out), "yellow") for line in paused]
     lines += ["", out.paint("Workers", "bold") + "  %d alive" % len(standing.workers)]
-    lines += _indented(workers(standing.workers, standing.running, now, out))
+    lines += _indented(workers(standing.workers, standing.running, standing.serving, now, out))
     for title, text in (("Lately", _lately(standing.recent)), ("Disk", _disk(*standing.disk))):
         first, *others = _wrapped(text, out, 8)
         lines += ["", out.paint(title, "bold") + " " * (8 - len(title)) + first] + [" " * 8 + other for other in others]
     return lines + _hints(standing, totals, now, out)
 
 
-def workers(alive, running, now, out):
+def workers(alive, running, serving, now, out):
     """The table of living workers; nothing for none."""
     rows = []
     for worker in alive:
-        job = running.get("%d.%s" % (worker.slot, worker.incarnation))
+        name = _name(worker)
+        job = running.get(name)
         rows.append({
             "slot": worker.slot, "pid": worker.pid, "up": listing.age(worker.since, now), "done": worker.done,
             "beat": listing.age(clock.moment(worker.heartbeat), now),
-            "job": job.id if job else "-", "for": listing.age(job.started_at, now) if job else "-",
+            "queues": ",".join(serving.get(name, ())) or "all", "job": job.id if job else "-", "for": listing.age(job.started_at, now) if job else "-",
             "progress": job.progress if job and job.progress else "-",
             "command": job.command if job else "-"})
     return draw(_WORKERS, rows, out, 2)
@@ -94,7 +101,7 @@ def status_document(standing, now):
         "states": _totals(standing.counts),
         "queues": {queue.name: queues.document(queue, now) for queue in standing.queues},
         "paused": queues.pause_document(pauses.in_force(standing.paused, pauses.ALL, now)),
-        "workers": workers_document(standing.workers, standing.running, now),
+        "workers": workers_document(standing.workers, standing.running, standing.serving, now),
         "worker_lost": [job.id for job in standing.lost],
         "oldest_waiting": queues.waiting_document(queues.oldest(standing.queues), now),
         "disk": dict(parts, total=sum(parts.values()), complete=complete),
@@ -105,15 +112,19 @@ def status_document(standing, now):
     }
 
 
-def workers_document(alive, running, now):
+def _name(worker):
+    return "%d.%s" % (worker.slot, worker.incarnation)
+
+
+def workers_document(alive, running, serving, now):
     """What `worker list --json` prints."""
     found = []
     for worker in alive:
-        name = "%d.%s" % (worker.slot, worker.incarnation)
+        name = _name(worker)
         job = running.get(name)
         found.append({
             "worker": name, "slot": worker.slot, "pid": worker.pid, "since": worker.since, "done": worker.done,
-            "heartbeat": clock.moment(worker.heartbeat), "job": job.id if job else None,
+            "heartbeat": clock.moment(worker.heartbeat), "queues": serving.get(name), "job": job.id if job else None,
             "command": job.command if job else None,
             "running_for": _seconds(job.started_at, now) if job else None,
             "progress": job.progress if job else None})
@@ -212,13 +223,33 @@ def _hints(standing, totals, now, out):
     hints = []
     if standing.paused and pauses.in_force(standing.paused, pauses.ALL, now):
         hints.append("All queues are paused, nothing is started: go on with: queuectl resume")
-    waiting = totals["pending"] + totals["failed"] + len(standing.lost)
-    if waiting and not standing.workers:
-        hints.append("No worker is running and %s: start one with: queuectl worker start"
-                     % ("1 job waits" if waiting == 1 else "%d jobs wait" % waiting))
+    count, exactly = queues.work(standing.queues)
+    waiting = count + len(standing.lost), exactly
+    if waiting[0] and not standing.workers:
+        hints.append("No worker is running and %s: start one with: queuectl worker start" % _wait(waiting))
+    elif standing.workers:
+        hints += _unserved(standing)
     if totals["dead"]:
         hints.append("%s in the dead letter queue: queuectl dlq list" % _count(totals["dead"], "job"))
     return [""] + [out.paint(line, "yellow") for hint in hints for line in _wrapped(hint, out)] if hints else []
+
+
+def _unserved(standing):
+    """A hint for each queue with work that no living worker serves."""
+    names = [standing.serving.get(_name(worker)) for worker in standing.workers]
+    if None in names:
+        return []
+    served = {queue for queues_of_one in names for queue in queues_of_one}
+    found = [queue for queue in standing.queues if queues.work([queue])[0] and not queue.pause and queue.name not in served]
+    hints = ["No worker serves the queue %s, where %s: queuectl worker start --queue %s"
+             % (queue.name, _wait(queues.work([queue])), queue.name) for queue in found[:_NAMED]]
+    if len(found) > _NAMED:
+        hints.append("Nor is any of %s served" % _count(len(found) - _NAMED, "more queue"))
+    return hints
+
+
+def _wait(counted):
+    return "1 job waits" if counted == (1, True) else "%s jobs wait" % queues.number(counted)
 
 
 def _totals(counts):

@@ -50,7 +50,7 @@ def nearest(word, words):
     return found[0] if found else None
 
 
-def did_you_mean(word, words):
-    """' (did you mean X?)', or nothing."""
-    found = nearest(word, words)
+def did_you_mean(word, words, aliases={}):
+    """' (did you mean X?)', or nothing; aliases: {word: the known one that somebody means by it}."""
+    found = aliases.get(word) or nearest(word, words)
     return " (did you mean %s?)" % found if found else ""

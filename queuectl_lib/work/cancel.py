@@ -28,6 +28,14 @@ _CALM_LOOKS = 2
 _PATIENCE = 8.0
 
 
+class StillEnding(NotDone):
+    """The job (`job`) was cancelled before, while it ran, and its processes are still being ended."""
+
+    def __init__(self, job):
+        super().__init__("job %s is cancelled: its processes are still being ended" % job.id)
+        self.job = job
+
+
 def cancel(store, ids, now, refused=None):
     """Call off jobs; refused(id, error), and what is raised without it, as in Store.change."""
     kept = _end_lost(store, set(ids), refused)
@@ -36,6 +44,8 @@ def cancel(store, ids, now, refused=None):
     def called_off(job):
         if job.state == "processing":
             ran[job.id] = job
+        if being_ended(store, job):
+            raise StillEnding(job)
         return lifecycle.cancel(job, now)
 
     changed = store.change([job_id for job_id in ids if job_id not in kept], called_off, refused)
@@ -51,7 +61,7 @@ def cancel(store, ids, now, refused=None):
 
 
 def await_end(store, jobs):
-    """Wait until nothing of these cancelled jobs (Cancelled.running) lives; those of which something stays."""
+    """Wait until nothing of these cancelled jobs (Cancelled.running, StillEnding.job) lives; those of which something stays."""
     deadline = time.monotonic() + store.config.kill_grace + _PATIENCE
     calm = 0
     while True:
@@ -60,19 +70,26 @@ def await_end(store, jobs):
         if calm >= _CALM_LOOKS or time.monotonic() > deadline:
             return left
         for job in left:
-            if recovery.lost(job, store.paths):
+            number, incarnation = slots.parts(job.worker)
+            if not slots.lives(store.paths, number, incarnation):
                 _end(store, job)
         time.sleep(_LOOK_SECONDS)
 
 
 def check_ended(store, job):
     """The job, to be retried; NotDone while processes are still being ended of one that was cancelled as it ran."""
-    if job.state == "cancelled" and job.history[-1].get("note") == lifecycle.WHILE_IT_RAN:
-        age = (clock.now() - clock.parse_moment(job.finished_at)) / 1000
-        # Who looks at a thousand jobs under the store lock cannot look for the processes of each.
-        if age < store.config.kill_grace + _PATIENCE and _lives(store.paths, job):
-            raise NotDone("job %s: its processes are still being ended; retry it when they are gone" % job.id)
+    if being_ended(store, job):
+        raise NotDone("job %s: its processes are still being ended; retry it when they are gone" % job.id)
     return job
+
+
+def being_ended(store, job):
+    """Whether the job was cancelled while it ran, and its processes are still being ended."""
+    if job.state != "cancelled" or job.history[-1].get("note") != lifecycle.WHILE_IT_RAN:
+        return False
+    age = (clock.now() - clock.parse_moment(job.finished_at)) / 1000
+    # Who looks at a thousand jobs under the store lock cannot look for the processes of each.
+    return age < store.config.kill_grace + _PATIENCE and _lives(store.paths, job)
 
 
 def _end_lost(store, ids, refused):

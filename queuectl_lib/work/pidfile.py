@@ -76,6 +76,12 @@ def living(paths):
     return [entry for entry in read(paths) if alive(paths, entry)]
 
 
+def serving(paths):
+    """{worker's name: the queues it serves} of those who do not serve all."""
+    return {slots.name_of(entry.slot, entry.incarnation): entry.queues
+            for entry in read(paths) if entry.kind == WORKER and entry.queues}
+
+
 def who(entry):
     """The identity of an entry's process."""
     return identity.Identity(boot=entry.boot, pid=entry.pid, start=entry.start)

@@ -69,9 +69,14 @@ def test_cancel_returns_when_the_state_is_written_and_says_so(queue):
     tree = started_tree(queue)
     assert "1 was running: its processes are being ended (TERM, and KILL after 1 s)" in queue.run("cancel", id).err
     assert queue.job(id)["state"] == "cancelled" and is_running(tree[0])
+    assert "it was cancelled; its processes are still being ended" in queue.run("show", id).out
+    assert "still being ended" in queue.run("cancel", id, code=1).err
     # Two runs at once would be the end of the promise.
     assert "still being ended" in queue.run("retry", id, code=1).err
-    wait_until_gone(tree)
+    # Whoever wanted to wait can do so now.
+    assert queue.run("cancel", "--wait", id).err == ""
+    assert not any(map(is_running, tree))
+    assert "nothing to cancel" in queue.run("cancel", "--wait", id, code=1).err
     queue.run("retry", id)
 
 
@@ -160,6 +165,18 @@ def test_a_pause_of_all_queues_ends_by_itself_when_its_time_is_over(queue):
     job = queue.wait_for_state(id, "completed")
     assert job["started_at"] > job["created_at"]
     assert "nothing is paused" in queue.run("resume", code=1).err
+
+
+def test_a_pause_over_another_has_its_own_reason_or_none(queue):
+    queue.run("pause", "mail", "--reason", "new server")
+    id = queue.enqueue("--queue", "mail", "true")
+    queue.run("pause", "mail", "--for", "1h")
+    assert "the queue mail is paused for" in queue.run("show", id).out
+    queue.run("pause", "mail", "--for", "1h", "--reason", "lunch")
+    assert "(lunch) for" in queue.run("show", id).out
+    # Once more without end, and without a word why.
+    queue.run("pause", "mail")
+    assert "the queue mail is paused: queuectl resume mail" in queue.run("show", id).out
 
 
 def test_of_several_queues_those_that_cannot_be_paused_or_resumed_are_named(queue):

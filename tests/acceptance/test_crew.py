@@ -211,6 +211,16 @@ def test_scale_zero_lets_all_leave(queue):
     wait_until(lambda: queue.pidfile() == [], "their supervisors have left, too")
 
 
+def test_a_queue_that_no_worker_serves_is_pointed_out(queue):
+    queue.enqueue("--queue", "mial", "true")
+    assert "No worker is running and 1 job waits" in queue.run("status").out
+    queue.start_workers("--queue", "mail", "sms")
+    wait_for_slots(queue, 1)
+    assert queue.read("worker", "list")[0]["queues"] == queue.read("status")["workers"][0]["queues"] == ["mail", "sms"]
+    assert " mail,sms " in queue.run("worker", "list").out
+    assert "No worker serves the queue mial, where 1 job waits: queuectl worker start --queue mial\n" in queue.run("status").out
+
+
 def test_without_workers_scale_says_how_to_start_some(queue):
     queue.enqueue("true")
     done = queue.run("worker", "scale", "2", code=1)

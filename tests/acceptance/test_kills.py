@@ -74,6 +74,7 @@ def test_when_both_are_killed_the_next_start_recovers_the_job(queue):
     wait_until(lambda: queue.pids("worker") == [], "the workers are gone")
     assert queue.job(id)["state"] == "processing"
     assert "worker lost" in queue.run("show", id).out
+    assert "no other is running to take it up: start one with: queuectl worker start\n" in queue.run("show", id).out
     assert "worker lost" in queue.run("list").out
     queue.work(count=1)
     job = queue.job(id)

@@ -12,7 +12,9 @@ import pytest
 import support
 from queuectl_lib.faces import terminal
 from queuectl_lib.faces.cli import main, options, registry
+from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
+from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput
 
 NOT_FOR_ENQUEUE = {"typing", "dataclasses", "pathlib", "subprocess", "datetime", "logging", "textwrap", "tempfile",
@@ -142,10 +144,16 @@ def test_a_bad_job_in_a_file_leaves_nothing(run, tmp_path):
 
 
 def test_if_absent_leaves_the_one_there_alone(run):
-    run("enqueue", "--id", "x", "first")
-    assert run("enqueue", "--id", "x", "--if-absent", "second")[0] == "x\n"
-    out, _ = run("enqueue", "--if-absent", '[{"id": "x", "command": "z"}, {"id": "y", "command": "z"}]')
+    assert run("enqueue", "--id", "x", "--if-absent", "first") == ("x\n", "")
+    there = "queuectl: nothing was enqueued: job x is there already (waiting)\n"
+    assert run("enqueue", "--id", "x", "--if-absent", "second") == ("x\n", there)
+    assert run("enqueue", "--id", "x", "--if-absent", "--unique", "second") == ("x\n", there)
+    out, err = run("enqueue", "--if-absent", '[{"id": "x", "command": "z"}, {"id": "y", "command": "z"}]')
     assert out == "x\ny\n" and commands() == ["first", "z"]
+    assert err == "queuectl: 1 of 2 jobs were there already\n"
+    run("cancel", "y")
+    stores.open_store(write=True).change(["y"], lambda job: job._replace(finished_at=clock.moment(clock.now() - 3 * 3600000)))
+    assert "job y is there already (cancelled 3 h ago)" in run("enqueue", "--id", "y", "--if-absent", "second")[1]
     assert "x" in run("enqueue", "--id", "x", "third", code=1)[1]
 
 
@@ -214,6 +222,17 @@ def test_the_version_is_printed(run):
     assert run("--version")[0].startswith("queuectl ")
 
 
+def test_a_list_says_whose_queues_limit_is_reached(run):
+    run("config", "set", "queue.mail.limit", "1")
+    run("enqueue", "--queue", "mail", '[{"id": "a", "command": "x"}, {"id": "b", "command": "x"}]')
+    stores.open_store(write=True).claims("1.a").exchange()
+    notes = {line.split()[0]: line.split()[6] for line in run("list")[0].splitlines()[1:]}
+    assert notes["b"] == "limit"
+    with open(os.path.join(".queuectl", "config.json"), "w") as file:
+        file.write("{")
+    assert "limit" not in run("list")[0]
+
+
 # --- the dead letter queue
 
 @pytest.fixture
@@ -236,7 +255,8 @@ def test_waiting_for_a_store_that_is_not_there_is_over_and_says_so(run):
 def test_an_empty_group_list_says_whose_fault_that_is(dead):
     assert dead("dlq", "list", "--group", "--queue", "none")[1] == "queuectl: no such jobs\n"
     dead("dlq", "purge", "--yes")
-    assert "queue is empty" in dead("dlq", "list", "--group")[1]
+    assert dead("dlq", "list")[1] == dead("dlq", "list", "--group")[1] == "queuectl: the dead letter queue is empty\n"
+    assert dead("dlq", "list", "--queue", "none")[1] == "queuectl: no such jobs\n"
 
 
 def test_retry_gives_dead_jobs_a_full_budget(dead):
@@ -277,6 +297,21 @@ def test_on_a_terminal_purge_asks(dead, monkeypatch):
 def test_the_nearest_known_word_is_named(run, words, hint):
     out, err = run(*words, code=2)
     assert out == "" and "did you mean %s?" % hint in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words, meant", [
+    (["delete", "hello"], "cancel"), (["ls"], "list"), (["start"], "worker start"), (["workers"], "worker list"),
+    (["version"], "--version"), (["dlq", "ls"], "list"), (["dlq", "clean"], "purge"), (["list", "--state", "running"], "processing"),
+    (["purge", "--state", "done"], "completed"), (["list", "--state", "queued"], "pending"),
+])
+def test_what_people_type_by_habit_is_understood_but_not_done(run, words, meant):
+    assert "did you mean %s?" % meant in run(*words, code=2)[1]
+
+
+def test_every_habit_leads_to_a_word_that_is_known():
+    assert set(registry.ALIASES.values()) <= set(registry.names()) | {"--version"}
+    assert not set(registry.ALIASES) & set(registry.first_words())
+    assert set(registry.STATE_ALIASES.values()) <= set(record.STATES) and not set(registry.STATE_ALIASES) & set(record.STATES)
 
 
 @pytest.mark.parametrize("failure, code", [

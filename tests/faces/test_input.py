@@ -83,11 +83,19 @@ def test_objects_over_several_lines_may_follow_each_other():
     (b'[\n{"a": 1},\n{"b": }\n]', 3),
     (b'[{"a": 1}', 1),
     (b'{\n"a": 1\n}\n{\n"b": ', 4),
-    (b"hello\n", 1),
+    (b"[hello\n", 1),
 ])
 def test_a_broken_line_is_named(data, line):
     with pytest.raises(BadInput, match="line %d: broken JSON" % line):
         read(data)
+
+
+@pytest.mark.parametrize("data, line, shown", [
+    (b"ls -l\n", 1, "'ls -l'"), (b'{"a": 1}\n\n  for i in {\n', 3, "'for i in {'"), (b"x" * 99, 1, "'%s...'" % ("x" * 37))])
+def test_what_is_no_json_at_all_is_told_what_is_wanted(data, line, shown):
+    with pytest.raises(BadInput) as error:
+        read(data)
+    assert str(error.value) == 'line %d: want one JSON object a line, e.g. {"command": "ls -l"}, not %s' % (line, shown)
 
 
 def test_what_powershell_writes_is_read():
@@ -130,7 +138,10 @@ def test_a_line_means_what_json_says_it_means():
         try:
             found = read(b"{}\n" + text.encode() + b"\n")[1:]
         except BadInput as error:
-            assert str(error).startswith("line 2: broken JSON at column ")
-            assert isinstance(expected, str) and str(error).endswith(": " + expected), text
+            assert isinstance(expected, str), text
+            if text.strip()[0] in '{["':
+                assert str(error).startswith("line 2: broken JSON at column ") and str(error).endswith(": " + expected), text
+            else:
+                assert str(error).startswith("line 2: want one JSON object a line")
         else:
             assert found == expected, text

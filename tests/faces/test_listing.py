@@ -37,7 +37,7 @@ Worker = namedtuple("Worker", "slot incarnation pid since done heartbeat")
 
 def standing(**fields):
     usual = dict(store="/store", counts={}, workers=[], running={}, lost=[], recent=report.Recent(0, 0, None, None),
-                 paused={}, disk=({"journal": 4096, "base": 0}, True))
+                 paused={}, disk=({"journal": 4096, "base": 0}, True), serving={})
     given = dict(usual, **fields)
     depths = given.pop("depths", {})
     limits = given.pop("limits", {})
@@ -73,6 +73,10 @@ def test_a_note_says_for_what_a_job_waits():
     assert listing.note(job(next_run_at=moment(8)), NOW) == "again in 8 s"
     assert listing.note(job(), NOW, False, paused) == "paused"
     assert listing.note(job(state="failed", next_run_at=moment(-1)), NOW, False, paused) == "paused"
+    assert listing.note(job(), NOW, False, paused, {"default"}) == "paused"
+    assert listing.note(job(), NOW, False, {}, {"default"}) == "limit"
+    assert listing.note(job(run_at=moment(10)), NOW, False, {}, {"default"}) == "in 10 s"
+    assert listing.note(job(), NOW, False, {}, {"mail"}) is None
     assert listing.note(job(run_at=moment(10)), NOW, False, paused) == "in 10 s"
     assert listing.note(job(queue="mail"), NOW, False, paused) is None
     assert listing.note(job(queue="mail"), NOW, False, {pauses.ALL: pauses.Pause(since=moment(-5))}) == "paused"
@@ -99,7 +103,9 @@ def test_show_says_why_a_job_does_not_run():
     assert "no worker is running" in told(job(), workers=0)
     assert "that serves the queue mail" in told(job(queue="mail"), workers=0)
     assert "a worker is free" in told(job())
-    assert "its worker died" in told(job(state="processing", started_at=moment(0)), lost=True)
+    lost = job(state="processing", started_at=moment(0))
+    assert "its worker died; any living worker" in told(lost, lost=True)
+    assert "no other is running to take it up: start one with: queuectl worker start" in told(lost, lost=True, workers=0)
     assert "queuectl dlq retry j" in told(job(state="dead", attempts=4, exit_code=1))
     assert reasons.why(job(state="completed"), NOW) is None
 
@@ -131,6 +137,29 @@ def test_status_points_at_what_needs_a_look():
     assert "first in line has waited 1 min" in text
 
 
+def test_status_points_at_queues_that_nobody_serves():
+    worker = Worker(1, "abc", 4711, moment(-7200), 12, NOW)
+    given = dict(counts={"mial": {"pending": 1}, "mail": {"pending": 2}, "retry": {"failed": 3}, "later": {"pending": 1}},
+                 depths={"mial": Depth((1, True), (0, True), (0, True), []), "mail": Depth((2, True), (0, True), (0, True), []),
+                         "later": Depth((0, True), (1, True), (0, True), [])},
+                 workers=[worker], serving={"1.abc": ["mail"]})
+    text = status(**given)
+    assert "No worker serves the queue mial, where 1 job waits: queuectl worker start --queue mial" in " ".join(text.split())
+    assert "No worker serves the queue retry, where 3 jobs wait" in text
+    assert text.count("No worker") == 2
+    assert "No worker" not in status(**dict(given, serving={}))
+    paused = {name: pauses.Pause(since=moment(-5)) for name in ("mial", "retry")}
+    assert "No worker" not in status(**dict(given, paused=paused))
+    many = {"q%d" % number: {"failed": 1} for number in range(9)}
+    assert "Nor is any of 6 more queues served" in status(**dict(given, counts=many, depths={}))
+
+
+def test_no_worker_is_wanted_where_all_that_waits_is_held_or_delayed():
+    for depth in (Depth((0, True), (2, True), (0, True), []), Depth((0, True), (0, True), (2, True), [])):
+        assert "No worker" not in status(counts={"default": {"pending": 2}}, depths={"default": depth})
+    assert "No worker is running and 1 job waits" in status(counts={"default": {"pending": 1, "failed": 1}})
+
+
 def test_status_of_an_idle_queue_has_nothing_to_say():
     text = status(counts={"default": {"completed": 5}})
     assert "No worker" not in text and "dlq" not in text
@@ -144,10 +173,19 @@ def test_queues_are_listed_when_there_is_more_than_the_usual_one():
 def test_workers_are_shown_with_what_they_run():
     worker = Worker(1, "abc", 4711, moment(-7200), 12, NOW)
     running = {"1.abc": job(state="processing", started_at=moment(-90), command="backup.sh")}
-    lines = report.workers([worker], running, NOW, Screen())
+    lines = report.workers([worker], running, {}, NOW, Screen())
     assert lines[1].split() == ["1", "4711", "2h", "12", "0s", "j", "1m", "backup.sh"]
-    [document] = report.workers_document([worker], running, NOW)
-    assert (document["pid"], document["job"], document["running_for"]) == (4711, "j", 90)
+    [document] = report.workers_document([worker], running, {}, NOW)
+    assert (document["pid"], document["job"], document["running_for"], document["queues"]) == (4711, "j", 90, None)
+
+
+def test_workers_that_do_not_serve_all_queues_say_which():
+    alive = [Worker(1, "abc", 4711, moment(-7200), 12, NOW), Worker(2, "def", 4712, moment(-7200), 12, NOW)]
+    serving = {"2.def": ["mail", "sms"], "1.of-one-who-died": ["x"]}
+    lines = report.workers(alive, {}, serving, NOW, Screen())
+    assert [line.split()[5] for line in lines] == ["QUEUES", "all", "mail,sms"]
+    assert [one["queues"] for one in report.workers_document(alive, {}, serving, NOW)] == [None, ["mail", "sms"]]
+    assert "QUEUES" not in report.workers(alive[:1], {}, serving, NOW, Screen())[0]
 
 
 def test_the_rate_is_of_the_last_ten_minutes():

@@ -38,7 +38,7 @@ def test_a_queue_says_what_waits_and_runs_in_it():
     text = status(**MAIL)
     assert row_of(text, "mail") == {"QUEUE": "mail", "RUNNING": "1", "LIMIT": "4", "READY": "3", "DELAYED": "2", "RETRY": "2", "BLOCKED": "1",
                                     "DEAD": "3", "OLDEST": "5m", "NOTE": "paused"}
-    assert "mail: since 1 min, for another 2 min; new server" in text
+    assert "mail: for 1 min, and for another 2 min; new server" in text
     assert "2 delayed, 1 held or after others, the first in line has waited 5 min" in " ".join(text.split())
 
 
@@ -59,7 +59,7 @@ def test_what_is_not_known_exactly_is_no_number():
 
 def test_a_pause_of_all_queues_is_pointed_out():
     text = status(counts={"default": {"pending": 1}}, paused={ALL: Pause(moment(-60), "backup")})
-    assert "all queues: since 1 min, until resumed; backup" in text
+    assert "all queues: for 1 min, until resumed; backup" in text
     assert "All queues are paused, nothing is started: go on with: queuectl resume" in text
     assert document(counts={}, paused={ALL: Pause(moment(-60), "backup")})["paused"]["reason"] == "backup"
 

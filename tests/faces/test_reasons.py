@@ -66,6 +66,7 @@ def test_a_dead_job_says_how_it_comes_back():
     assert why(dead, root="a") == "it comes after a, which is dead; it comes back with: queuectl retry a"
     assert why(dead, root="j").endswith("; run it again with: queuectl dlq retry j")
     assert why(job(state="dead", attempts=4, exit_code=3)).startswith("all 4 attempts failed (exit 3); run it again")
+    assert why(job(state="dead", attempts=2, exit_code=3)).startswith("both attempts failed (exit 3)")
     told = history.History().told(moment(0), "dead", exit_code=2, note="no retry after this exit code")
     assert why(job(state="dead", attempts=1, exit_code=2, history=told)).startswith(
         "attempt 1 of at most 4 failed (exit 2): no retry after this exit code; run it again")

@@ -32,7 +32,13 @@ def run(args, out):
     running = []
 
     def call_off(ids, refused):
-        done = cancel.cancel(store, ids, now, refused)
+        def refused_or_awaited(job_id, error):
+            if args.wait and isinstance(error, cancel.StillEnding):
+                running.append(error.job)
+            else:
+                refused(job_id, error)
+
+        done = cancel.cancel(store, ids, now, refused_or_awaited)
         running.extend(done.running)
         return done
 

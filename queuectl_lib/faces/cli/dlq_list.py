@@ -17,6 +17,8 @@ from queuectl_lib.job import identifiers
 from queuectl_lib.store import store as stores
 from queuectl_lib.words.errors import BadInput
 
+_EMPTY = "the dead letter queue is empty"
+
 _GROUPS = (
     Column("count", "COUNT", 6, True),
     Column("why", "WHY", 18),
@@ -33,7 +35,7 @@ def arguments(parser):
 def run(args, out):
     queues = [identifiers.check_queue(name) for name in options.words(args.queue)] or None
     if not args.group:
-        listing_command.show(args, out, ["dead"], queues, listing.DEAD_COLUMNS)
+        listing_command.show(args, out, ["dead"], queues, listing.DEAD_COLUMNS, nothing=_EMPTY)
         return
     options.one_form(args)
     if args.limit is not None or args.sort or args.verbose:
@@ -48,7 +50,7 @@ def run(args, out):
         for line in report.draw(_GROUPS, groups, out):
             out.line(line)
     if not groups:
-        terminal.note("no such jobs" if queues or args.search else "the dead letter queue is empty")
+        terminal.note("no such jobs" if queues or args.search else _EMPTY)
 
 
 def _groups(jobs):

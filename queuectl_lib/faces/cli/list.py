@@ -13,11 +13,11 @@ Examples:
 from itertools import islice
 
 from queuectl_lib.faces import listing, table, terminal
-from queuectl_lib.faces.cli import options, reading
+from queuectl_lib.faces.cli import options, reading, registry
 from queuectl_lib.job import identifiers, record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import BadInput
+from queuectl_lib.words.errors import BadInput, QueuectlError
 from queuectl_lib.words.text import did_you_mean
 
 _ON_A_TERMINAL = 50
@@ -46,8 +46,8 @@ def run(args, out):
     show(args, out, states(args.state), [identifiers.check_queue(name) for name in options.words(args.queue)] or None)
 
 
-def show(args, out, wanted_states, queues, columns=listing.COLUMNS):
-    """Prints the jobs of these states and queues (None: all) as the options ask."""
+def show(args, out, wanted_states, queues, columns=listing.COLUMNS, nothing=None):
+    """Prints the jobs of these states and queues (None: all) as the options ask; nothing: said where there are none."""
     options.one_form(args)
     store = stores.open_store(args.store)
     limit = args.limit
@@ -61,9 +61,13 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS):
     elif args.jsonl:
         out.lines(record.public(job) for job in seen)
     else:
-        _print_table(seen, store, look.pauses() if look else None, columns, args.verbose, out)
+        around = (look.pauses(), _full(store, look)) if look else ()
+        _print_table(seen, store, around, columns, args.verbose, out)
     out.flush()
-    _note_rest(store, look, seen.count, wanted_states, queues, args.search, limit)
+    if nothing and look and not (seen.count or queues or args.search or limit == 0):
+        terminal.note(nothing)
+    else:
+        _note_rest(store, look, seen.count, wanted_states, queues, args.search, limit)
 
 
 def states(groups):
@@ -72,7 +76,7 @@ def states(groups):
     for state in wanted:
         if state not in record.STATES:
             raise BadInput("--state: unknown state %r%s; there are: %s"
-                           % (state, did_you_mean(state, record.STATES), ", ".join(record.STATES)))
+                           % (state, did_you_mean(state, record.STATES, registry.STATE_ALIASES), ", ".join(record.STATES)))
     return wanted or None
 
 
@@ -95,12 +99,23 @@ def _sorted(jobs, sort, limit):
     return iter(heapq.nsmallest(limit, jobs, key=key))
 
 
-def _print_table(jobs, store, paused, columns, verbose, out):
+def _full(store, look):
+    """The queues whose limit is reached; of jobs that take several slots each one alone is counted, which costs nothing."""
+    try:
+        limits = store.config.limits
+    except QueuectlError:
+        # Jobs are listed whatever is wrong with the settings.
+        return ()
+    counts = look.counts()
+    return {queue for queue, limit in limits.items() if counts.get(queue, {}).get("processing", 0) >= limit}
+
+
+def _print_table(jobs, store, around, columns, verbose, out):
     now = clock.now()
     if out.width is None:
-        lines = _plain_lines(jobs, store, paused, columns, now)
+        lines = _plain_lines(jobs, store, around, columns, now)
     else:
-        lines = _fitted_lines(list(jobs), store, paused, columns, now, out)
+        lines = _fitted_lines(list(jobs), store, around, columns, now, out)
     for job, line in lines:
         out.line(line)
         if verbose and job is not None:
@@ -108,16 +123,16 @@ def _print_table(jobs, store, paused, columns, verbose, out):
                 out.line(more)
 
 
-def _plain_lines(jobs, store, paused, columns, now):
+def _plain_lines(jobs, store, around, columns, now):
     """(job, its line), as the jobs come: a pipe may want millions; the heading's job is None."""
     for number, job in enumerate(jobs):
         if number == 0:
             yield None, table.plain_heading(columns)
-        yield job, table.plain_line(columns, listing.row(job, now, reading.is_lost(store, job), paused))
+        yield job, table.plain_line(columns, listing.row(job, now, reading.is_lost(store, job), *around))
 
 
-def _fitted_lines(jobs, store, paused, columns, now, out):
-    rows = [listing.queue_in_command(listing.row(job, now, reading.is_lost(store, job), paused)) for job in jobs]
+def _fitted_lines(jobs, store, around, columns, now, out):
+    rows = [listing.queue_in_command(listing.row(job, now, reading.is_lost(store, job), *around)) for job in jobs]
     columns = [column for column in columns if column.key != "queue"]
     lines = table.fitted(columns, rows, out.width, listing.painter(out), out.ellipsis)
     return zip([None] + jobs, lines)

@@ -96,7 +96,7 @@ def _named(words, place):
     members = registry.family(word)
     if not members:
         known = registry.first_words()
-        raise BadInput("unknown command %r%s; see: queuectl --help" % (word, did_you_mean(word, known)))
+        raise BadInput("unknown command %r%s; see: queuectl --help" % (word, did_you_mean(word, known, registry.ALIASES)))
     place, rest = _global_options(rest, place)
     if not rest:
         sys.stderr.write(_family_help(word))
@@ -107,8 +107,9 @@ def _named(words, place):
     name = word + " " + rest[0]
     if name not in registry.names():
         known = [member.split()[1] for member, _ in members]
+        aliases = {other: meant for other, meant in registry.ALIASES.items() if meant in known}
         raise BadInput("unknown command %r%s; %s has: %s"
-                       % (name, did_you_mean(rest[0], known), word, ", ".join(known)))
+                       % (name, did_you_mean(rest[0], known, aliases), word, ", ".join(known)))
     return name, rest[1:], place
 
 

@@ -66,7 +66,10 @@ def _paused(before, wanted, now):
     wanted = wanted._replace(on_failure=before.on_failure)
     if pauses.in_force({pauses.ALL: before}, pauses.ALL, now) is None:
         return wanted
-    return wanted._replace(since=before.since, reason=before.reason if wanted.reason is None else wanted.reason)
+    if wanted.reason is None and wanted.until is None and before.until is None:
+        return before
+    # The old reason would be taken for that of the new time.
+    return wanted._replace(since=before.since)
 
 
 def _nothing_new(names, on_failure):

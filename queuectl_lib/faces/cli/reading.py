@@ -27,11 +27,11 @@ def with_progress(store, job):
     return job._replace(progress=progress.of(job, store.paths))
 
 
-def servants(store, queue):
-    """How many living workers serve this queue."""
+def servants(store, queue=None):
+    """How many living workers serve this queue (None: any)."""
     from queuectl_lib.work import pidfile
     return sum(1 for entry in pidfile.read(store.paths)
-               if entry.kind == pidfile.WORKER and (entry.queues is None or queue in entry.queues)
+               if entry.kind == pidfile.WORKER and (queue is None or entry.queues is None or queue in entry.queues)
                and pidfile.alive(store.paths, entry))
 
 

@@ -37,7 +37,9 @@ def show(args, out, check):
         out.document(record.public(job))
         return
     now = clock.now()
-    around = reasons.around(store, job, reading.servants(store, job.queue), now)
+    # A lost job is taken up by any worker, whichever queues that one serves.
+    workers = reading.servants(store, None if job.state == "processing" else job.queue)
+    around = reasons.around(store, job, workers, now)
     for line in story.tell(job, now, reading.is_lost(store, job), around, store.root, out.paint):
         out.line(line)
 

@@ -24,7 +24,7 @@ from queuectl_lib.store import store as stores
 from queuectl_lib.store import usage
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput
-from queuectl_lib.work import slots
+from queuectl_lib.work import pidfile, slots
 
 
 def arguments(parser):
@@ -87,7 +87,8 @@ def standing(store, now, look=None, most_files=usage.MOST):
         recent=report.recent_of(_newest_finished(store, look), now),
         queues=queues.standing(counts, depths, store.config.limits, paused, processing, now),
         paused=paused,
-        disk=usage.usage(store.paths, most_files))
+        disk=usage.usage(store.paths, most_files),
+        serving=pidfile.serving(store.paths))
 
 
 def _newest_finished(store, look):

@@ -2,7 +2,8 @@
 
 UP is how long it lives, DONE how many jobs it ran, BEAT how old its last
 heartbeat is, FOR how long its job has been running, PROGRESS what the job says
-of how far it is ($QUEUECTL_PROGRESS).
+of how far it is ($QUEUECTL_PROGRESS). On a terminal QUEUES is
+left out when all workers serve all queues.
 
 Examples:
   queuectl worker list
@@ -25,10 +26,11 @@ def run(args, out):
     now = clock.now()
     alive = slots.living(store.paths)
     running = {job.worker: reading.with_progress(store, job) for job in store.jobs(states=["processing"])}
+    serving = pidfile.serving(store.paths)
     if args.json:
-        out.array(report.workers_document(alive, running, now))
+        out.array(report.workers_document(alive, running, serving, now))
         return
-    for line in report.workers(alive, running, now, out):
+    for line in report.workers(alive, running, serving, now, out):
         out.line(line)
     if not alive:
         terminal.note("no worker is running; start one with: queuectl worker start")
