@@ -10,7 +10,6 @@ from collections import deque
 from queuectl_lib.faces import listing, outputs
 from queuectl_lib.faces.patience import Patience
 from queuectl_lib.store import news
-from queuectl_lib.words.errors import UnknownJob
 from queuectl_lib.words.text import safe
 
 _LOOK_SECONDS = 0.1
@@ -69,14 +68,14 @@ class Following:
     def _take(self, job):
         last = self._coming[-1] if self._coming else self.job
         if job.state == "removed":
-            raise _unknown(self._id)
+            raise self._store.unknown(self._id)
         if claim_of(job) != claim_of(last) or job.state != "processing":
             self._coming.append(job)
 
     def _found(self, look):
         found = look and look.find(self._id)
         if not found:
-            raise _unknown(self._id)
+            raise self._store.unknown(self._id)
         look.close()
         return found[0]
 
@@ -84,10 +83,6 @@ class Following:
 def claim_of(job):
     """What tells one attempt of a job from every other."""
     return job.state, job.worker, job.attempts, job.started_at
-
-
-def _unknown(id):
-    return UnknownJob("no job has the id %s: see 'queuectl list'" % id)
 
 
 class Reader:

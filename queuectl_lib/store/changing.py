@@ -8,7 +8,7 @@ from queuectl_lib.job import lifecycle
 from queuectl_lib.store import disk, line, paths, pauses
 from queuectl_lib.store.spread import Change, Spread, encoded, go_on, state_of
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import NotDone, UnknownJob
+from queuectl_lib.words.errors import NotDone
 
 # So many at a time are changed: more would keep others waiting for the lock.
 GROUP = 1000
@@ -162,7 +162,7 @@ def _in_groups(store, ids, function, refused):
     changed = Changed([], [])
 
     def changed_one(look, job_id):
-        return _changed(look, job_id, function, refused)
+        return _changed(store, look, job_id, function, refused)
 
     for start in range(0, len(ids), GROUP):
         group = ids[start:start + GROUP]
@@ -194,12 +194,12 @@ def _change_group(look, live, group, changed_one, changed):
     return True
 
 
-def _changed(look, job_id, function, refused):
+def _changed(store, look, job_id, function, refused):
     """The Change of a job; None where nothing is to be changed, or where that was refused and somebody was told."""
     try:
         found = look.find_locked(job_id)
         if found is None:
-            raise UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
+            raise store.unknown(job_id)
         job, over = found
         after = function(job, look)
     except NotDone as error:

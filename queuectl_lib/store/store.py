@@ -91,8 +91,9 @@ class Store:
     def check_there(self):
         """Raise StoreError when there is no store, or no longer."""
         if not os.path.exists(self.paths.jobs):
-            raise StoreError("%s is not there%s" % (self.root, " any more" if self.exists else
-                                                    ": enqueue a job, or name the store with --store DIR"))
+            if self.exists:
+                raise StoreError("%s is not there any more" % self.root)
+            raise StoreError("there is no store at %s: enqueue a job, or name the store with --store DIR" % self.root)
 
     def add(self, jobs, check=None):
         """Store new jobs, all or none, synced. Returns them with id and order; DuplicateJob.
@@ -167,8 +168,14 @@ class Store:
         """The job of an id as it stands; UnknownJob."""
         found = self._read(lambda snapshot: snapshot.find(job_id))
         if found is None:
-            raise UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
+            raise self.unknown(job_id)
         return found[0]
+
+    def unknown(self, job_id):
+        """The UnknownJob to raise where no job has this id."""
+        if os.path.exists(self.paths.jobs):
+            return UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
+        return UnknownJob("no job has the id %s: there is no store at %s" % (job_id, self.root))
 
     def change(self, ids, function, refused=None):
         """Give jobs a new value: function(job) -> job, which may raise NotDone.

@@ -252,6 +252,14 @@ def test_waiting_for_a_store_that_is_not_there_is_over_and_says_so(run):
     assert "there is no store at" in run("wait")[1]
 
 
+@pytest.mark.parametrize("words", [["show"], ["logs"], ["logs", "-f"], ["wait"], ["events"], ["cancel"], ["retry"]])
+def test_who_names_a_job_where_no_store_is_learns_of_that(run, tmp_path, words):
+    place = str(tmp_path / ".queuectl")
+    assert "there is no store at %s" % place in run(*words, "x", code=3 if words[0] in ("cancel", "retry") else 1)[1]
+    run("enqueue", "true")
+    assert "no job has the id x: see 'queuectl list'" in run(*words, "x", code=1)[1]
+
+
 def test_an_empty_group_list_says_whose_fault_that_is(dead):
     assert dead("dlq", "list", "--group", "--queue", "none")[1] == "queuectl: no such jobs\n"
     dead("dlq", "purge", "--yes")

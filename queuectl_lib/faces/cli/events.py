@@ -24,7 +24,6 @@ from queuectl_lib.faces.patience import Patience
 from queuectl_lib.store import news, pauses
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import UnknownJob
 
 _ON_A_TERMINAL = 50
 
@@ -115,7 +114,7 @@ class _Stream:
     def _story(self):
         found = self._look and self._look.find(self._id)
         if not found:
-            raise UnknownJob("no job has the id %s: see 'queuectl list'" % self._id)
+            raise self._store.unknown(self._id)
         return happenings.of_job(found[0])
 
     def _in_journal(self):

@@ -24,7 +24,7 @@ from queuectl_lib.job.lifecycle import ENDED, WAITING
 from queuectl_lib.store import news
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import NotDone, UnknownJob
+from queuectl_lib.words.errors import NotDone
 
 _ALL_ENDED = ENDED + ("removed",)
 # Of those that did not complete, so many are named; of those left, so many are asked what hinders them.
@@ -84,7 +84,7 @@ class _Some:
         ids = dict.fromkeys(ids)
         missing = self._see(self._news.start(), ids)
         if missing:
-            raise UnknownJob("no job has the id %s: see 'queuectl list'" % missing[0])
+            raise store.unknown(missing[0])
 
     def _see(self, look, ids):
         """Take in how these jobs stand at this moment; the ids that are not there."""
