@@ -5,9 +5,11 @@ import os
 import pytest
 
 from queuectl_lib.faces import following
+from queuectl_lib.faces.cli import main
 from queuectl_lib.job import lifecycle
 from queuectl_lib.job.lifecycle import Output
 from queuectl_lib.words.errors import UnknownJob
+from queuectl_lib.work import wake
 from tests.store.stores import FAILURE, SUCCESS, Here
 
 
@@ -111,6 +113,18 @@ def test_what_was_over_before_it_could_be_followed_is_shown_when_that_began_befo
     while followed.job.state != "dead":
         assert followed.change()
     assert shown == [b"one", b"two"]
+
+
+def test_enqueue_wait_shows_attempts_that_are_over_when_it_has_hardly_stored_the_job(here, capfd, monkeypatch):
+    def work_at_once(*_):
+        for text in ("one\n", "two\n"):
+            here.run("a", outcome=writing(text, FAILURE))
+            here.pass_time(60)
+    monkeypatch.setattr(wake, "wake", work_at_once)
+    code = main.main(["--store", here.root, "enqueue", "--wait", "--id", "a", "--max-retries", "1", "true"])
+    shown = capfd.readouterr()
+    assert (code, shown.out) == (FAILURE.exit_code, "one\ntwo\n")
+    assert shown.err == "queuectl: failed a (exit 3): retry 1/1 in 2 s\nqueuectl: job a is dead (exit 3)\n"
 
 
 def test_one_that_was_there_before_is_followed_from_what_it_was(here, shown):

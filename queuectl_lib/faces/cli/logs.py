@@ -1,9 +1,9 @@
 """Print what a job wrote; -f follows it to its end.
 
 Of a job that was tried several times this is the last attempt; -f goes on with
-those that follow, and says in between when the next one is. Without
---stdout or --stderr both are printed, one after the other; a pipe gets the
-bytes as they are.
+those that follow, and says in between when the next one is. Without --stdout
+or --stderr both are printed, one after the other; a pipe gets the bytes as
+they are.
 
 Examples:
   queuectl logs nightly
