@@ -232,6 +232,7 @@ def test_what_a_killed_worker_left_is_ended_when_it_is_cancelled(jobs, queue):
     for each in queue.pids("supervisor") + queue.pids("worker"):
         support.send(each, signal.SIGKILL)
     workers.kill()
+    support.wait_until(lambda: not queue.pids("worker"), "the workers are gone")
     assert support.is_running(pid)
     assert [job.state for job in jobs.cancel("long")] == ["cancelled"]
     assert not support.is_running(pid)

@@ -18,9 +18,9 @@ import pytest
 import support
 
 README = os.path.join(support.ROOT, "README.md")
-CHANGING = [(r"\d\d\d\d-\d\d-\d\dT[\d:.]+Z?", "MOMENT"), (r"\b\d\d:\d\d:\d\d\b", "CLOCK"),
+CHANGING = [(r"\b\d+\.[0-9a-f]{6}\b", "WORKER"), (r"\d\d\d\d-\d\d-\d\dT[\d:.]+Z?", "MOMENT"), (r"\b\d\d:\d\d:\d\d\b", "CLOCK"),
             (r"\b\d+(\.\d+)? ?(ms|s|min|h|d)\b", "TIME"), (r"\b1[a-z0-9]{15}\b", "ID"), (r"\[\d+\]", "[N]"),
-            (r"\b\d+\.[0-9a-f]{6}\b", "WORKER"), (r"\bpid \d+", "pid N"), (r" +", " ")]
+            (r"\bpid \d+", "pid N"), (r" +", " ")]
 
 
 def sections():

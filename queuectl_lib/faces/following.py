@@ -9,6 +9,7 @@ from collections import deque
 
 from queuectl_lib.faces import listing, outputs
 from queuectl_lib.faces.patience import Patience
+from queuectl_lib.job import lifecycle
 from queuectl_lib.store import news
 from queuectl_lib.words.text import safe
 
@@ -18,10 +19,11 @@ _LOOK_SECONDS = 0.1
 class Following:
     """A job from now on; `job` is what it was up to the change that was taken last."""
 
-    def __init__(self, store, id, writers, idle, tail=None):
+    def __init__(self, store, id, writers, idle, tail=None, begun=None):
         """writers: {stream: function(bytes)}; tail: of what was written before, so many lines alone.
 
         idle(job): called while nothing happens; answers whether to give up.
+        begun: begin() of a moment before the job was there, so that its first attempt is not missed.
         """
         self._store = store
         self._id = id
@@ -30,17 +32,18 @@ class Following:
         self._tail = tail
         self._patience = Patience(_LOOK_SECONDS)
         self._coming = deque()
-        self._news = news.News(store)
-        look = self._news.start()
-        self.job = self._found(look)
+        self._news, look = begun or begin(store)
+        self.job = self._first(look)
 
     def change(self):
         """Wait for the job's next change; what a running attempt writes is shown meanwhile. False: given up."""
         reader = None
+        # Of an attempt that begins later nothing was written before.
+        tail, self._tail = self._tail, None
         if self.job.state == "processing":
             reader = Reader(self.job, self._store.paths, self._writers, runs=not self._coming)
-            if self._tail is not None:
-                reader.skip_to_tail(self._tail)
+            if tail is not None:
+                reader.skip_to_tail(tail)
         while not self._coming:
             read = reader is not None and reader.read()
             self._look()
@@ -56,6 +59,16 @@ class Following:
             reader.show_rest(self.job)
         return True
 
+    def _first(self, look):
+        found = look.find(self._id) if look else None
+        if look:
+            look.close()
+        if found:
+            return found[0]
+        self.job = None
+        self._look()
+        return self._coming.popleft() if self._coming else self._found(self._store.look())
+
     def _look(self):
         wanted = self._id.encode()
         for entry in self._news.look():
@@ -69,7 +82,7 @@ class Following:
         last = self._coming[-1] if self._coming else self.job
         if job.state == "removed":
             raise self._store.unknown(self._id)
-        if claim_of(job) != claim_of(last) or job.state != "processing":
+        if last is None or claim_of(job) != claim_of(last) or job.state != "processing":
             self._coming.append(job)
 
     def _found(self, look):
@@ -78,6 +91,12 @@ class Following:
             raise self._store.unknown(self._id)
         look.close()
         return found[0]
+
+
+def begin(store):
+    """(news.News, the store at the moment from which on that tells; None where none was yet), for Following."""
+    begun = news.News(store)
+    return begun, begun.start()
 
 
 def claim_of(job):
@@ -162,6 +181,16 @@ def fate(job):
     if job.state in ("failed", "dead"):
         return "job %s %s (%s)" % (job.id, "is dead" if job.state == "dead" else "failed", listing.ended(job))
     return "job %s %s" % (job.id, _FATES.get(job.state, "is " + job.state))
+
+
+def is_between(job):
+    """Has an attempt of this job ended, that is to be followed by another one?"""
+    return job.state == "failed" or job.state == "pending" and bool(job.put_backs) and job.finished_at is not None
+
+
+def outlook(job, now):
+    """The same of one that is between two attempts: 'job a failed (exit 3): waits 2 s for retry 1 of 3'."""
+    return "%s: %s" % (fate(job), lifecycle.waiting_reason(job, now) or "its next attempt is due")
 
 
 _FATES = {"cancelled": "was cancelled", "removed": "was removed"}

@@ -65,7 +65,7 @@ def _told(store, jobs):
 
 
 def _of_job(store, job, paused, now, depth):
-    if job.held:
+    if job.held and job.state != "processing":
         return reasons.held("job " + job.id, job)
     if job.state == "pending" and job.waits_for:
         return _of_others(store, job, paused, now, depth)

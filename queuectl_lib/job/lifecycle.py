@@ -105,6 +105,7 @@ def _ended(job, state, outcome, now, wait=None, note=None):
     err_text, err_size, err_file = _kept(outcome.stderr)
     return job._replace(
         state=state, updated_at=text, finished_at=text, put_backs=None, progress=outcome.progress,
+        held=None if state in ENDED else job.held,
         exit_code=outcome.exit_code, signal=outcome.signal, error=outcome.error, duration=outcome.duration,
         stdout=out_text, stdout_size=out_size, stdout_file=out_file,
         stderr=err_text, stderr_size=err_size, stderr_file=err_file,
@@ -179,6 +180,9 @@ def hold(job, now):
 
 def release(job, now):
     """A held job set free; NotDone for another one."""
+    if job.held and job.state == "processing":
+        # By hand, out of its turn. Its worker would not learn of this.
+        raise NotDone("job %s is running: it can be released when the attempt is over" % job.id)
     if not job.held:
         raise NotDone("job %s is not held" % job.id)
     return _noted(job._replace(held=None), now, "released")

@@ -31,15 +31,16 @@ def ended(job):
     if job.state == "completed":
         return "completed %s in %s" % (job.id, clock.show_duration(job.duration or 0))
     if job.state == "failed":
-        wait = job.history[-1].get("delay", 0)
-        return "failed %s (%s): retry %d/%d in %s" % (
-            job.id, cause(job), job.attempts, job.max_retries, clock.show_duration(wait))
+        return "failed %s (%s): retry %d/%d %s" % (job.id, cause(job), job.attempts, job.max_retries, _when(job))
     if job.state == "dead":
         return _dead(job)
     if job.next_run_at is not None:
-        wait = job.history[-1].get("delay", 0)
-        return "put back %s (%s): again in %s" % (job.id, cause(job), clock.show_duration(wait))
-    return "handed back %s: it will run again" % job.id
+        return "put back %s (%s): again %s" % (job.id, cause(job), _when(job))
+    return "handed back %s: it %s" % (job.id, "is held" if job.held else "will run again")
+
+
+def _when(job):
+    return "when it is released" if job.held else "in " + clock.show_duration(job.history[-1].get("delay", 0))
 
 
 def _dead(job):

@@ -2,6 +2,9 @@
 
 It takes a slot like any other, claims exactly this job, and records the attempt. A
 Ctrl+C is this worker's, and means that the job is ended and handed back.
+
+A job that was held stays so, also while it runs: whatever becomes of the attempt, or of
+this process, no other worker takes the job before it is released.
 """
 
 import multiprocessing
@@ -116,22 +119,22 @@ def _claimed(store, claims, id, now):
     job = store.find(id)
     if job.state not in lifecycle.ENDED:
         return claims.claim(id, _ready, now)
-    # Held, so that no other worker takes it first.
+    # Held for this moment, so that no other worker takes it first.
     changed = store.change([id], lambda job: lifecycle.retry(_ready(job), now)._replace(held=True))
     wake.wake(store.paths, {job.queue for job in changed.followers})
     try:
-        return claims.claim(id, _ready, now)
+        return claims.claim(id, lambda job: _ready(job)._replace(held=None), now)
     except Exception:
         store.change([id], lambda job: job._replace(held=None))
         raise
 
 
 def _ready(job):
-    """A job as it may be claimed out of its turn: not held, and waiting for nothing."""
+    """A job that may be claimed out of its turn: held or not, but waiting for no other."""
     if job is None:
         raise UnknownJob("the job was removed")
     if job.state == "processing":
         raise NotDone("job %s is running already: follow it with: queuectl logs -f %s" % (job.id, job.id))
     if job.waits_for:
         raise NotDone("job %s comes after %s, which has not completed: run that one first" % (job.id, job.waits_for[0]))
-    return job._replace(held=None)
+    return job

@@ -45,6 +45,28 @@ def test_its_output_is_shown_as_it_comes_and_ctrl_c_ends_it_and_hands_it_back(qu
     assert queue.pidfile() == []
 
 
+@pytest.mark.parametrize("end, state", [
+    (lambda queue, running: running.press_ctrl_c(), "pending"),
+    (lambda queue, running: queue.write("go", "x"), "failed"),
+    (lambda queue, running: running.kill(), "failed")], ids=["Ctrl+C", "failed", "killed"])
+def test_one_that_was_held_is_held_again(queue, end, state):
+    queue.run("config", "set", "backoff_max", "1ms")
+    queue.enqueue("--id", "a", "--hold", "echo begun; while [ ! -e go ]; do sleep 0.05; done; exit 3")
+    running = queue.start("run", "a")
+    running.wait_for_text("begun")
+    assert "is running" in queue.run("release", "a", code=1).err
+    end(queue, running)
+    running.wait()
+    queue.work("--drain", count=1)
+    job = queue.job("a")
+    assert (job["state"], job["held"]) == (state, True)
+    assert [entry["state"] for entry in job["history"]] == ["pending", "processing", state]
+    queue.write("go", "x")
+    queue.run("release", "a")
+    queue.work("--max-jobs", "1", count=1)
+    assert queue.job("a")["attempts"] == job["attempts"] + 1
+
+
 def test_a_job_that_runs_here_is_nobody_elses(queue):
     queue.enqueue("--id", "a", "echo x >> ran; while [ ! -e go ]; do sleep 0.05; done")
     running = queue.start("run", "a")

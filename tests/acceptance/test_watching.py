@@ -162,6 +162,42 @@ def test_its_output_is_shown_as_it_comes_through_all_attempts(queue):
     assert "retry 1/3 in 1 s" in waiting.errors()
 
 
+def test_an_attempt_that_is_over_at_once_is_shown_and_told_like_the_others(queue):
+    queue.run("config", "set", "backoff_max", "100ms")
+    queue.start_workers()
+    done = queue.run("enqueue", "--wait", "--id", "a", "--max-retries", "2", "echo attempt $QUEUECTL_ATTEMPT; exit 7", code=7)
+    assert done.out == "attempt 1\nattempt 2\nattempt 3\n"
+    assert done.err.splitlines() == [
+        "queuectl: failed a (exit 7): retry 1/2 in 0.1 s", "queuectl: failed a (exit 7): retry 2/2 in 0.1 s",
+        "queuectl: job a is dead (exit 7)"]
+
+
+def test_logs_f_goes_on_through_retries_and_says_when_they_are(queue):
+    queue.run("config", "set", "backoff_max", "100ms")
+    queue.start_workers()
+    queue.enqueue("--id", "a", "--max-retries", "1", "echo begun $QUEUECTL_ATTEMPT; while [ ! -e go ]; do sleep 0.05; done; exit 7")
+    following = queue.start("logs", "-f", "a")
+    following.wait_for_text("begun 1\n")
+    queue.write("go", "x")
+    assert following.wait() == 0
+    assert following.text() == "begun 1\nbegun 2\n"
+    assert following.errors() == "queuectl: failed a (exit 7): retry 1/1 in 0.1 s\n"
+
+
+def test_logs_f_of_a_failed_job_begins_with_what_it_left_and_waits_for_the_next_attempt(queue):
+    queue.enqueue("--id", "a", "echo line; echo attempt $QUEUECTL_ATTEMPT; [ $QUEUECTL_ATTEMPT = 2 ]")
+    queue.work("--drain", count=1)
+    queue.run("hold", "a")
+    following = queue.start("logs", "-f", "a", "--tail", "1")
+    wait_until(lambda: "job a failed (exit 1): it is held\n" in following.errors(), "it is said what is to come")
+    assert following.text() == "attempt 1\n"
+    queue.run("edit", "a", "--run-at", "2020-01-01")
+    queue.run("release", "a")
+    queue.work(count=1)
+    assert following.wait() == 0
+    assert following.text() == "attempt 1\nline\nattempt 2\n"
+
+
 def test_ctrl_c_leaves_the_job_and_says_what_can_be_done(queue):
     queue.start_workers()
     waiting = queue.start("enqueue", "--wait", "--id", "a", "echo begun; sleep 60")

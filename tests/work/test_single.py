@@ -2,10 +2,11 @@
 
 import pytest
 
+from queuectl_lib.job import lifecycle
 from queuectl_lib.store.claims import Claims
 from queuectl_lib.words.errors import NotDone, StoreError, UnknownJob
 from queuectl_lib.work import single
-from tests.store.stores import Here
+from tests.store.stores import FAILURE, SUCCESS, Here
 
 
 @pytest.fixture
@@ -26,6 +27,18 @@ def test_it_takes_the_one_that_is_meant_and_nobody_else_does(here):
     assert here.run_order() == ["first"]
     with pytest.raises(NotDone, match="running already"):
         claimed(here, "a")
+
+
+@pytest.mark.parametrize("max_retries, outcome, state, held", [
+    (1, FAILURE, "failed", True), (1, FAILURE._replace(exit_code=75), "pending", True), (1, lifecycle.WORKER_LOST, "failed", True),
+    (0, FAILURE, "dead", None), (0, SUCCESS, "completed", None)], ids=str)
+def test_one_that_was_held_is_held_again_unless_it_has_ended(here, max_retries, outcome, state, held):
+    here.add("a", held=True, max_retries=max_retries)
+    desk = here.worker("7.g")
+    assert here.finish(desk, single._claimed(here.store, desk, "a", here.now), outcome)
+    here.pass_time(60)
+    assert here.run_order() == []
+    assert (here.find("a").state, here.find("a").held) == (state, held)
 
 
 @pytest.mark.parametrize("rolled", [False, True])

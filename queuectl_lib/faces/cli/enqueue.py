@@ -79,18 +79,29 @@ def run(args, out):
         _enqueue_file(args, store, now, defaults, out)
         return None
     jobs = _created(args, given_jobs, now, defaults)
-    ids = _added(args, store, jobs)
-    wake.wake(store.paths, {job.queue for job in jobs})
     if args.wait:
-        from queuectl_lib.faces import foreground
-        return foreground.accompany(store, next(iter(ids)), out)
-    for id in ids:
+        return _run_to_its_end(args, store, jobs, out)
+    for id in _added(args, store, jobs):
         out.line(id)
     return None
 
 
+def _run_to_its_end(args, store, jobs, out):
+    from queuectl_lib.faces import following, foreground
+    # Before the job is there: its first attempt may be over sooner than one can look.
+    begun = following.begin(store)
+    id, = _added(args, store, jobs)
+    return foreground.accompany(store, id, out, begun)
+
+
 def _added(args, store, jobs):
-    """The ids of these jobs, or of those that are there instead."""
+    """The ids of these jobs, or of those that are there instead, once their workers are woken."""
+    ids = _stored(args, store, jobs)
+    wake.wake(store.paths, {job.queue for job in jobs})
+    return ids
+
+
+def _stored(args, store, jobs):
     if not (args.unique or args.if_absent):
         return [job.id for job in store.add(jobs)]
     # Imported here: most jobs are to be added whatever is there.

@@ -1,8 +1,9 @@
-"""Print what a job wrote; -f follows it while it runs.
+"""Print what a job wrote; -f follows it to its end.
 
-Of a job that was tried several times this is the last attempt. Without
---stdout or --stderr both are printed, one after the other; a pipe gets the
-bytes as they are.
+Of a job that was tried several times this is the last attempt; -f goes on with
+those that follow, and says in between when the next one is. Without --stdout
+or --stderr both are printed, one after the other; a pipe gets the bytes as
+they are.
 
 Examples:
   queuectl logs nightly
@@ -10,8 +11,8 @@ Examples:
   queuectl logs -f nightly
 """
 
-from queuectl_lib.faces import following, outputs, terminal
-from queuectl_lib.faces.cli import options, reading
+from queuectl_lib.faces import following, foreground, outputs, terminal
+from queuectl_lib.faces.cli import options
 from queuectl_lib.store import store as stores
 from queuectl_lib.words.errors import BadInput, NotDone
 
@@ -19,7 +20,7 @@ from queuectl_lib.words.errors import BadInput, NotDone
 def arguments(parser):
     add = parser.add_argument
     options.id(parser)
-    add("-f", "--follow", action="store_true", help="follow it until it ends; wait for it when it has not begun")
+    add("-f", "--follow", action="store_true", help="follow it until it ends, through retries; wait for it when it has not begun")
     add("--stdout", action="store_true", help="standard output alone")
     add("--stderr", action="store_true", help="standard error alone")
     add("--tail", metavar="N", type=options.checked("--tail", options.whole_number(0)),
@@ -45,20 +46,13 @@ def run(args, out):
 
 
 def _follow(store, args, writers, out):
-    """Print what the job writes until the attempt that runs, or runs next, has ended."""
-    followed = following.Following(store, args.id, writers, lambda job: reading.is_lost(store, job), args.tail)
-    if followed.job.state == "pending" and out.tty:
+    """Print what the job writes until it has ended."""
+    if out.tty and store.find(args.id).state == "pending":
         terminal.note("job %s has not begun yet; waiting for it" % args.id)
-    while followed.job.state == "pending":
-        followed.change()
-    if followed.job.state == "processing":
-        followed.change()
-    else:
-        _print_kept(followed.job, list(writers), store.paths, args.tail, out)
+    job = foreground.to_its_end(
+        store, args.id, writers, lambda job: _print_kept(job, list(writers), store.paths, args.tail, out), (out,), args.tail)
     if out.tty:
-        out.fresh_line()
-        job = followed.job
-        terminal.note("job %s: its worker died" % job.id if job.state == "processing" else following.fate(job))
+        terminal.note(following.fate(job))
 
 
 def _print_running(store, job, reader, tail):

@@ -16,7 +16,7 @@ COMMANDS = (
     ("status", "Show how the queue stands, and what needs a look.", "Look at it"),
     ("list", "List jobs: running, next to run, waiting, dead, finished.", "Look at it"),
     ("show", "Show everything about one job, and why it is not running.", "Look at it"),
-    ("logs", "Print what a job wrote; -f follows it while it runs.", "Look at it"),
+    ("logs", "Print what a job wrote; -f follows it to its end.", "Look at it"),
     ("events", "Show what happened to jobs; -f goes on as it happens.", "Look at it"),
     ("stats", "Show how jobs waited, ran and ended lately.", "Look at it"),
     ("metrics", "Print the queue's figures as Prometheus reads them.", "Look at it"),

@@ -2,7 +2,8 @@
 
 It is run as a worker would do it, and counts as an attempt. That its queue is
 paused or full, that it is held or not due yet does not matter; one that comes
-after others has to wait for them. A job that has ended is retried first.
+after others has to wait for them. A job that has ended is retried first. One
+that was held is so again when it is to run once more.
 
 Exit code: that of the job, 128 + N if signal N ended it, 1 if it timed out or
 cannot be run (it is unknown, or runs already). Ctrl+C ends the job and hands it
