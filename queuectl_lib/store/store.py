@@ -292,11 +292,7 @@ class Store:
                 if not os.path.exists(self.paths.jobs):
                     return None
                 if last:
-                    raise _missing(error)
+                    from queuectl_lib.store import segment
+                    raise segment.missing(error)
             finally:
                 live.close()
-
-
-def _missing(error):
-    from queuectl_lib.store import segment
-    return segment.missing(error)

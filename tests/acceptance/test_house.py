@@ -90,7 +90,7 @@ def test_jobs_that_wait_are_not_purged_by_name(done):
     assert "cancel them first" in done.run("purge", "--state", "pending", code=2).err
     assert "unknown state" in done.run("purge", "--state", "compelted", code=2).err
     assert "not both" in done.run("purge", "--state", "dead", "--all", "--yes", code=2).err
-    assert "not there" in done.run("--store", "nowhere", "purge", code=3).err
+    assert "there is no store" in done.run("--store", "nowhere", "purge", code=3).err
 
 
 def test_workers_and_enqueues_go_on_while_the_store_is_purged_again_and_again(queue):

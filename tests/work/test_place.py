@@ -28,6 +28,8 @@ class Hand:
     def now(self):
         return self.current
 
+    lately = now
+
     def nap(self, seconds):
         self.naps += 1
         time.sleep(min(seconds, 0.05))
