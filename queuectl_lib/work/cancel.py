@@ -15,7 +15,7 @@ from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import NotDone, UnknownJob
+from queuectl_lib.words.errors import NotDone
 from queuectl_lib.work import identity, output, recovery, slots, tree
 
 # running: those of the jobs, as they were, whose workers are ending them now.
@@ -96,7 +96,7 @@ def _end_lost(store, ids, refused):
     """End what is left of those of the jobs whose workers are dead; the ids of those that would not end."""
     kept = set()
     for job in list(store.jobs(["processing"])):
-        if job.id in ids and recovery.lost(job, store.paths) and _still(store, job):
+        if job.id in ids and recovery.is_lost(store, job):
             left = _end(store, job)
             if not left:
                 continue
@@ -107,15 +107,6 @@ def _end_lost(store, ids, refused):
             kept.add(job.id)
             refused(job.id, error)
     return kept
-
-
-def _still(store, job):
-    """Is it the same attempt? The worker may have finished the job and left since it was read."""
-    try:
-        newest = store.find(job.id)
-    except UnknownJob:
-        return False
-    return (newest.state, newest.worker, newest.attempts) == (job.state, job.worker, job.attempts)
 
 
 def _end(store, job):

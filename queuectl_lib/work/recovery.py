@@ -23,7 +23,7 @@ import time
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import StoreError
+from queuectl_lib.words.errors import StoreError, UnknownJob
 from queuectl_lib.work import events, output, progress, slots, tree
 
 _LOOK_SECONDS = 2.0
@@ -37,6 +37,17 @@ def lost(job, paths):
         return False
     number, incarnation = slots.parts(job.worker)
     return not slots.lives(paths, number, incarnation)
+
+
+def is_lost(store, job):
+    """The same, looked at once more: the worker may have finished the job and left since it was read."""
+    if not lost(job, store.paths):
+        return False
+    try:
+        newest = store.find(job.id)
+    except UnknownJob:
+        return False
+    return (newest.state, newest.worker, newest.attempts) == (job.state, job.worker, job.attempts)
 
 
 class Recovery:

@@ -1,6 +1,6 @@
 """What the commands that read and mend jobs share."""
 
-from queuectl_lib.words.errors import NotDone, UnknownJob
+from queuectl_lib.words.errors import NotDone
 
 
 def is_lost(store, job):
@@ -9,14 +9,7 @@ def is_lost(store, job):
         return False
     # Imported here: it brings what ends process trees, a tenth of a `show` in which nothing runs.
     from queuectl_lib.work import recovery
-    if not recovery.lost(job, store.paths):
-        return False
-    # The worker may have finished it and left since the job was read.
-    try:
-        newest = store.find(job.id)
-    except UnknownJob:
-        return False
-    return (newest.state, newest.worker, newest.attempts) == (job.state, job.worker, job.attempts)
+    return recovery.is_lost(store, job)
 
 
 def with_progress(store, job):
