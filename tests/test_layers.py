@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import sys
 
 import pytest
@@ -13,8 +14,8 @@ LIBRARY = os.path.join(support.ROOT, "queuectl_lib")
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
 # A bound to notice growth by: raising it wants a reason in the commit that does.
-MOST_STORE_CODE = 4200
-MOST_CODE = 12000
+MOST_STORE_CODE = 4700
+MOST_CODE = 13200
 
 
 def modules():
@@ -152,6 +153,15 @@ def test_the_launcher_can_be_read_by_the_oldest_pythons():
     tree = ast.parse(source)
     assert not [node for node in ast.walk(tree) if isinstance(node, (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr))]
     assert source.isascii()
+
+
+def test_files_of_the_store_are_changed_by_one_module_alone():
+    changing = ("write", "pwrite", "ftruncate", "truncate", "replace", "rename", "unlink", "remove", "mkdir", "fsync")
+    found = []
+    for path, source in MODULES.items():
+        if path.startswith("store/") and path != "store/disk.py":
+            found += [(path, name) for name in changing if re.search(r"\bos\.%s\b" % name, source)]
+    assert found == []
 
 
 def test_nothing_else_lies_at_the_top():

@@ -2,7 +2,9 @@
 
 A full disk is a short write, not an error; a failed sync is never retried
 (the kernel reports it once, then calls the lost pages clean); a rename is
-only durable when its directory is synced. Each is handled here once.
+only durable when its directory is synced. Each is handled here once. Nothing
+else in store/ changes a file, so what a power cut or a failing disk makes of
+it can be played through by giving this one module another `os`.
 """
 
 import errno
@@ -78,6 +80,24 @@ def write_all(fd, data):
     written = os.write(fd, data) if data else 0
     while written < len(data):
         written += os.write(fd, memoryview(data)[written:])
+
+
+def write_at(fd, data, start, path):
+    """Write all of data at an offset; expected errors as StoreError."""
+    try:
+        written = os.pwrite(fd, data, start)
+        while written < len(data):
+            written += os.pwrite(fd, memoryview(data)[written:], start + written)
+    except OSError as error:
+        raise refined(error, path)
+
+
+def cut(fd, size, path):
+    """Let a file end there; expected errors as StoreError."""
+    try:
+        os.ftruncate(fd, size)
+    except OSError as error:
+        raise refined(error, path)
 
 
 def write_pieces(fd, pieces, path):

@@ -149,7 +149,7 @@ class Journal:
             data += b"\n"
         entries, end = pieces.scan(data, start, self.path)
         if end < start + len(data):
-            os.ftruncate(self.fd, end)
+            disk.cut(self.fd, end, self.path)
         self.size = end
         return entries, end
 

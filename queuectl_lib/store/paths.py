@@ -14,6 +14,8 @@
     wake/NAME             FIFOs that idle workers sleep on
     output/ID.ATTEMPT.out .err         outputs too big for a job's line
     config.json; suspect (a sync failed: build new files first)
+    ballast               room that is given up when the disk is full, so that results can still be written
+    damaged/NAME.N        bytes that `doctor --repair` put aside
 """
 
 import os
@@ -46,6 +48,8 @@ class Paths:
         self.old_log = root + "/worker.log.1"
         self.config = root + "/config.json"
         self.suspect = root + "/suspect"
+        self.ballast = root + "/ballast"
+        self.damaged = root + "/damaged"
 
     def directories(self):
         """Every directory of a store, the root first."""

@@ -208,7 +208,7 @@ class _Roll:
         # Offsets start anew; places of arrival go on where they were.
         final = self._header._replace(origin=self._journal.origin + self._journal.size)
         data = header.encode(final, self._room)
-        os.pwrite(self._new, data, 0)
+        disk.write_at(self._new, data, 0, self._paths.new_jobs)
         disk.sync(self._new, self._paths.new_jobs)
         disk.replace(self._paths.new_jobs, self._paths.jobs)
         disk.sync_directory(self._paths.root)

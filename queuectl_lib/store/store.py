@@ -241,7 +241,7 @@ class Store:
         if self._lock_fd is not None:
             word = generation.to_bytes(8, "big") + end.to_bytes(8, "big")
             # Twice: it is read without the lock, so perhaps half written.
-            os.pwrite(self._lock_fd, word + word, 0)
+            disk.write_at(self._lock_fd, word + word, 0, self.paths.lock)
 
     def synced(self):
         """(generation, offset) up to which somebody has synced, as far as is known."""
