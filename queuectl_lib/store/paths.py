@@ -15,6 +15,7 @@
     output/ID.ATTEMPT.out .err         outputs too big for a job's line
     config.json; suspect (a sync failed: build new files first)
     ballast               room that is given up when the disk is full, so that results can still be written
+    .doctor-*/            where `doctor` tries locks and syncs, while it does
     damaged/NAME.N        bytes that `doctor --repair` put aside
 """
 
@@ -22,6 +23,8 @@ import os
 
 DEFAULT = ".queuectl"
 VARIABLE = "QUEUECTL_STORE"
+# What the directory begins with in which `doctor` makes its trials.
+TRIAL = ".doctor-"
 
 
 def root_of(directory=None):
