@@ -25,7 +25,8 @@ def modes(paths):
     for kind, level, text, advice in (
             ("foreign", FAULT, "not yours: who wrote it could have commands run as you",
              "use a store of your own (--store DIR), or: sudo chown -R %s %s" % (os.geteuid(), everything)),
-            ("link", FAULT, "a link: the store follows none", "put the file itself in its place, or remove the link"),
+            ("link", FAULT, "a link, or has another name elsewhere: the store follows none",
+             "put a copy of the file in its place"),
             ("written", FAULT, "others may write it, and could have commands run as you",
              "look at queuectl list, then: chmod -R go-rwx " + everything),
             ("read", WARNING, "others may read it: commands and output of jobs", "chmod -R go-rwx " + everything)):
@@ -56,7 +57,7 @@ def _everything(paths):
 def _flaw(status):
     if status.st_uid != os.geteuid():
         return "foreign"
-    if stat.S_ISLNK(status.st_mode):
+    if stat.S_ISLNK(status.st_mode) or stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
         return "link"
     return "written" if status.st_mode & 0o022 else "read" if status.st_mode & 0o055 else None
 

@@ -144,5 +144,7 @@ def lines_of_the_dead(store):
         yield Finding(REPAIRED, "workers.pid", "%d of those that are gone: taken out" % (before - len(living)))
 
 
+# For a store that others could not work with yet.
+FIRST = (directories, rolls)
 STEPS = (("directories", directories), ("left-overs", rolls), ("left-overs", files), ("lost jobs", lost_jobs),
          ("processes", processes), ("outputs", outputs), ("waiting", forsaken), ("workers.pid", lines_of_the_dead))

@@ -1,15 +1,13 @@
-"""Check the store, its disk and its locks; --repair mends them.
+"""Check store, disk and locks; --repair mends what it can.
 
 Every line, count and index is read, and locks, syncs and renames are tried in
-a directory that goes again. It works where there is no store yet, on one that
-is damaged, and beside workers. A remark is worth knowing and counts for nothing;
-a warning may cost you something one day; with a fault the store cannot be
-used, or not safely.
+a directory that goes again. It works where no store is yet, on a damaged one,
+and beside workers. A remark counts for nothing; a warning may cost you
+something one day; with a fault the store cannot be used, or not safely.
 
 --repair puts damaged bytes aside into damaged/ and keeps all else, recovers the
-jobs of dead workers, and removes what crashes have left. What stands in the
-report after that is for you to do. Exit code: 0 all is well, 1 there are
-warnings, 3 there are faults.
+jobs of dead workers, and removes what crashes have left. What the report says
+after that is for you to do. Exit code: 0 all is well, 1 warnings, 3 faults.
 
 Examples:
   queuectl doctor
@@ -154,9 +152,14 @@ def _repaired(root, bar):
     found = access.close_to_others(names) + looked("contents", repair.repair, names)
     with _others_on_standard_error():
         for subject, step in clearing.STEPS:
-            found += looked(subject, step, stores.open_store(root))
+            found += looked(subject, _done, step, root)
     # What cannot be done the report that follows says better.
     return [one for one in found if one.level == REPAIRED]
+
+
+def _done(step, root):
+    # Opened for writing a suspect store would be rolled, and nobody told.
+    return step(stores.open_store(root, write=step not in clearing.FIRST))
 
 
 def _refuse_foreign(names):

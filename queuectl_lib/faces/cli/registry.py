@@ -32,7 +32,7 @@ COMMANDS = (
     ("dlq retry", "Give dead jobs a full budget of attempts again.", "Mend it"),
     ("dlq purge", "Remove dead jobs and their output for good.", "Mend it"),
     ("purge", "Remove jobs that have ended, and their output, for good.", "Mend it"),
-    ("doctor", "Check the store, its disk and its locks; --repair mends them.", "Mend it"),
+    ("doctor", "Check store, disk and locks; --repair mends what it can.", "Mend it"),
     ("config list", "Show every setting with its value, default and meaning.", "Set it up"),
     ("config get", "Print the value of one setting.", "Set it up"),
     ("config set", "Change a setting of this store.", "Set it up"),
