@@ -14,7 +14,8 @@ LIBRARY = os.path.join(support.ROOT, "queuectl_lib")
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
 # A bound to notice growth by: raising it wants a reason in the commit that does.
-MOST_STORE_CODE = 4700
+# The store's checkup and its repair took 800.
+MOST_STORE_CODE = 5500
 MOST_CODE = 13200
 
 

@@ -17,7 +17,7 @@ sort by age.
 
 from heapq import merge
 
-from queuectl_lib.store import header, new_segment, segment
+from queuectl_lib.store import header, line, new_segment, segment
 from queuectl_lib.store.numbers import names_of_roll, renamed
 
 # So many of a size are merged; base segments sooner, since each costs every worker memory.
@@ -194,6 +194,8 @@ def _alive_lines(reader, part, wanted, gone):
             continue
         for head, start, data in reader.forward(section.start, section.end):
             if (part.name, start) not in gone:
+                # In an index made anew a damaged line would not be found any more, and nobody would notice.
+                line.check(data, reader.path, start)
                 yield segment.sort_key(wanted, head), data
 
 

@@ -46,6 +46,8 @@ _HEAD = (
 ID, STATE, WAS, WAS_QUEUE, QUEUE, PRIORITY, ORDER, DUE, OVER, OVER_START, OVER_END, WAITS_FOR, SLOTS, TELLING, MORE = range(15)
 
 _BEGIN = b'{"id":"'
+_BEGINNINGS = (_BEGIN, b'{"gone":["', b'{"segment":{', b'{"pauses":{')
+_CRC = b',"crc":"'
 _ID_AT = len(_BEGIN)
 # So many bytes the crc takes at the end.
 TAIL = len(',"crc":"01234567"}')
@@ -180,6 +182,23 @@ def closed(data, job_id=None):
 def is_whole(line):
     """Does the crc of a line (without newline) fit its bytes?"""
     return line[-TAIL:] == b',"crc":"%08x"}' % zlib.crc32(line[:-TAIL])
+
+
+def may_be_torn(end):
+    """Can these bytes, without a newline at a journal's end, be what a kill or a power cut left of a write?
+
+    That is the beginning of a line, then perhaps zeros. Never a whole line with another
+    byte behind it: that one had been stored.
+    """
+    text = end.rstrip(b"\0")
+    if not any(text.startswith(each) or each.startswith(text) for each in _BEGINNINGS):
+        return False
+    at = text.find(_CRC)
+    while at >= 0 and at + TAIL < len(text):
+        if is_whole(text[:at + TAIL]):
+            return False
+        at = text.find(_CRC, at + 1)
+    return True
 
 
 def goes_on(line):

@@ -125,7 +125,14 @@ def segment_names(directory):
         entries = os.listdir(directory)
     except FileNotFoundError:
         return []
-    return [entry[:-len(".jsonl")] for entry in entries if entry.endswith(".jsonl") and entry[0] != "."]
+    names = [entry[:-len(".jsonl")] for entry in entries if entry.endswith(".jsonl")]
+    return list(filter(is_segment_name, names))
+
+
+def is_segment_name(name):
+    """Can a segment have this name (numbers.py)? A file that somebody put beside them is none."""
+    number, dash, rewritten = name.partition("-")
+    return len(number) >= 8 and number.isdigit() and (rewritten.isdigit() if dash else True)
 
 
 def output_name(job_id, attempt, stream):

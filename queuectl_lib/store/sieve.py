@@ -70,6 +70,8 @@ class Sieve:
             for head, start, data in reader.forward(section.start, section.end):
                 if head[0] in newest or (entry.name, start) in gone:
                     continue
+                # Nothing damaged is taken for what it says, or copied to where it would not be noticed.
+                line.check(data, reader.path, start)
                 end = start + len(data) + 1
                 if self.takes(head, data):
                     taken.extend((start, end))

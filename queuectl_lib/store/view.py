@@ -272,6 +272,9 @@ class View:
             if job_id in newest or start in cursor.gone:
                 continue
             head = cursor.reader.head(data, start)
+            if cursor.kind in header.TIMED:
+                # With a damaged moment it would keep those behind it waiting; a ready one is looked at in its turn.
+                line.check(data, cursor.reader.path, start)
             cursor.item = (int(head[5]), int(head[6]), head[0], cursor.number, start, data,
                            cursor.queue, head[line.SLOTS])
             cursor.due = int(head[7])
