@@ -22,8 +22,8 @@ _FEW_FILES = 128
 _MUCH = 0.9
 
 
-def moments(look):
-    """Yields what is to be said of the time: the year, and jobs that changed later than now."""
+def moments(store, look):
+    """Yields what is to be said of the time: the year, and jobs that changed later than now; as a check of checkup.py."""
     now = clock.now()
     if time.gmtime(now // 1000).tm_year < _FIRST_YEAR:
         yield Finding(WARNING, "clock", "it is %s, says the system" % clock.moment(now), "set its clock")

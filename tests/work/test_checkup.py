@@ -363,13 +363,13 @@ def test_waiting_jobs_that_nobody_serves_or_will_start_are_worth_a_remark(ruin):
 def test_a_clock_that_was_set_back_is_found_by_what_jobs_say(ruin, monkeypatch):
     ruin.add("a")
     look = ruin.store.look()
-    assert [one.level for one in surroundings.moments(look)] == [WELL]
+    assert [one.level for one in surroundings.moments(ruin.store, look)] == [WELL]
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now - 3600000)
-    found, = surroundings.moments(look)
+    found, = surroundings.moments(ruin.store, look)
     assert found.level == WARNING and clock.moment(now)[:13] in found.text
     monkeypatch.setattr(clock, "now", lambda: 1000)
-    found, = surroundings.moments(look)
+    found, = surroundings.moments(ruin.store, look)
     assert found.level == WARNING and "1970" in found.text
     look.close()
 
