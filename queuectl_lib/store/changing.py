@@ -34,19 +34,14 @@ def remove(store, ids, check, refused):
 def give_up_forsaken(store):
     """Have jobs die that wait for one which is not there any more; the ids of all that died."""
     look = store.look()
-    found = forsaken(look)
+    is_there = lru_cache(maxsize=GROUP)(lambda job_id: look.find(job_id) is not None)
+    forsaken = (job_id for job_id, others in look.waiting_for_others() if not all(map(is_there, others)))
     died = []
-    for group in iter(lambda: list(islice(found, GROUP)), []):
+    for group in iter(lambda: list(islice(forsaken, GROUP)), []):
         changed = _in_groups(store, group, _forsaken, lambda job_id, error: None)
         died += [job.id for job in changed.jobs + changed.followers]
     look.close()
     return died
-
-
-def forsaken(look):
-    """Yields the ids of jobs that wait for one which is not there any more."""
-    is_there = lru_cache(maxsize=GROUP)(lambda job_id: look.find(job_id) is not None)
-    return (job_id for job_id, others in look.waiting_for_others() if not all(map(is_there, others)))
 
 
 def _forsaken(job, look):

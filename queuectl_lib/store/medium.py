@@ -161,7 +161,7 @@ def _judged_lock(said, holder, fd):
             return Finding(FAULT, "locks", "%d s after its holder was killed a lock was still held: a killed worker's jobs "
                            "would wait" % _PATIENCE, _ELSEWHERE)
         time.sleep(0.005)
-    return Finding(WELL, "locks", "one process keeps another out, and none once it was killed")
+    return Finding(WELL, "locks", "a second process is kept out, until the first is killed")
 
 
 def _syncs(there):

@@ -7,7 +7,7 @@ They take no lock and write nothing, so what is just under way may be seen: file
     processes      left behind by jobs and hooks whose workers are gone
     outputs        that no job's line names
     left-overs     of rolls, batches and small files that were being written
-    waiting        jobs that nothing will ever make ready, or that nobody serves
+    waiting        jobs in queues that are paused for good, or that nobody serves
     marks          signs that something was wrong, and directories that are missing
 """
 
@@ -16,10 +16,9 @@ import re
 import stat
 import time
 from collections import namedtuple
-from itertools import islice
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import changing, locking, pauses
+from queuectl_lib.store import locking, pauses
 from queuectl_lib.store import paths as names
 from queuectl_lib.words import clock
 from queuectl_lib.words.finding import REMARK, WARNING, Finding
@@ -30,7 +29,6 @@ REPAIR = "queuectl doctor --repair"
 # Seconds: what is younger somebody may just be about to put in force.
 _SETTLED = 60
 _NAMED = 3
-_MANY = 100
 _OUTPUT = re.compile(r"([A-Za-z0-9._-]+)\.\d+\.(?:out|err)")
 _CLAIM = re.compile(rb"\0%s=(([A-Za-z0-9._-]+)/([A-Za-z0-9._-]+)/(\d+)/(\d+))\0" % tree.VARIABLE.encode())
 
@@ -222,12 +220,9 @@ def marks(store, look):
                       "look at them, and remove them")
 
 
-# --- jobs that wait in vain
+# --- jobs that wait
 
 def waiting(store, look):
-    forsaken = list(islice(changing.forsaken(look), _MANY))
-    if forsaken:
-        yield Finding(WARNING, "waiting", "%s: for jobs that are not there any more" % listed(forsaken), REPAIR)
     counts = {queue: states.get("pending", 0) + states.get("failed", 0) for queue, states in look.counts().items()}
     paused = look.pauses()
     forever = [queue for queue in counts if counts[queue] and _has_no_end(pauses.in_force(paused, queue, clock.now()))]

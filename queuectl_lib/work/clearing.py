@@ -5,7 +5,7 @@ import shutil
 import time
 from itertools import islice
 
-from queuectl_lib.store import changing, disk, roll
+from queuectl_lib.store import disk, roll
 from queuectl_lib.store.store import LOCK_TIMEOUT
 from queuectl_lib.words.finding import REPAIRED, WARNING, Finding
 from queuectl_lib.work import cancel, checkup, events, pidfile, slots
@@ -20,9 +20,9 @@ _PATIENCE = 10
 _GROUP = 1000
 
 
-def directories(store):
-    """Make those that are not there."""
-    for path in store.paths.directories():
+def directories(paths):
+    """Make those of a store that are not there."""
+    for path in paths.directories():
         if not os.path.isdir(path):
             disk.make_private_directory(path)
             yield Finding(REPAIRED, "directories", "%s: made" % path)
@@ -126,13 +126,6 @@ def outputs(store):
         yield Finding(REPAIRED, "outputs", "removed %d that no job named: %s" % (len(removed), checkup.listed(removed)))
 
 
-def forsaken(store):
-    """Give up jobs that wait for one which is not there."""
-    died = changing.give_up_forsaken(store)
-    if died:
-        yield Finding(REPAIRED, "waiting", "what they waited for is not there; in the dead letter queue: %s" % checkup.listed(died))
-
-
 def lines_of_the_dead(store):
     """Take them out of workers.pid."""
     with store.lock():
@@ -144,7 +137,5 @@ def lines_of_the_dead(store):
         yield Finding(REPAIRED, "workers.pid", "%d of those that are gone: taken out" % (before - len(living)))
 
 
-# For a store that others could not work with yet.
-FIRST = (directories, rolls)
-STEPS = (("directories", directories), ("left-overs", rolls), ("left-overs", files), ("lost jobs", lost_jobs),
-         ("processes", processes), ("outputs", outputs), ("waiting", forsaken), ("workers.pid", lines_of_the_dead))
+STEPS = (("left-overs", rolls), ("left-overs", files), ("lost jobs", lost_jobs),
+         ("processes", processes), ("outputs", outputs), ("workers.pid", lines_of_the_dead))

@@ -53,7 +53,7 @@ def limits():
         if running > _MUCH * most:
             yield Finding(WARNING, "limits", "%d of %d processes run" % (running, most), "end some, or raise kernel.pid_max")
         texts.append("%d of %d processes" % (running, most))
-    yield Finding(WELL, "limits", ", ".join(texts + ["/proc is there"]))
+    yield Finding(WELL, "limits", ", ".join(texts + ["/proc"]))
 
 
 def _number(path):

@@ -7,7 +7,7 @@ import pytest
 
 from queuectl_lib.job import lifecycle, record
 from queuectl_lib.job.lifecycle import Output, Outcome
-from queuectl_lib.store import changing, config, disk, locking, pauses, purge, store
+from queuectl_lib.store import config, disk, locking, pauses, store
 from queuectl_lib.words import clock
 from queuectl_lib.words.finding import REMARK, REPAIRED, WARNING, WELL
 from queuectl_lib.work import checkup, clearing, pidfile, proc, slots, surroundings, tree
@@ -322,27 +322,13 @@ def test_directories_that_are_missing_are_made(ruin):
     os.rmdir(ruin.paths.output)
     (level, text), = ruin.found("marks")
     assert level == WARNING and "wake" in text and "output" in text
-    done = ruin.cleared()
-    assert [level for level, _ in done] == [REPAIRED] * 2
+    done = list(clearing.directories(ruin.paths))
+    assert [one.level for one in done] == [REPAIRED] * 2
     assert os.stat(ruin.paths.output).st_mode & 0o777 == 0o700
     assert ruin.all_found() == [] and ruin.cleared() == []
 
 
 # --- jobs that wait
-
-def test_jobs_that_wait_for_what_is_not_there_are_given_up(ruin, monkeypatch):
-    """A purge of waiting jobs was killed before its last step."""
-    ruin.add("first", queue="gone")
-    ruin.add("second", after=["first"])
-    ruin.add("third", after=["second"])
-    monkeypatch.setattr(changing, "give_up_forsaken", lambda store: [])
-    purge.purge(ruin.store, purge.selection(["pending"], queues=["gone"]))
-    monkeypatch.undo()
-    (level, text), _ = ruin.found("waiting")
-    assert level == WARNING and text.startswith("second: ")
-    assert_mended(ruin, "dead letter queue: second, third")
-    assert {ruin.store.find(id).state for id in ("second", "third")} == {"dead"}
-
 
 def test_waiting_jobs_that_nobody_serves_or_will_start_are_worth_a_remark(ruin):
     ruin.add("a", queue="mail")

@@ -48,14 +48,18 @@ def run(args, out):
     root = paths.root_of(args.store)
     errors = terminal.Output(sys.stderr, os.environ)
     with progress.Bar(errors if errors.tty else None, "checks", lambda: None) as bar:
-        groups = [(_REPAIRED, _repaired(root, bar))] if args.repair else []
-        groups += _examined(root, bar)
+        done = _repaired(root, bar) if args.repair else []
+        groups = _examined(root, bar)
+    if args.repair:
+        # What a step could not do is told once, by the report of how things stand if that tells of it.
+        told = {one.text for _, found in groups for one in found}
+        groups.insert(0, (_REPAIRED, [one for one in done if one.text not in told]))
     if args.json:
         out.array(dict(one._asdict(), group=title) for title, found in groups for one in found)
     else:
         for line in _report(groups, out):
             out.line(line)
-    found = [one for title, of_group in groups if title != _REPAIRED for one in of_group]
+    found = [one for _, of_group in groups for one in of_group]
     return 3 if _has(found, FAULT) else 1 if _has(found, WARNING) else 0
 
 
@@ -144,12 +148,12 @@ def _repaired(root, bar):
         store.check_there()
     _refuse_foreign(names)
     bar.tell("repairing")
-    found = access.close_to_others(names) + looked("contents", _mended, names)
+    found = looked("modes", access.close_to_others, names) + looked("directories", clearing.directories, names)
+    found += looked("contents", _mended, names)
     with _others_on_standard_error():
         for subject, step in clearing.STEPS:
             found += looked(subject, _done, step, root)
-    # What cannot be done the report that follows says better.
-    return [one for one in found if one.level == REPAIRED]
+    return found
 
 
 def _mended(names):
@@ -163,7 +167,7 @@ def _mended(names):
 
 def _done(step, root):
     # Opened for writing a suspect store would be rolled, and nobody told.
-    return step(stores.open_store(root, write=step not in clearing.FIRST))
+    return step(stores.open_store(root, write=step is not clearing.rolls))
 
 
 def _refuse_foreign(names):
@@ -199,7 +203,7 @@ def _report(groups, out):
         for one in found:
             yield from _told(one, out)
     yield ""
-    levels = [one.level for title, found in groups for one in found if title != _REPAIRED]
+    levels = [one.level for _, found in groups for one in found]
     counts = ["%d %s%s" % (levels.count(level), level, "" if levels.count(level) == 1 else "s") for level in (FAULT, WARNING)
               if level in levels]
     yield "Not all is well: %s." % ", ".join(counts) if counts else "All is well."
