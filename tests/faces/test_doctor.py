@@ -9,8 +9,10 @@ import pytest
 
 from queuectl_lib.faces import terminal
 from queuectl_lib.faces.cli import doctor, main
-from queuectl_lib.store import medium
+from queuectl_lib.store import check, medium
+from queuectl_lib.words.errors import StoreDamaged
 from queuectl_lib.words.finding import FAULT, REMARK, REPAIRED, WARNING, WELL, Finding
+from queuectl_lib.work import checkup, clearing
 
 GROUPS = ["Program", "Where it lies", "Files", "Jobs and workers"]
 
@@ -153,6 +155,28 @@ def test_a_check_that_fails_does_not_keep_the_others_from_looking(there, monkeyp
     monkeypatch.setattr(medium, "room", broken)
     found = of(there, code=3)
     assert serious(found) == {"room": ["there: could not be checked: Input/output error"]} and "clock" in found
+
+
+def damaged(*_):
+    raise StoreDamaged("the line at byte 7 is damaged")
+
+
+def test_what_damage_keeps_from_being_looked_at_is_named_once_beside_the_damage_itself(there, monkeypatch):
+    monkeypatch.setattr(checkup, "CHECKS", (("these", damaged), ("those", damaged)))
+    assert serious(of(there, code=3)) == {"these": ["the line at byte 7 is damaged"], "those": ["the line at byte 7 is damaged"]}
+    monkeypatch.setattr(check, "findings", lambda store: [Finding(FAULT, "jobs.jsonl", "damaged")])
+    found = of(there, code=3)
+    assert serious(found) == {"jobs.jsonl": ["damaged"]}
+    assert found["jobs"] == [(REMARK, "not looked at before the damage is repaired: these, those")]
+
+
+def test_what_could_not_be_repaired_is_told_once_and_the_other_steps_are_done(there, tmp_path, monkeypatch):
+    (tmp_path / ".queuectl" / "suspect").touch(mode=0o600)
+    monkeypatch.setattr(clearing, "STEPS", (("first", damaged),) + clearing.STEPS)
+    found = of(there, "--repair", code=3)
+    assert serious(found) == {"first": ["the line at byte 7 is damaged"]} and found["suspect"][0][0] == REPAIRED
+    monkeypatch.setattr(checkup, "CHECKS", (("again", damaged),))
+    assert list(serious(of(there, "--repair", code=3))) == ["again"]
 
 
 class Screen(io.StringIO):

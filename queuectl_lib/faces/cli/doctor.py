@@ -22,9 +22,9 @@ import textwrap
 from contextlib import contextmanager
 
 from queuectl_lib import __version__
-from queuectl_lib.faces import progress, terminal
+from queuectl_lib.faces import progress, report, terminal
 from queuectl_lib.faces.cli import options
-from queuectl_lib.store import access, check, disk, medium, paths
+from queuectl_lib.store import access, check, disk, medium, paths, usage
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import program
 from queuectl_lib.words.errors import QueuectlError, StoreUnwritable
@@ -37,6 +37,8 @@ _REPAIRED = "Repaired"
 _LEVEL_WIDTH = max(map(len, _COLOURS))
 _SUBJECT_WIDTH = 11
 _NARROWEST = 30
+# So many bytes take a second to read through.
+_MUCH = 50 << 20
 
 
 def arguments(parser):
@@ -71,7 +73,8 @@ def _examined(root, bar):
     found = [("Program", list(_program()))]
     bar.tell("trying locks and syncs")
     found.append(("Where it lies", _ground(root)))
-    bar.tell("reading every line")
+    size = _size(names)
+    bar.tell("reading every line of %s" % report.size(size), at_once=size > _MUCH)
     store, look, contents = _opened(root)
     if os.path.isdir(root):
         contents = looked("modes", access.modes, names) + contents
@@ -80,6 +83,14 @@ def _examined(root, bar):
     if store is not None:
         found.append(("Jobs and workers", _jobs(store, look, _has(contents, FAULT))))
     return found
+
+
+def _size(names):
+    try:
+        return sum(usage.usage(names)[0].values())
+    except OSError:
+        # Whatever is wrong there is found by those who look for it.
+        return 0
 
 
 def _program():
