@@ -172,9 +172,9 @@ def test_what_damage_keeps_from_being_looked_at_is_named_once_beside_the_damage_
 
 def test_what_could_not_be_repaired_is_told_once_and_the_other_steps_are_done(there, tmp_path, monkeypatch):
     (tmp_path / ".queuectl" / "suspect").touch(mode=0o600)
-    monkeypatch.setattr(clearing, "STEPS", (("first", damaged),) + clearing.STEPS)
+    monkeypatch.setattr(clearing, "STEPS", clearing.STEPS + (("last", damaged),))
     found = of(there, "--repair", code=3)
-    assert serious(found) == {"first": ["the line at byte 7 is damaged"]} and found["suspect"][0][0] == REPAIRED
+    assert serious(found) == {"last": ["the line at byte 7 is damaged"]} and found["suspect"][0][0] == REPAIRED
     monkeypatch.setattr(checkup, "CHECKS", (("again", damaged),))
     assert list(serious(of(there, "--repair", code=3))) == ["again"]
 
