@@ -42,8 +42,8 @@ def checked(paths):
 class Checkup:
     """One look at a whole store.
 
-    header: header.Header, None where neither copy tells; lines: [(offset, line)] of the journal's whole lines;
-    bad: [(offset, bytes)] of what stands between them; segments: the header.Segments in force; worn, missing: names
+    header: header.Header, None where neither copy tells; lines: [(offset, line)] of the journal that are whole, or
+    can be set right; bad: [(offset, bytes, salvage.Salvage)] of what is damaged; segments: the header.Segments in force; worn, missing: names
     of those to be written anew, and of those that are not there; living: {name: Counter of (queue, state)}; doubles:
     {(name, start): end} of lines of ids that stand elsewhere too; stale: those whose index is of no use;
     foreign: paths of files that are not the store's; old_journal: is a new one needed? is_ill: is anything not well?

@@ -2,19 +2,20 @@
 
 from array import array
 
+from queuectl_lib.job import lifecycle
 from queuectl_lib.store import index, line
 from queuectl_lib.words.finding import WARNING
 
 _PARTS_BITS = 6
-_WAITING = (b"pending", b"failed")
+_ENDED = tuple(state.encode() for state in lifecycle.ENDED)
 
 
 class Ids:
-    """The ids of all jobs as they stand, as hashes; completed: those of the completed ones; awaited: set of those waited for."""
+    """The ids of all jobs as they stand, as hashes."""
 
     def __init__(self):
         self.all = Hashes()
-        self._completed = Hashes()
+        self._ended = Hashes()
         self._awaited = set()
 
     def add(self, head):
@@ -22,21 +23,21 @@ class Ids:
         number = index.hash_of(head[line.ID])
         self.all.add(number)
         # Of whom others have still to learn: they wait for it rightly.
-        if head[line.STATE] == b"completed" and not head[line.TELLING]:
-            self._completed.add(number)
+        if head[line.STATE] in _ENDED and not head[line.TELLING]:
+            self._ended.add(number)
         elif _waits(head):
             self._awaited.update(index.hash_of(other.encode()) for other in line.ids_in(head[line.WAITS_FOR]))
 
     def awaited_in_vain(self):
-        """(hashes of those that are not there, of those that have completed) of all that jobs wait for."""
+        """(hashes of those that are not there, of those that have ended) of all that jobs wait for."""
         if not self._awaited:
             return set(), set()
-        return self._awaited - self.all.among(self._awaited), self._completed.among(self._awaited)
+        return self._awaited - self.all.among(self._awaited), self._ended.among(self._awaited)
 
 
 def _waits(head):
     # A dead one may name because of whom it died, who may be gone.
-    return head[line.WAITS_FOR] and head[line.STATE] in _WAITING
+    return head[line.WAITS_FOR] and head[line.STATE] == b"pending"
 
 
 class Hashes:
@@ -92,17 +93,17 @@ def _look_at_doubles(checkup, hashes):
         last[head[line.ID]] = entry, head, start, end
 
 
-def _look_at_waiting(checkup, lost, completed):
-    if not lost and not completed:
+def _look_at_waiting(checkup, lost, ended):
+    if not lost and not ended:
         return
     checkup.is_forsaken = True
     heads = list(checkup.newest.values()) + [head for _, head, _, _ in checkup.living_lines()]
     for head in filter(_waits, heads):
         for other in line.ids_in(head[line.WAITS_FOR]):
             number = index.hash_of(other.encode())
-            if number in lost or number in completed:
+            if number in lost or number in ended:
                 checkup.tell(WARNING, "dependencies", "job %s waits for %s, which %s" % (
-                    head[line.ID].decode(), other, "is not there" if number in lost else "has completed"))
+                    head[line.ID].decode(), other, "is not there" if number in lost else "has ended"))
 
 
 def look_at_places(checkup):

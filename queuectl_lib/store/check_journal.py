@@ -50,6 +50,8 @@ def _look_at_header(checkup, headers):
 
 def _look_at_lines(checkup, body, size):
     torn = 0
+    # Where the last bad bytes end that say nothing: a batch that ends there was whole once.
+    lost = 0
     for start, each, bad in salvage.stretches(checkup.fd, body, size):
         if each is not None:
             checkup.lines.append((start, each))
@@ -60,18 +62,20 @@ def _look_at_lines(checkup, body, size):
             torn = len(bad) - end
             bad = bad[:end]
         if bad:
+            found = salvage.salvage(bad)
+            checkup.lines += [(start, whole) for whole in found.whole]
+            lost = len(checkup.lines) if found.bad else lost
             checkup.old_journal = True
-            checkup.bad.append((start, bad))
+            checkup.bad.append((start, bad, found))
             checkup.bad_bytes(checkup.paths.jobs, start, bad)
-    if not checkup.bad:
-        torn += _cut_unfinished(checkup.lines)
+    torn += _cut_unfinished(checkup.lines, lost)
     left = "; the next writer cuts %d bytes that a crash left" % torn if torn else ""
     checkup.well("journal", "%s lines%s" % (format(len(checkup.lines), ","), left))
 
 
-def _cut_unfinished(lines):
+def _cut_unfinished(lines, least):
     """Take the lines of a batch that never was finished off the end; how many bytes they were."""
     cut = 0
-    while lines and line.goes_on(lines[-1][1]):
+    while len(lines) > least and line.goes_on(lines[-1][1]):
         cut += len(lines.pop()[1]) + 1
     return cut

@@ -30,6 +30,11 @@ _LINE = 8192
 _BATCH_BITS = 20
 
 
+def origin_behind(order):
+    """The origin of a journal all of whose jobs arrive behind this place of arrival."""
+    return (order >> _BATCH_BITS) + 1
+
+
 class Journal:
     """jobs.jsonl as one process has it open.
 

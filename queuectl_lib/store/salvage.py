@@ -18,7 +18,7 @@ Salvage = namedtuple("Salvage", ("whole", "restored", "bad"))
 
 _BEGIN = re.compile(rb'\{"(?:id":"|gone":\["|segment":\{|pauses":\{|queuectl":)')
 _END = re.compile(rb',"crc":"[0-9a-f]{8}"\}')
-_ID = re.compile(rb'"id":"([A-Za-z0-9][A-Za-z0-9._-]{0,127})","state":"')
+_ID = re.compile(rb'\{ ?"id": ?"([A-Za-z0-9][A-Za-z0-9._-]{0,127})"')
 # What one changed byte between two lines leaves, or an editor that ends lines its own way.
 _SEPARATOR = 2
 

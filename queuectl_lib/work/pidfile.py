@@ -44,6 +44,9 @@ def read(paths):
             lines = file.read().split(b"\n")
     except FileNotFoundError:
         return []
+    except OSError as error:
+        # A directory, say, or another user's.
+        raise disk.refined(error, paths.pidfile)
     entries = (_entry(line) for line in lines)
     return [entry for entry in entries if entry is not None]
 
