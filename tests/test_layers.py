@@ -16,7 +16,8 @@ LONGEST_FUNCTION = 60
 # A bound to notice growth by: raising it wants a reason in the commit that does.
 # The store's checkup and its repair took 800.
 MOST_STORE_CODE = 5500
-MOST_CODE = 13200
+# With them and what doctor tries, finds and clears up (700) the whole came to 13,540.
+MOST_CODE = 13700
 
 
 def modules():

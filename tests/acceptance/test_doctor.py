@@ -76,6 +76,29 @@ def test_what_a_worker_left_that_was_killed_as_it_ended_a_cancelled_job_is_ended
     assert not is_running(child) and queue.job(id)["state"] == "cancelled"
 
 
+def test_whatever_has_come_together_one_repair_is_enough_and_messages_that_name_it_are_right(queue):
+    queue.run("config", "set", "kill_grace", "100ms")
+    for id in ("a", "b", "c"):
+        queue.enqueue("--id", id, "--hold", "true")
+    queue.enqueue("--id", "runs", "echo x > there; sleep 1000")
+    queue.start_workers(count=1)
+    queue.wait_for_file("there")
+    kill_all(queue)
+    with open(queue.journal(), "rb") as file:
+        queue.flip_bit(file.read().index(b'{"id":"b"') + 100)
+    os.chmod(queue.store, 0o777)
+    assert "chmod" in queue.run("enqueue", "true", code=3).err
+    told = found(queue)
+    assert serious(told) >= {"modes", queue.journal()}
+    os.chmod(queue.store, 0o700)
+    err = queue.run("list", code=3).err
+    assert "queuectl doctor --repair" in err
+    os.chmod(queue.store, 0o777)
+    assert assert_mended(queue) == {"modes", queue.journal(), "lost jobs", "workers.pid"}
+    queue.enqueue("--id", "new", "true")
+    assert queue.states() == {"a": "pending", "b": "pending", "c": "pending", "runs": "failed", "new": "pending"}
+
+
 def test_it_is_in_nobodys_way(queue):
     """Workers that run, rolls and enqueues beside it: nothing is taken for damage or for left over, and nothing is lost."""
     queue.run("enqueue", "--file", "-", input='{"command": "seq 3000"}\n' * 60 + '{"command": "true"}\n' * 1500)

@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from queuectl_lib import __version__
 from queuectl_lib.faces import progress, report, terminal
 from queuectl_lib.faces.cli import options
-from queuectl_lib.store import access, check, disk, medium, paths, usage
+from queuectl_lib.store import access, check, disk, medium, paths, repair, usage
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import program
 from queuectl_lib.words.errors import QueuectlError, StoreUnwritable
@@ -160,20 +160,11 @@ def _repaired(root, bar):
     _refuse_foreign(names)
     bar.tell("repairing")
     found = looked("modes", access.close_to_others, names) + looked("directories", clearing.directories, names)
-    found += looked("contents", _mended, names)
+    found += looked("contents", repair.repair, names)
     with _others_on_standard_error():
         for subject, step in clearing.STEPS:
             found += looked(subject, _done, step, root)
     return found
-
-
-def _mended(names):
-    # STAND-IN until store/repair.py is merged.
-    try:
-        from queuectl_lib.store import repair
-    except ImportError:
-        return []
-    return repair.repair(names)
 
 
 def _done(step, root):
