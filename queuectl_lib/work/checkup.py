@@ -1,14 +1,18 @@
 """What crashes and kills leave in a store, of which nothing is damaged: found, as Findings. clearing.py sees to it.
 
-Each check takes the store and a look at it (Store.look()) and yields what is not well; nothing means that all is.
+Each of the CHECKS takes the store and a look at it (Store.look()) and yields what is not well, or worth a remark.
 They take no lock and write nothing, so what is just under way may be seen: files count from the age of a minute on.
 
-    lost jobs      their worker is dead: the next one recovers them
-    processes      left behind by jobs and hooks whose workers are gone
-    outputs        that no job's line names
-    left-overs     of rolls, batches and small files that were being written
-    waiting        jobs in queues that are paused for good, or that nobody serves
-    marks          signs that something was wrong, and directories that are missing
+    lost_jobs          their worker is dead: the next one recovers them
+    lines_of_the_dead  in workers.pid
+    processes          left behind by jobs and hooks whose workers are gone
+    waiting            jobs in queues that are paused for good, or that nobody serves
+    unnamed_outputs    files in output/ that no job's line names
+    left_overs         of rolls, batches and small files that were being written
+    marks              signs that something was wrong, and directories that are missing
+
+Only processes that the queue had decided to end are to be ended: those of lost jobs, and of jobs that were cancelled
+as they ran. What others left running may be meant to run on (`nohup server &`).
 """
 
 import os
