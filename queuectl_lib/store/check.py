@@ -45,7 +45,7 @@ class Checkup:
     header: header.Header, None where neither copy tells; lines: [(offset, line)] of the journal that are whole, or
     can be set right; bad: [(offset, bytes, salvage.Salvage)] of what is damaged; segments: the header.Segments in force; worn, missing: names
     of those to be written anew, and of those that are not there; living: {name: Counter of (queue, state)}; doubles:
-    {(name, start): end} of lines of ids that stand elsewhere too; stale: those whose index is of no use;
+    {(name, start): end} of lines of ids that stand elsewhere too; misleading: offsets of lines that name a wrong place; stale: those whose index is of no use;
     foreign: paths of files that are not the store's; old_journal: is a new one needed? is_ill: is anything not well?
     """
 
@@ -66,6 +66,7 @@ class Checkup:
         self.missing = set()
         self.living = {}
         self.doubles = {}
+        self.misleading = set()
         self.stale = []
         self.foreign = []
         self.ids = check_ids.Ids()

@@ -126,5 +126,6 @@ def _look_at_place(checkup, offset, place, job_id):
     data = reader.line_at(start, end)
     if not line.is_whole(data) or job_id not in (None, line.id_of(data)):
         checkup.old_journal = True
+        checkup.misleading.add(offset)
         checkup.fault(checkup.paths.jobs, "the line at byte %d names bytes %d to %d of segment %s, where no such line is"
                       % (offset, start, end, name))

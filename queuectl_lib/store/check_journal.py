@@ -62,8 +62,8 @@ def _look_at_lines(checkup, body, size):
             torn = len(bad) - end
             bad = bad[:end]
         if bad:
-            found = salvage.salvage(bad)
-            checkup.lines += [(start, whole) for whole in found.whole]
+            found = salvage.salvage(bad, start)
+            checkup.lines += found.whole
             lost = len(checkup.lines) if found.bad else lost
             checkup.old_journal = True
             checkup.bad.append((start, bad, found))

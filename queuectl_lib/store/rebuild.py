@@ -51,8 +51,11 @@ class _New:
         for start, data, found in self._checkup.bad:
             self._note(self._paths.jobs, start, data, found)
         has_gaps = any(found.bad for _, _, found in self._checkup.bad)
-        for _, each in self._checkup.lines:
-            self._keep(each, has_gaps)
+        for start, each in self._checkup.lines:
+            if start in self._checkup.misleading:
+                each = line.without_place(each)
+            if each is not None:
+                self._keep(each, has_gaps)
         self.newest = {line.id_of(each): each for each in self._lines}
 
     def _keep(self, each, has_gaps):
@@ -129,7 +132,7 @@ class Renewed(_New):
         self._old.append(reader.path)
         for start, _, data in salvage.stretches(reader.fd, 0, reader.size):
             if data is not None:
-                self._note(reader.path, start, data, salvage.salvage(data))
+                self._note(reader.path, start, data, salvage.salvage(data, start))
         name = renamed(self._paths, entry.name)
         writer = new_segment.Writer(self._paths.segment_places(name)[0], entry.kind)
         for section in sorted(entry.sections, key=lambda section: section.start):
@@ -144,20 +147,20 @@ class Renewed(_New):
     def _copy(self, reader, name, section, writer):
         last = None
         for start, each, data in salvage.stretches(reader.fd, section.start, min(section.end, reader.size)):
-            for whole in [each] if data is None else salvage.salvage(data).whole:
+            for place, whole in [(start, each)] if data is None else salvage.salvage(data, start).whole:
                 match = line.HEAD.match(whole)
-                if match is None or match.group(1) in self.newest or (name, start) in self._gone:
+                if match is None or match.group(1) in self.newest or (name, place) in self._gone:
                     continue
                 head = match.groups()
-                place = segment.section_of(head)
-                key = segment.sort_key(place, head)
-                if place != section[:2] or None not in (last, key) and key < last:
+                belongs = segment.section_of(head)
+                key = segment.sort_key(belongs, head)
+                if belongs != section[:2] or None not in (last, key) and key < last:
                     # Not where it would be looked for: the journal may hold anything.
                     self._lines.append(whole)
                     self.newest[head[line.ID]] = whole
                     continue
                 last = key
-                writer.add(place, whole + b"\n")
+                writer.add(belongs, whole + b"\n")
                 self._count(head)
 
     def _header(self):
@@ -204,13 +207,13 @@ class Rebuilt(_New):
         count = 0
         try:
             for start, each, data in salvage.stretches(fd, 0, os.fstat(fd).st_size):
-                found = salvage.salvage(data) if each is None else None
+                found = salvage.salvage(data, start) if each is None else None
                 if found and first:
                     self._note(path, start, data, found)
-                for whole in found.whole if found else [each]:
+                for at, whole in found.whole if found else [(start, each)]:
                     count += 1
                     match = line.HEAD.match(whole)
-                    if match and (name, start) not in self._gone and match.group(1) not in self.newest:
+                    if match and (name, at) not in self._gone and match.group(1) not in self.newest:
                         yield number << _PLACE_BITS | count, match.groups(), whole
         finally:
             os.close(fd)

@@ -136,6 +136,8 @@ class _Repair:
             else:
                 text += "".join(map(self._what_became_of, ids)) or "; no job can be told from them"
             self._say(path, text)
+        if not new.stretches and not new.remarks:
+            self._say(self._paths.jobs, "counts and places were taken anew from the lines")
         for text in new.remarks:
             self._say(self._paths.jobs, text)
 

@@ -12,9 +12,8 @@ from collections import namedtuple
 
 from queuectl_lib.store import header, line, segment
 
-# whole: lines without newlines, in their order; restored: how many of them had a flipped bit;
-# bad: bytes that say nothing any more.
-Salvage = namedtuple("Salvage", ("whole", "restored", "bad"))
+# whole: (offset, line without newline) in their order; bad: bytes that say nothing any more.
+Salvage = namedtuple("Salvage", ("whole", "bad"))
 
 _BEGIN = re.compile(rb'\{"(?:id":"|gone":\["|segment":\{|pauses":\{|queuectl":)')
 _END = re.compile(rb',"crc":"[0-9a-f]{8}"\}')
@@ -28,18 +27,18 @@ _INDEX = {entry >> 24: number for number, entry in enumerate(_TABLE)}
 _BIT = {_TABLE[1 << bit]: 1 << bit for bit in range(8)}
 
 
-def salvage(data):
-    """The Salvage of a stretch of damaged bytes."""
-    whole, restored, bad = [], 0, []
-    start = 0
-    for begin, end in _whole_lines(data):
-        mended, left = _mended(data[start:begin])
-        whole += mended + [data[begin:end]]
-        restored += len(mended)
+def salvage(data, start=0):
+    """The Salvage of a stretch of damaged bytes that begins at an offset."""
+    whole, bad = [], []
+    at = 0
+    for begin, end in _whole_lines(data) + [(len(data), len(data))]:
+        mended, left = _mended(data[at:begin], start + at)
+        whole += mended
         bad += left
-        start = end
-    mended, left = _mended(data[start:])
-    return Salvage(whole + mended, restored + len(mended), b"".join(bad + left))
+        if begin < end:
+            whole.append((start + begin, data[begin:end]))
+        at = end
+    return Salvage(whole, b"".join(bad))
 
 
 def _whole_lines(data):
@@ -57,22 +56,25 @@ def _whole_lines(data):
     return found
 
 
-def _mended(gap):
-    """([a line for each that one bit was wrong in], [the others])"""
-    gap = gap.strip(b"\r\n")
-    if len(gap) < _SEPARATOR:
+def _mended(gap, start):
+    """([(offset, line) for each that one bit was wrong in], [the others])"""
+    text = gap.lstrip(b"\r\n")
+    start += len(gap) - len(text)
+    text = text.rstrip(b"\r\n")
+    if len(text) < _SEPARATOR:
         return [], []
     # The flipped bit may have made a newline.
-    as_one = restored(gap)
+    as_one = restored(text)
     if as_one is not None:
-        return [as_one], []
+        return [(start, as_one)], []
     lines, bad = [], []
-    for each in gap.split(b"\n"):
+    for each in text.split(b"\n"):
         mended = restored(each.rstrip(b"\r"))
         if mended is not None:
-            lines.append(mended)
+            lines.append((start, mended))
         else:
             bad.append(each + b"\n")
+        start += len(each) + 1
     return lines, bad
 
 

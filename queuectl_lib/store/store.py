@@ -15,7 +15,7 @@ from queuectl_lib.job import identifiers
 from queuectl_lib.store import disk, journal, line, locking, paths
 from queuectl_lib.store.defaults import DEFAULTS
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import DuplicateJob, StoreDamaged, StoreError, UnknownJob
+from queuectl_lib.words.errors import DuplicateJob, StoreError, UnknownJob
 
 LOCK_TIMEOUT = 30
 # A batch of more is written as a segment of its own.
@@ -31,10 +31,10 @@ def open_store(directory=None, create=False, write=False):
     """
     names = paths.Paths(paths.root_of(directory))
     if not os.path.exists(names.jobs):
-        _check_absence(names)
+        from queuectl_lib.store import founding
+        founding.check_absence(names)
         if create:
-            from queuectl_lib.store.founding import found
-            found(names, LOCK_TIMEOUT)
+            founding.found(names, LOCK_TIMEOUT)
     exists = os.path.exists(names.jobs)
     store = Store(names, exists)
     if write and exists:
@@ -44,17 +44,6 @@ def open_store(directory=None, create=False, write=False):
             from queuectl_lib.store.roll import roll
             roll(store, needless=True, patience=LOCK_TIMEOUT)
     return store
-
-
-def _check_absence(names):
-    """Raise StoreError unless what is not there may be made."""
-    if os.path.exists(names.root) and not os.path.isdir(names.root):
-        raise StoreError("%s is not a directory: name the store with --store DIR" % names.root)
-    if paths.segment_names(names.base) or paths.segment_names(names.archive):
-        # Not if it was made just now.
-        if not os.path.exists(names.jobs):
-            raise StoreDamaged("%s is missing, and segments of it are there: restore it from a copy, or run "
-                               "'queuectl doctor --repair'" % names.jobs)
 
 
 def load_all():
@@ -270,6 +259,7 @@ class Store:
         """The lock, to be taken, and the journal, opened before that: so it is held for less."""
         lock = self.lock()
         live = journal.Journal(self.paths.jobs, writable=True)
+        self.check_there()
         live.refresh()
         locking.give_way()
         return lock, live

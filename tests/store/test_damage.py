@@ -252,3 +252,67 @@ def test_whatever_bit_is_flipped_repair_sets_it_right_and_a_second_one_finds_not
         assert whole.looked_up() == whole.jobs, case
         for name in ("counts", "pauses", "totals"):
             assert QUESTIONS[name](whole) == whole.answers[name], case
+
+
+# --- cut
+
+def three(here):
+    here.store.add([job(id) for id in ("n1", "n2", "n3")])
+
+
+TRANSACTIONS = {
+    "a line": lambda here: here.add("n1"),
+    "a batch": three,
+    "a segment's line": lambda here: here.bulk([job("n1"), job("n2")]),
+    "a pauses line": lambda here: here.store.change_pauses(lambda _: {"mail": MAIL}),
+}
+LEFT_BEHIND = {"nothing": b"", "a zero": b"\0", "a page of zeros": b"\0" * 4096}
+
+
+@pytest.mark.parametrize("left", sorted(LEFT_BEHIND))
+@pytest.mark.parametrize("transaction", sorted(TRANSACTIONS))
+def test_cut_at_any_byte_of_its_last_transaction_the_store_is_as_before_it(here, transaction, left):
+    here.add("a", "b")
+    before = Damaged(here)
+    TRANSACTIONS[transaction](here)
+    after = Damaged(here)
+    data = after.files[here.journal]
+    started = len(before.files[here.journal])
+    for end in range(started, len(data)):
+        after.put_back(here.journal, data[:end] + LEFT_BEHIND[left])
+        assert [each for each in check.findings(here.store) if each.level != WELL] == [], end
+        assert after.looked_up() == before.jobs and here.opened().pauses() == before.answers["pauses"], end
+        here.add("next")
+        # What lacks its newline alone is there after all.
+        known = after if end == len(data) - 1 and not LEFT_BEHIND[left] else before
+        assert set(after.looked_up()) == set(known.jobs) | {"next"}, end
+        assert here.opened().pauses() == known.answers["pauses"], end
+        assert [each for each in check.findings(here.store) if each.level != WELL] == [], end
+        assert repair.repair(here.store.paths) == [], end
+
+
+NO_TEARS = {
+    "a whole line with another byte for its newline": lambda whole: whole[:-1] + b"\x0b",
+    "a whole line without newline, and half another one": lambda whole: whole[:-1] + b"\x0b" + whole[:40],
+    "a text": lambda whole: b"see to this on monday",
+    "a job somebody typed": lambda whole: b'{"command":"true"}',
+    "zeros and a text": lambda whole: b"\0\0\0text",
+}
+
+
+@pytest.mark.parametrize("end", sorted(NO_TEARS))
+def test_an_end_that_no_crash_leaves_is_damage_and_is_not_cut(here, end):
+    here.add("a")
+    whole = read(here.journal)
+    here.add("b")
+    line = read(here.journal)[len(whole):]
+    write(here.journal, whole + NO_TEARS[end](line))
+    before = read(here.journal)
+    for action in (lambda: here.add("c"), lambda: here.claim(here.worker()), here.ids, here.roll, here.opened().counts,
+                   lambda: here.find("a"), lambda: here.bulk([job("d"), job("e")]), here.opened().pauses):
+        with pytest.raises(StoreDamaged, match="jobs.jsonl: the line at byte %d " % len(whole)):
+            action()
+    assert read(here.journal) == before
+    assert [(each.level, "byte %d " % len(whole) in each.text) for each in check.findings(here.store) if each.level != WELL] == [(FAULT, True)]
+    repair.repair(here.store.paths)
+    assert here.ids() == (["a", "b"] if "whole" in end else ["a"])
