@@ -137,10 +137,9 @@ def unnamed_outputs(store, look):
 
 def outputs_without_job(store, look):
     """Yields the names of settled files in output/ that no job's line names."""
-    with os.scandir(store.paths.output) as entries:
-        for entry in entries:
-            if is_unnamed(look, entry.name) and is_settled(entry.path):
-                yield entry.name
+    for name in _names(store.paths.output):
+        if is_unnamed(look, name) and is_settled(store.paths.output + "/" + name):
+            yield name
 
 
 def is_unnamed(look, name):
@@ -179,7 +178,7 @@ def left_by_rolls(store, look):
     named = {entry.name for entry in look.segments()}
     found = []
     for folder in (store.paths.base, store.paths.archive):
-        for name in os.listdir(folder):
+        for name in _names(folder):
             path = folder + "/" + name
             of = re.match(r"\.?(\d+(?:-\d+)?)\.", name)
             if (of and of.group(1) not in named or name.startswith(".incoming-") and not _is_held(path)) and is_settled(path):
@@ -189,16 +188,22 @@ def left_by_rolls(store, look):
 
 def left_by_writers(store):
     """Paths of small files that were never put in place, and of trials of a doctor that was killed."""
-    with os.scandir(store.root) as entries:
-        return sorted(entry.path for entry in entries
-                      if (entry.name.endswith(".new") and entry.path != store.paths.new_jobs
-                          or entry.name.startswith(names.TRIAL)) and is_settled(entry.path))
+    paths = [store.root + "/" + name for name in _names(store.root) if name.endswith(".new") or name.startswith(names.TRIAL)]
+    return sorted(path for path in paths if path != store.paths.new_jobs and is_settled(path))
 
 
 def no_fifos(store):
     """Paths in wake/ on which no worker can sleep."""
-    paths = [store.paths.wake_fifo(name) for name in os.listdir(store.paths.wake)]
+    paths = [store.paths.wake_fifo(name) for name in _names(store.paths.wake)]
     return [path for path in paths if hasattr(os, "mkfifo") and not stat.S_ISFIFO(os.lstat(path).st_mode)]
+
+
+def _names(folder):
+    """The names in a folder; none where it is not there, which is told by itself."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def _is_held(path):

@@ -112,7 +112,8 @@ def processes(store):
 
 
 def outputs(store):
-    """Remove outputs that no job names."""
+    """Remove outputs that no job names; while damaged/ is there they go into it: their jobs may have been lost."""
+    aside = store.paths.damaged if os.path.isdir(store.paths.damaged) else None
     found = checkup.outputs_without_job(store, store.look())
     removed = []
     for group in iter(lambda: list(islice(found, _GROUP)), []):
@@ -120,10 +121,14 @@ def outputs(store):
             look = store.look()
             still = [name for name in group if checkup.is_unnamed(look, name)]
             for name in still:
-                disk.remove(store.paths.output + "/" + name)
+                if aside:
+                    disk.replace(store.paths.output + "/" + name, aside + "/" + name)
+                else:
+                    disk.remove(store.paths.output + "/" + name)
         removed += still
     if removed:
-        yield Finding(REPAIRED, "outputs", "removed %d that no job named: %s" % (len(removed), checkup.listed(removed)))
+        yield Finding(REPAIRED, "outputs", "%s %d that no job named: %s" % (
+            "put into damaged/" if aside else "removed", len(removed), checkup.listed(removed)))
 
 
 def lines_of_the_dead(store):

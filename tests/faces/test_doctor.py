@@ -9,7 +9,7 @@ import pytest
 
 from queuectl_lib.faces import terminal
 from queuectl_lib.faces.cli import doctor, main
-from queuectl_lib.store import check, medium
+from queuectl_lib.store import check, medium, repair
 from queuectl_lib.words.errors import StoreDamaged
 from queuectl_lib.words.finding import FAULT, REMARK, REPAIRED, WARNING, WELL, Finding
 from queuectl_lib.work import checkup, clearing
@@ -177,6 +177,15 @@ def test_what_could_not_be_repaired_is_told_once_and_the_other_steps_are_done(th
     assert serious(found) == {"last": ["the line at byte 7 is damaged"]} and found["suspect"][0][0] == REPAIRED
     monkeypatch.setattr(checkup, "CHECKS", (("again", damaged),))
     assert list(serious(of(there, "--repair", code=3))) == ["again"]
+
+
+def test_in_a_store_that_cannot_be_repaired_nothing_is_removed(there, tmp_path, monkeypatch):
+    output = tmp_path / ".queuectl" / "output" / "absent.1.out"
+    output.touch(mode=0o600)
+    monkeypatch.setattr(checkup, "_SETTLED", -1)
+    monkeypatch.setattr(repair, "repair", damaged)
+    assert serious(of(there, "--repair", code=3)).keys() == {"contents", "outputs"} and output.exists()
+    monkeypatch.undo()
 
 
 class Screen(io.StringIO):

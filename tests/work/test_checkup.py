@@ -258,6 +258,14 @@ def test_outputs_that_no_job_names_are_removed_and_others_are_not(ruin):
     slot.leave()
 
 
+def test_an_output_whose_job_may_have_been_lost_by_damage_is_put_aside_with_the_rest(ruin):
+    os.mkdir(ruin.paths.damaged, 0o700)
+    ruin.write(ruin.paths.output_file("absent", 1, "out"))
+    (level, text), = ruin.cleared()
+    assert level == REPAIRED and text.startswith("put into damaged/ 1")
+    assert os.listdir(ruin.paths.damaged) == ["absent.1.out"] and os.listdir(ruin.paths.output) == []
+
+
 def test_an_output_that_may_just_be_recorded_is_left(ruin, monkeypatch):
     monkeypatch.setattr(checkup, "_SETTLED", 60)
     ruin.write(ruin.paths.output_file("absent", 1, "out"))
@@ -322,6 +330,7 @@ def test_directories_that_are_missing_are_made(ruin):
     os.rmdir(ruin.paths.output)
     (level, text), = ruin.found("marks")
     assert level == WARNING and "wake" in text and "output" in text
+    assert len(ruin.all_found()) == 1
     done = list(clearing.directories(ruin.paths))
     assert [one.level for one in done] == [REPAIRED] * 2
     assert os.stat(ruin.paths.output).st_mode & 0o777 == 0o700

@@ -161,6 +161,9 @@ def _repaired(root, bar):
     bar.tell("repairing")
     found = looked("modes", access.close_to_others, names) + looked("directories", clearing.directories, names)
     found += looked("contents", repair.repair, names)
+    if _has(found, FAULT):
+        # Of a store that is still damaged nobody can say what belongs to whom.
+        return found
     with _others_on_standard_error():
         for subject, step in clearing.STEPS:
             found += looked(subject, _done, step, root)
