@@ -167,7 +167,7 @@ def test_what_damage_keeps_from_being_looked_at_is_named_once_beside_the_damage_
     monkeypatch.setattr(check, "findings", lambda store: [Finding(FAULT, "jobs.jsonl", "damaged")])
     found = of(there, code=3)
     assert serious(found) == {"jobs.jsonl": ["damaged"]}
-    assert found["jobs"] == [(REMARK, "not looked at before the damage is repaired: these, those")]
+    assert found["jobs"] == [(REMARK, "not looked at, for the fault above: these, those")]
 
 
 def test_what_could_not_be_repaired_is_told_once_and_the_other_steps_are_done(there, tmp_path, monkeypatch):

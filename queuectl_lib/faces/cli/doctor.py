@@ -141,7 +141,7 @@ def _jobs(store, look, is_damaged):
         else:
             found += of_this
     if unseen:
-        found.append(Finding(REMARK, "jobs", "not looked at before the damage is repaired: " + ", ".join(unseen)))
+        found.append(Finding(REMARK, "jobs", "not looked at, for the fault above: " + ", ".join(unseen)))
     elif not _has(found, WARNING):
         found.insert(0, Finding(WELL, "jobs", "none is lost, and no process or file was left behind"))
     if look is not None:
