@@ -14,8 +14,10 @@ LIBRARY = os.path.join(support.ROOT, "queuectl_lib")
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
 # A bound to notice growth by: raising it wants a reason in the commit that does.
-MOST_STORE_CODE = 4700
-MOST_CODE = 13200
+# The store's checkup and its repair took 800.
+MOST_STORE_CODE = 5500
+# With them and what doctor tries, finds and clears up (700) the whole came to 13,540.
+MOST_CODE = 13700
 
 
 def modules():

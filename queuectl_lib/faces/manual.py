@@ -71,7 +71,8 @@ _FILES = (
     (".queuectl/workers.pid", "the workers that run"),
     (".queuectl/workers/", "what their jobs write meanwhile"),
     (".queuectl/worker.log", "what workers in the background print; worker.log.1: what they did before"),
-    (".queuectl/config.json", "the settings that were changed"))
+    (".queuectl/config.json", "the settings that were changed"),
+    (".queuectl/damaged/", "bytes that doctor --repair put aside"))
 
 _ENVIRONMENT = (
     ("QUEUECTL_STORE", "the store, where --store names none; to a job's command: the store it came from"),
@@ -84,9 +85,9 @@ _ENVIRONMENT = (
 
 _STATUS = (
     ("0", "done"),
-    ("1", "the asked-for thing did not happen: no such job, nothing to retry, a job that failed"),
+    ("1", "the asked-for thing did not happen: no such job, nothing to retry, a job that failed; doctor: warnings"),
     ("2", "wrong usage or bad input"),
-    ("3", "the store cannot be used: locked too long, unwritable, damaged, or the disk is full"),
+    ("3", "the store cannot be used: locked too long, unwritable, damaged, or the disk is full; doctor: faults"),
     ("130", "interrupted by Ctrl+C"),
     ("others", "of wait (for one job), run and enqueue --wait: the job's own; 128 + N where signal N ended it"))
 

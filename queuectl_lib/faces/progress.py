@@ -55,9 +55,9 @@ class Bar:
         if self._is_due():
             self.show(count)
 
-    def tell(self, text):
-        """The same with a text instead of a count."""
-        if self._is_due():
+    def tell(self, text, at_once=False):
+        """The same with a text instead of a count; at_once: what comes now takes long, and nothing is told meanwhile."""
+        if self._out is not None and (at_once or self._is_due()):
             self._next = self._clock() + _EVERY
             self._draw(text if len(text) < self._out.width - 2 else "")
 

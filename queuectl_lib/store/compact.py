@@ -17,7 +17,7 @@ sort by age.
 
 from heapq import merge
 
-from queuectl_lib.store import header, new_segment, segment
+from queuectl_lib.store import header, line, new_segment, segment
 from queuectl_lib.store.numbers import names_of_roll, renamed
 
 # So many of a size are merged; base segments sooner, since each costs every worker memory.
@@ -67,6 +67,7 @@ def _at_front(snapshot, entry, moved):
         for head, start, data in snapshot.reader(entry).forward(section.start, section.end):
             if head[0] not in moved:
                 break
+            line.check(data, snapshot.reader(entry).path, start)
             moved.remove(head[0])
             found[entry.name, start] = start + len(data) + 1
     return found
@@ -75,6 +76,8 @@ def _at_front(snapshot, entry, moved):
 def _lines(snapshot, entry):
     for section in entry.sections:
         for head, start, data in snapshot.reader(entry).forward(section.start, section.end):
+            # Two lines whose newline is damaged must not both be called gone.
+            line.check(data, snapshot.reader(entry).path, start)
             yield head, start, start + len(data) + 1
 
 
@@ -193,6 +196,8 @@ def _alive_lines(reader, part, wanted, gone):
         if (section.kind, section.queue) != wanted:
             continue
         for head, start, data in reader.forward(section.start, section.end):
+            # In an index made anew a damaged line would not be found any more, and nobody would notice.
+            line.check(data, reader.path, start)
             if (part.name, start) not in gone:
                 yield segment.sort_key(wanted, head), data
 

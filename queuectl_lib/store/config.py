@@ -1,7 +1,17 @@
-"""Settings of a store: their keys, meaning and checks; config.json holds those that were set, defaults.py the rest."""
+"""Settings of a store: their keys, meaning and checks; config.json holds those that were set, defaults.py the rest.
+
+    {
+     "crc": "89abcdef",
+     "max_retries": 5
+    }
+
+crc is that of the values, so that a flipped bit is not taken for another one. A file
+without it was written by hand, and is as good as its values are.
+"""
 
 import json
 import re
+import zlib
 from collections import OrderedDict, namedtuple
 
 from queuectl_lib.job.checks import command as check_command
@@ -145,16 +155,55 @@ def load(paths):
 
 def stored_values(paths):
     """{key: value} of what was set in this store."""
-    try:
-        with open(paths.config, encoding="utf-8") as file:
-            stored = json.load(file)
-        return {name: key_of(name).parse(value) for name, value in stored.items()}
-    except FileNotFoundError:
+    text = read(paths)
+    if text is None:
         return {}
+    try:
+        stored = json.loads(text.decode("utf-8"))
+        crc = stored.pop("crc", None)
+        values = {name: key_of(name).parse(value) for name, value in stored.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, BadInput) as error:
+        raise StoreDamaged("%s: %s: mend it, or remove it to have the defaults" % (paths.config, error))
+    if crc not in (None, _crc(stored)):
+        raise StoreDamaged("%s does not fit its \"crc\": if you edited it, take that line out; if not, look it over, or "
+                           "remove it to have the defaults" % paths.config)
+    return values
+
+
+def read(paths):
+    """The bytes of config.json, None where there is none."""
+    try:
+        with open(paths.config, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise disk.refined(error, paths.config)
-    except (ValueError, KeyError, AttributeError, BadInput) as error:
-        raise StoreDamaged("%s: %s: mend it, or remove it to have the defaults" % (paths.config, error))
+
+
+def readable_values(text):
+    """{key: value} of those lines of a damaged config.json (bytes) that can be taken for what they say."""
+    values = {}
+    for each in text.decode("utf-8", "replace").splitlines():
+        try:
+            [(name, value)] = json.loads("{%s}" % each.strip().rstrip(",")).items()
+            values[name] = key_of(name).parse(value)
+        except (ValueError, KeyError, TypeError, BadInput):
+            # The crc's line is none of them, either.
+            pass
+    return values
+
+
+def write(paths, values):
+    """Put config.json in place with these values; the caller holds the store lock."""
+    fields = dict({"crc": _crc(values)}, **values)
+    # A key a line: so one can be taken out by hand, and the others be read when one is damaged.
+    lines = [" %s: %s" % (json.dumps(name), json.dumps(value)) for name, value in fields.items()]
+    disk.write_file(paths.config, ("{\n%s\n}\n" % ",\n".join(lines)).encode("ascii"), paths.config + ".new")
+
+
+def _crc(values):
+    return "%08x" % zlib.crc32(json.dumps(values, sort_keys=True).encode("ascii"))
 
 
 def _queue_of(name):
@@ -206,5 +255,4 @@ def _update(store, change):
     with store.lock():
         values = stored_values(store.paths)
         change(values)
-        data = json.dumps(values, indent=1).encode("ascii") + b"\n"
-        disk.write_file(store.paths.config, data, store.paths.config + ".new")
+        write(store.paths, values)

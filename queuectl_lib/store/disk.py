@@ -197,6 +197,14 @@ def check_private(path):
                               "chmod go-w %s" % (path, path))
 
 
+def set_mode(path, mode):
+    """Who may do what with a file; expected errors as StoreError."""
+    try:
+        os.chmod(path, mode)
+    except OSError as error:
+        raise refined(error, path)
+
+
 def remove(path):
     """Remove a file; one that is gone is fine, one that cannot be removed is left for later."""
     try:

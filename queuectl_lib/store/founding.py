@@ -3,6 +3,23 @@
 import os
 
 from queuectl_lib.store import disk, header, locking
+from queuectl_lib.store.paths import segment_names
+from queuectl_lib.words.errors import StoreDamaged, StoreError
+
+
+def check_absence(names):
+    """Raise StoreError unless where there is no journal (paths.Paths) there is no store, either."""
+    if os.path.exists(names.root) and not os.path.isdir(names.root):
+        raise StoreError("%s is not a directory: name the store with --store DIR" % names.root)
+    try:
+        left = segment_names(names.base) + segment_names(names.archive)
+    except OSError:
+        # Whoever goes on is told.
+        return
+    # Looked at once more: another first command may just have made it.
+    if left and not os.path.exists(names.jobs):
+        raise StoreDamaged("%s is missing, and its segments are there: restore it from a copy, or run "
+                           "'queuectl doctor --repair'" % names.jobs)
 
 
 def found(names, patience):

@@ -1,4 +1,4 @@
-"""The first line of jobs.jsonl: what the store was when its journal began.
+"""The first two lines of jobs.jsonl, alike: what the store was when its journal began.
 
     {"queuectl":1,"generation":7,"number":12,"origin":81920,"carried":512,"counts":{"default":{"pending":3}},
      "totals":{"default":{"completed":17}},"pauses":{},
@@ -6,7 +6,9 @@
                   "sections":[["ready","default",0,800]]}],"crc":"…"}
 
 padded with blanks to a multiple of 4 KB, so that it can be written last, in
-front of a journal that is copied already.
+front of a journal that is copied already. It stands there twice: without the
+sections nobody would know which lines of a segment are over, so a damaged header
+is set right from its copy (repair.py). Nobody else reads the second one.
 
     generation  grows by one with every roll
     number      the highest segment number given so far: none is given twice, since
@@ -28,6 +30,7 @@ from queuectl_lib.words.errors import StoreDamaged, StoreError
 
 FORMAT = 1
 PAGE = 4096
+BEGIN = b'{"queuectl":'
 
 # base sections: what each is sorted by
 READY = "ready"      # (priority, order)
@@ -68,8 +71,8 @@ def segment_of(fields):
                    tuple(Section(*section) for section in fields["sections"]), fields.get("counts"), fields.get("awaited", 0))
 
 
-def encode(header, room=PAGE):
-    """The header's bytes, at least `room` long; a multiple of a page, newline last."""
+def encode(header, room=2 * PAGE):
+    """The header's bytes: a line of whole pages, newline last, two times; together at least `room` long."""
     fields = {"queuectl": FORMAT, "generation": header.generation,
               "number": header.number, "origin": header.origin,
               "carried": header.carried, "counts": header.counts, "totals": header.totals, "pauses": header.pauses,
@@ -78,8 +81,8 @@ def encode(header, room=PAGE):
     text = json.dumps(fields, separators=(",", ":"))
     data = text[:-1].encode("ascii")
     data += b',"crc":"%08x"}' % zlib.crc32(data)
-    size = max(room, -(-(len(data) + 1) // PAGE) * PAGE)
-    return data + b" " * (size - len(data) - 1) + b"\n"
+    size = max(room // 2, -(-(len(data) + 1) // PAGE) * PAGE)
+    return 2 * (data + b" " * (size - len(data) - 1) + b"\n")
 
 
 def glance(data, path):
@@ -87,15 +90,26 @@ def glance(data, path):
 
     More is not needed to append, and so need not be parsed.
     """
-    # A job's line is whole as well.
-    if not data.startswith(b'{"queuectl":') or not line.is_whole(data.rstrip(b" \n")):
-        raise StoreDamaged("%s: its first line is damaged: keep a copy of the file and run "
-                           "'queuectl doctor --repair'" % path)
+    if not is_whole(data):
+        raise damaged(path, 0)
     version, *others = data.split(b",", 5)[:5]
     if _number(version) > FORMAT:
         raise StoreError("%s is of format %d, this queuectl knows %d: use the newer queuectl"
                          % (path, _number(version), FORMAT))
     return [_number(field) for field in others]
+
+
+def is_whole(data):
+    """Are these bytes a header's line with its newline, as it was written?"""
+    # A job's line is whole as well.
+    return (data.startswith(BEGIN) and len(data) % PAGE == 0 and data.endswith(b"\n")
+            and line.is_whole(data.rstrip(b" \n")))
+
+
+def damaged(path, offset):
+    """The StoreDamaged for a header, or its copy, that begins there."""
+    return StoreDamaged("%s: the header at byte %d is damaged: keep a copy of the file and run "
+                        "'queuectl doctor --repair'" % (path, offset))
 
 
 def _number(field):

@@ -185,6 +185,12 @@ class Index:
         """Every hash, in tuples of rising ones."""
         return (self._page(page)[::2] for page in range(len(self._firsts)))
 
+    def entries(self):
+        """Yields every (hash, offset), by rising hashes."""
+        for page in range(len(self._firsts)):
+            entries = self._page(page)
+            yield from zip(entries[::2], entries[1::2])
+
     def repeated(self):
         """Hashes that stand there more than once."""
         last = None

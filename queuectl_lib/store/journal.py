@@ -9,7 +9,9 @@ at a page border, so it happens:
  - a last line without newline is cut (one whose crc is good gets its newline)
  - a batch whose last line is missing is cut as a whole
  - a line that ends in a newline but has a bad crc is damage, not a crash:
-   StoreDamaged, nothing is touched.
+   StoreDamaged, nothing is touched. So is an end that no torn write leaves
+   (line.may_be_torn): a last newline that became another byte, or a text
+   that somebody appended.
 Readers without the lock leave an unfinished end alone.
 """
 
@@ -28,10 +30,15 @@ _LINE = 8192
 _BATCH_BITS = 20
 
 
+def origin_behind(order):
+    """The origin of a journal all of whose jobs arrive behind this place of arrival."""
+    return (order >> _BATCH_BITS) + 1
+
+
 class Journal:
     """jobs.jsonl as one process has it open.
 
-    body: offset of the first line behind the header; size, inode: the file's
+    body: offset of the first line behind the header and its copy; size, inode: the file's
     at the last refresh or append; origin: the header's.
     """
 
@@ -78,10 +85,13 @@ class Journal:
         first = os.pread(self.fd, header.PAGE, 0)
         while b"\n" not in first and len(first) < self.size:
             first += os.pread(self.fd, len(first), len(first))
-        self.body = first.find(b"\n") + 1
-        self._first = first[:self.body]
+        length = first.find(b"\n") + 1
+        self.body = 2 * length
+        self._first = first[:length]
         self._header = None
         _, _, self.origin, self._carried = header.glance(self._first, self.path)
+        if self.size < self.body:
+            raise header.damaged(self.path, length)
 
     @property
     def header(self):

@@ -45,8 +45,10 @@ _HEAD = (
 # Where in HEAD's groups what stands.
 ID, STATE, WAS, WAS_QUEUE, QUEUE, PRIORITY, ORDER, DUE, OVER, OVER_START, OVER_END, WAITS_FOR, SLOTS, TELLING, MORE = range(15)
 
-_BEGIN = b'{"id":"'
-_ID_AT = len(_BEGIN)
+BEGIN = b'{"id":"'
+_BEGINNINGS = (BEGIN, b'{"gone":["', b'{"segment":{', b'{"pauses":{')
+_CRC = b',"crc":"'
+_ID_AT = len(BEGIN)
 # So many bytes the crc takes at the end.
 TAIL = len(',"crc":"01234567"}')
 # A line is made of these parts, in the order of the fields of a Job: its head; what a
@@ -182,6 +184,23 @@ def is_whole(line):
     return line[-TAIL:] == b',"crc":"%08x"}' % zlib.crc32(line[:-TAIL])
 
 
+def may_be_torn(end):
+    """Can these bytes, without a newline at a journal's end, be what a kill or a power cut left of a write?
+
+    That is the beginning of a line, then perhaps zeros. Never a whole line with another
+    byte behind it: that one had been stored.
+    """
+    text = end.rstrip(b"\0")
+    if not any(text.startswith(each) or each.startswith(text) for each in _BEGINNINGS):
+        return False
+    at = text.find(_CRC)
+    while at >= 0 and at + TAIL < len(text):
+        if is_whole(text[:at + TAIL]):
+            return False
+        at = text.find(_CRC, at + 1)
+    return True
+
+
 def goes_on(line):
     """Does the batch of a whole line go on with the next one?
 
@@ -193,6 +212,14 @@ def goes_on(line):
 def alone(line):
     """A checked line of a batch (without newline) as one that stands for itself, with its newline."""
     return closed(line[:-TAIL].replace(b',"more":1', b"", 1))
+
+
+def without_place(line):
+    """A whole line (without newline) that names no line of a segment any more; None of one that does nothing else."""
+    if not line.startswith(BEGIN):
+        return None
+    over = line.index(b',"over":[')
+    return closed(line[:over] + line[line.index(b"]", over) + 1:-TAIL])[:-1]
 
 
 def check(line, path, offset):

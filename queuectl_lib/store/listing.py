@@ -49,6 +49,15 @@ class Listing:
                     yield job
                 if self._left <= 0:
                     return
+        if self._search is None:
+            self._check_what_was_passed_over()
+
+    def _check_what_was_passed_over(self):
+        """Fewer jobs than were counted: some may not have looked like what was asked for. StoreDamaged if so."""
+        for entry, reader in self._segments:
+            for section in entry.sections:
+                for start, data in reader.lines(section.start, section.end):
+                    line.check(data, reader.path, start)
 
     def _running(self):
         return map(self._from_journal, self._in_journal(lambda head: head[1] == b"processing"))

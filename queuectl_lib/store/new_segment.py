@@ -53,18 +53,9 @@ class Writer:
         ids = indexed(self.fd, self.size, self.path)
         ids.write(index_of(self.path), self.size)
         self.jobs = ids.count
-        self._write_awaited()
-
-    def _write_awaited(self):
-        builder = index.Builder(runs_of(self.path))
-        for (kind, _), first, end in self._sections:
-            # Looking for them among all lines would cost a batch a twentieth.
-            if kind in header.WAITING:
-                for start, lines in segment.pieces(self.fd, first, end):
-                    _add_waiting(builder, lines, start)
-        if builder.count:
-            builder.write(awaited_of(self.path), self.size)
-        self.awaited = builder.count
+        # Looking for them among all lines would cost a batch a twentieth.
+        waiting = [(first, end) for (kind, _), first, end in self._sections if kind in header.WAITING]
+        self.awaited = _write_awaited(self.fd, self.size, self.path, waiting)
 
     def holds(self, ids, job_id):
         """Is an id (bytes) one of those that were written? ids: the index.Index of them."""
@@ -101,10 +92,34 @@ def indexed(fd, size, path):
     return builder
 
 
+def _write_awaited(fd, size, path, ranges):
+    """Write the other index, if there is anything to be in it, of these ranges' lines; how many entries it has."""
+    builder = index.Builder(runs_of(path))
+    for first, end in ranges:
+        for start, lines in segment.pieces(fd, first, end):
+            _add_waiting(builder, lines, start)
+    if builder.count:
+        builder.write(awaited_of(path), size)
+    return builder.count
+
+
 def _add_waiting(builder, lines, start):
     for place, each in zip(line.starts_of(lines, start), lines):
         for job_id in line.waiting_parts(each):
             builder.add(job_id, place)
+
+
+def make_indexes(path, size):
+    """Write the indexes of a segment that is there anew."""
+    for each in (index_of(path), awaited_of(path)):
+        # Who has it open goes on reading the old one.
+        disk.remove(each)
+    fd = disk.open_private(path, os.O_RDONLY)
+    try:
+        indexed(fd, size, path).write(index_of(path), size)
+        _write_awaited(fd, size, path, [(0, size)])
+    finally:
+        os.close(fd)
 
 
 def remove(path):

@@ -15,6 +15,7 @@
     output/ID.ATTEMPT.out .err         outputs too big for a job's line
     config.json; suspect (a sync failed: build new files first)
     ballast               room that is given up when the disk is full, so that results can still be written
+    .doctor-*/            where `doctor` tries locks and syncs, while it does
     damaged/NAME.N        bytes that `doctor --repair` put aside
 """
 
@@ -22,6 +23,8 @@ import os
 
 DEFAULT = ".queuectl"
 VARIABLE = "QUEUECTL_STORE"
+# What the directory begins with in which `doctor` makes its trials.
+TRIAL = ".doctor-"
 
 
 def root_of(directory=None):
@@ -122,7 +125,14 @@ def segment_names(directory):
         entries = os.listdir(directory)
     except FileNotFoundError:
         return []
-    return [entry[:-len(".jsonl")] for entry in entries if entry.endswith(".jsonl") and entry[0] != "."]
+    names = [entry[:-len(".jsonl")] for entry in entries if entry.endswith(".jsonl")]
+    return list(filter(is_segment_name, names))
+
+
+def is_segment_name(name):
+    """Can a segment have this name (numbers.py)? A file that somebody put beside them is none."""
+    number, dash, rewritten = name.partition("-")
+    return len(number) >= 8 and number.isdigit() and (rewritten.isdigit() if dash else True)
 
 
 def output_name(job_id, attempt, stream):

@@ -3,7 +3,7 @@
 import re
 import zlib
 
-from queuectl_lib.store.line import HEAD, MORE, TAIL, damaged, decode_other, id_of, starts_of
+from queuectl_lib.store.line import HEAD, MORE, TAIL, damaged, decode_other, id_of, may_be_torn, starts_of
 
 _RUNNING = b'","state":"processing","was":'
 
@@ -66,7 +66,7 @@ def scan(data, start, path):
     Returns ([(head, offset, length)…], end): head is HEAD's groups for a job
     and a dict for the other kinds, length leaves the newline out, end is
     the offset behind the last whole batch. What follows is not there yet, or
-    never will be (journal.repair). Raises StoreDamaged.
+    never will be (journal.py). Raises StoreDamaged.
     """
     found = []
     batch = []
@@ -74,7 +74,7 @@ def scan(data, start, path):
     match = HEAD.match
     crc32 = zlib.crc32
     lines = data.split(b"\n")
-    lines.pop()
+    torn = lines.pop()
     for each in lines:
         length = len(each)
         if each[-TAIL:] != b',"crc":"%08x"}' % crc32(each[:-TAIL]):
@@ -87,6 +87,8 @@ def scan(data, start, path):
             found += batch
             batch = []
             end = offset
+    if torn and not may_be_torn(torn):
+        raise damaged(path, offset)
     return found, end
 
 

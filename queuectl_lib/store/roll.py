@@ -179,7 +179,7 @@ class _Roll:
             self._journal.header.generation + 1, self._number + 1, 0, len(carried), self._counts,
             header.tidied(totals), pauses.encoded(self._snapshot.pauses()), tuple(self._segments))
         # A batch that joins meanwhile adds its segment to the header.
-        self._room = len(header.encode(self._header)) + header.PAGE
+        self._room = len(header.encode(self._header)) + 2 * header.PAGE
         disk.write_pieces(self._new, [b" " * self._room, carried], self._paths.new_jobs)
         disk.sync(self._new, self._paths.new_jobs)
 

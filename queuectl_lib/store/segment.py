@@ -81,7 +81,8 @@ class Reader:
             at = max(start, end - _CHUNK)
             data = os.pread(self.fd, end - at, at) + rest
             lines = data.split(b"\n")
-            lines.pop()
+            if lines.pop():
+                self._damaged(end - 1)
             if at > start:
                 # The first piece may be the end of a longer line: it waits for the chunk before.
                 rest = lines.pop(0) + b"\n" if lines else data

@@ -68,6 +68,8 @@ class Sieve:
         for section in sections:
             stay = kept[section] = array("q")
             for head, start, data in reader.forward(section.start, section.end):
+                # Nothing damaged is taken for what it says, or copied to where it would not be noticed.
+                line.check(data, reader.path, start)
                 if head[0] in newest or (entry.name, start) in gone:
                     continue
                 end = start + len(data) + 1

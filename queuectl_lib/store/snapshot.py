@@ -22,7 +22,7 @@ class Snapshot:
         journal.refresh()
         self._paths = paths
         self.journal = journal
-        # From the newline that ends the header on, so that one stands before every line.
+        # From the newline that ends the header's copy on, so that one stands before every line.
         self._data = self._whole(journal.read(journal.body - 1))
         self._lines = None
         self._newest = None
@@ -35,7 +35,12 @@ class Snapshot:
         self._readers = {}
 
     def _whole(self, data):
-        data = data[:data.rfind(b"\n") + 1]
+        if data[:1] != b"\n":
+            raise header.damaged(self.journal.path, self.journal.body // 2)
+        end = data.rfind(b"\n") + 1
+        if end < len(data) and not line.may_be_torn(data[end:]):
+            raise line.damaged(self.journal.path, self.journal.body - 1 + end)
+        data = data[:end]
         last = data[data.rfind(b"\n", 0, len(data) - 1) + 1:]
         if not line.goes_on(last):
             return data
@@ -116,8 +121,8 @@ class Snapshot:
 
     def pauses(self):
         """{queue: Pause} that are in force, or armed."""
-        for at, each in pieces.other_lines(self._data, "pauses"):
-            line.check(each, self.journal.path, self.journal.body - 1 + at)
+        # As in _in_journal.
+        for _, each in pieces.other_lines(self._data, "pauses") if self.lines else ():
             return pauses.decoded(line.decode_other(each)["pauses"])
         return pauses.decoded(self.journal.header.pauses)
 
@@ -132,7 +137,7 @@ class Snapshot:
     def gone(self):
         """{(name, start): end} of every segment line that the journal calls overridden."""
         if self._gone is None:
-            self._gone = pieces.gone(self._data)
+            self._gone = pieces.gone(self._data) if self.lines else {}
         return self._gone
 
     def find(self, job_id):
@@ -236,9 +241,11 @@ class Snapshot:
 
     def _in_journal(self, wanted):
         """(line, offset) of an id's last line, or None."""
+        # A newer line of it may be one whose id is damaged: so all are checked.
+        lines = self.lines
         if self._newest is not None:
             number = self._newest.get(wanted)
-            return None if number is None else (self.lines[number], self.journal.body)
+            return None if number is None else (lines[number], self.journal.body)
         at = self._data.rfind(b'\n{"id":"%s",' % wanted)
         if at < 0:
             return None
@@ -246,11 +253,8 @@ class Snapshot:
 
     def _joined(self):
         """The journal's lines of batches that joined as segments, as dicts, oldest first."""
-        found = []
-        for at, each in reversed(pieces.other_lines(self._data, "segment")):
-            line.check(each, self.journal.path, self.journal.body - 1 + at)
-            found.append(line.decode_other(each))
-        return found
+        lines = pieces.other_lines(self._data, "segment") if self.lines else ()
+        return [line.decode_other(each) for _, each in reversed(lines)]
 
 
 def _copied(counts):

@@ -30,12 +30,12 @@ def open_store(directory=None, create=False, write=False):
     is an empty one. Raises StoreError.
     """
     names = paths.Paths(paths.root_of(directory))
-    if create and not os.path.exists(names.jobs):
-        from queuectl_lib.store.founding import found
-        found(names, LOCK_TIMEOUT)
+    if not os.path.exists(names.jobs):
+        from queuectl_lib.store import founding
+        founding.check_absence(names)
+        if create:
+            founding.found(names, LOCK_TIMEOUT)
     exists = os.path.exists(names.jobs)
-    if not exists and os.path.exists(names.root) and not os.path.isdir(names.root):
-        raise StoreError("%s is not a directory: name the store with --store DIR" % names.root)
     store = Store(names, exists)
     if write and exists:
         disk.check_private(names.root)
@@ -259,6 +259,7 @@ class Store:
         """The lock, to be taken, and the journal, opened before that: so it is held for less."""
         lock = self.lock()
         live = journal.Journal(self.paths.jobs, writable=True)
+        self.check_there()
         live.refresh()
         locking.give_way()
         return lock, live

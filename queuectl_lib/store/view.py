@@ -14,6 +14,7 @@ n-th section cursor.
 from heapq import heappop, heappush
 
 from queuectl_lib.store import header, line, pauses, segment
+from queuectl_lib.store.cursor import Cursor
 from queuectl_lib.store.lanes import Lanes
 
 # Of jobs overdue in segments, so many are put in order at a time.
@@ -59,6 +60,8 @@ class View:
         # {lane: how many of its items fell due in segments}: one that is closed must not keep out the others'.
         self._overdue = {}
         self._cursors = [None]
+        # Errors of lines that were passed over, still to be raised.
+        self._damage = []
         self._due_cursors = []
         for each in segments:
             self._add_segment(each)
@@ -83,7 +86,7 @@ class View:
         self._readers.append(reader)
         for section in served:
             gone = self._gone.setdefault(entry.name, set())
-            cursor = _Cursor(reader, section, len(self._cursors), gone)
+            cursor = Cursor(reader, section, len(self._cursors), gone)
             self._cursors.append(cursor)
             if section.kind == header.READY:
                 self._refill(cursor)
@@ -157,12 +160,17 @@ class View:
         return self._ready.pauses
 
     def best(self, now):
-        """The best ready item, taken off its heap, or None. now: ms."""
+        """The best ready item, taken off its heap, or None. now: ms. Raises StoreDamaged, once for each line."""
         self._mature(now)
         self._now = now
         item = self._ready.pop(now)
         if item is not None:
             self._passed(item)
+        if self._damage:
+            # Told once; the other jobs need not wait for a repair.
+            if item is not None:
+                self.put_back(item)
+            raise self._damage.pop(0)
         return item
 
     def put_back(self, item):
@@ -266,29 +274,4 @@ class View:
 
     def _advance(self, cursor):
         """Move a cursor to its next line that is alive; False at its end."""
-        newest = self.newest
-        for job_id, start, data in cursor.lines:
-            # What many workers take from one section, each of them passes over here.
-            if job_id in newest or start in cursor.gone:
-                continue
-            head = cursor.reader.head(data, start)
-            cursor.item = (int(head[5]), int(head[6]), head[0], cursor.number, start, data,
-                           cursor.queue, head[line.SLOTS])
-            cursor.due = int(head[7])
-            return True
-        return False
-
-
-class _Cursor:
-    """A place in one section of a base segment."""
-
-    def __init__(self, reader, section, number, gone):
-        self.reader = reader
-        self.kind = section.kind
-        self.queue = section.queue.encode()
-        self.number = number
-        # Where lines of this segment begin that are overridden, and nowhere else by now.
-        self.gone = gone
-        self.lines = reader.named(section.start, section.end)
-        self.item = None
-        self.due = 0
+        return cursor.advance(self.newest, self._damage)

@@ -22,6 +22,8 @@ import os
 from collections import namedtuple
 
 from queuectl_lib.store import disk
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import BadInput, StoreError
 from queuectl_lib.work import identity, slots
 
 SUPERVISOR = "supervisor"
@@ -44,6 +46,9 @@ def read(paths):
             lines = file.read().split(b"\n")
     except FileNotFoundError:
         return []
+    except OSError as error:
+        # A directory, say, or another user's.
+        raise disk.refined(error, paths.pidfile)
     entries = (_entry(line) for line in lines)
     return [entry for entry in entries if entry is not None]
 
@@ -52,10 +57,13 @@ def _entry(line):
     try:
         fields = json.loads(line.decode("ascii"))
         entry = Entry(*[fields.get(name) for name in Entry._fields])
-    except (ValueError, AttributeError):
-        # An editor's doing; the next writer drops the line.
+        if entry.since is not None:
+            clock.parse_moment(entry.since)
+    except (ValueError, TypeError, AttributeError, BadInput):
+        # An editor's doing, or a bad disk's; the next writer drops the line.
         return None
-    known = entry.kind in (SUPERVISOR, WORKER) and entry.pid is not None
+    known = entry.pid is not None and (
+        entry.kind == SUPERVISOR or entry.kind == WORKER and None not in (entry.slot, entry.incarnation))
     return entry if known and all(map(_fits, entry._fields, entry)) else None
 
 
@@ -183,7 +191,11 @@ class Orders:
             return self._order
         seen = (status.st_ino, status.st_mtime_ns, status.st_size)
         if seen != self._seen:
-            found = find(self._paths, self._entry)
+            try:
+                found = find(self._paths, self._entry)
+            except StoreError:
+                # Somebody put something else there: that is no reason to stop.
+                found = None
             if found is not None:
                 self._order = found.stop or self._order
                 self.hired = found.hired

@@ -21,6 +21,7 @@ from collections import namedtuple
 
 from queuectl_lib.store import disk, locking
 from queuectl_lib.words import clock
+from queuectl_lib.words.errors import BadInput
 from queuectl_lib.work import identity
 
 Worker = namedtuple("Worker", ("slot", "incarnation", "pid", "boot", "start", "since", "done", "job", "heartbeat"))
@@ -221,4 +222,10 @@ def _worker(content, modified):
         known = [fields[name] for name in Worker._fields[:-1]]
     except (ValueError, KeyError, TypeError):
         return None
-    return Worker(*known, heartbeat=int(modified * 1000))
+    worker = Worker(*known, heartbeat=int(modified * 1000))
+    try:
+        clock.parse_moment(worker.since)
+    except (BadInput, TypeError, AttributeError):
+        # A damaged one lives all the same; its next beat may write it anew.
+        return worker._replace(since=clock.moment(worker.heartbeat))
+    return worker

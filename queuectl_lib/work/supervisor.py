@@ -32,16 +32,21 @@ def start(store, count=1, queues=None, drain=False, drain_all=False, max_jobs=No
     """
     options = worker.Options(tuple(queues) if queues else None, drain, drain_all, max_jobs, max_idle,
                              log.is_output(store.paths))
-    return Team(store, count, options, _context(start_method), ensure).run()
+    return Team(store, count, options, _context(method_of(start_method)), ensure).run()
 
 
-def _context(start_method):
+def method_of(start_method=None):
+    """How workers are started where nobody, or this one, asks for it."""
     # Never the version's default, which has changed three times. Fork where it is
     # safe: one thread here, no lock held, and a worker then costs 2 ms instead of 50.
-    import multiprocessing
     method = start_method or os.environ.get(START_METHOD_VARIABLE)
     if method not in START_METHODS:
         method = "fork" if sys.platform.startswith("linux") else "spawn"
+    return method
+
+
+def _context(method):
+    import multiprocessing
     if method != "fork":
         # Started by the first worker's start it would unblock Ctrl+C in the middle of that.
         from multiprocessing import resource_tracker

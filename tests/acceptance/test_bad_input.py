@@ -289,7 +289,63 @@ def garbage_at_the_end(queue):
     queue.append_garbage(b'{"id": "zz", garbage}\n')
 
 
+def another_byte_for_the_last_newline(queue):
+    queue.enqueue("--id", "x", "true")
+    queue.enqueue("--id", "y", "true")
+    queue.flip_bit(-1)
+
+
+def flipped_bit_in_the_header(queue):
+    queue.enqueue("true")
+    queue.flip_bit(30)
+
+
+def only_half_the_header(queue):
+    queue.enqueue("true")
+    os.truncate(queue.journal(), 5000)
+
+
+def flipped_bit_in_a_segment(queue):
+    queue.run("enqueue", "--file", "-", input='{"command":"true"}\n' * 1001)
+    [name] = [name for name in os.listdir(os.path.join(queue.store, "base")) if name.endswith(".jsonl")]
+    with open(os.path.join(queue.store, "base", name), "r+b") as file:
+        file.seek(20)
+        file.write(b"~")
+
+
+def no_journal_beside_its_segments(queue):
+    flipped_bit_in_a_segment(queue)
+    os.unlink(queue.journal())
+
+
+def settings_that_somebody_edited(queue):
+    queue.enqueue("true")
+    queue.run("config", "set", "max-retries", "5")
+    queue.write(".queuectl/config.json", queue.text(".queuectl/config.json").replace("5", "6"))
+
+
+def a_folder_for_the_pidfile(queue):
+    queue.enqueue("true")
+    os.mkdir(os.path.join(queue.store, "workers.pid"))
+
+
 STORES = [
+    (another_byte_for_the_last_newline, ["enqueue", "true"], 3, ["jobs.jsonl", "byte", "doctor"]),
+    (another_byte_for_the_last_newline, ["list"], 3, ["jobs.jsonl", "byte", "doctor"]),
+    (another_byte_for_the_last_newline, ["show", "y"], 3, ["jobs.jsonl", "byte", "doctor"]),
+    (another_byte_for_the_last_newline, ["worker", "start", "--drain"], 3, ["jobs.jsonl", "byte", "doctor"]),
+    (flipped_bit_in_the_header, ["enqueue", "true"], 3, ["jobs.jsonl", "byte 0", "doctor"]),
+    (flipped_bit_in_the_header, ["status"], 3, ["jobs.jsonl", "byte 0", "doctor"]),
+    (only_half_the_header, ["enqueue", "true"], 3, ["jobs.jsonl", "byte 4096", "doctor"]),
+    (flipped_bit_in_a_segment, ["list"], 3, ["00000001.jsonl", "byte 0", "doctor"]),
+    (no_journal_beside_its_segments, ["enqueue", "true"], 3, ["jobs.jsonl is missing", "doctor"]),
+    (no_journal_beside_its_segments, ["status"], 3, ["jobs.jsonl is missing", "doctor"]),
+    (settings_that_somebody_edited, ["enqueue", "true"], 3, ["config.json", '"crc"', "take that line out"]),
+    (settings_that_somebody_edited, ["config", "list"], 3, ["config.json", '"crc"']),
+    (a_folder_for_the_pidfile, ["status"], 3, ["workers.pid"]),
+    (a_folder_for_the_pidfile, ["worker", "list"], 3, ["workers.pid"]),
+    (a_folder_for_the_pidfile, ["worker", "stop"], 3, ["workers.pid"]),
+    (a_folder_for_the_pidfile, ["worker", "start", "--drain"], 3, ["workers.pid"]),
     (a_file, ["enqueue", "true"], 3, ["directory"]),
     (a_file, ["status"], 3, ["directory"]),
     (a_folder_in_a_file, ["enqueue", "true"], 3, ["store"]),

@@ -117,3 +117,15 @@ def test_a_terminal_that_went_away_stops_nothing():
     screen.text = gone
     with bar(screen) as shown:
         assert len(list(shown.watched(range(100)))) == 100
+
+
+def test_what_takes_long_and_tells_nothing_meanwhile_is_said_at_once():
+    screen = Screen()
+    with Bar(screen, "jobs", None, clock=lambda: 0) as shown:
+        shown.tell("soon over")
+        assert screen.looks == []
+        shown.tell("reading", at_once=True)
+        assert screen.line == "reading"
+    assert screen.line.strip() == ""
+    with Bar(None, "jobs", None) as shown:
+        shown.tell("reading", at_once=True)

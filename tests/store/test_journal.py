@@ -93,9 +93,9 @@ def test_a_journal_cut_anywhere_loses_only_what_was_cut(here):
     whole = read(here.journal)
     here.add("d")
     data = read(here.journal)
-    for end in range(header.PAGE, len(data), 7):
+    for end in range(2 * header.PAGE, len(data), 7):
         write(here.journal, data[:end])
-        entries, _ = reopened(here).news(header.PAGE, locked=True)
+        entries, _ = reopened(here).news(2 * header.PAGE, locked=True)
         assert ids_in(entries) == (["a", "b", "c"] if end >= len(whole) - 1 else []), end
 
 
@@ -113,10 +113,10 @@ def test_a_bad_line_that_ends_in_a_newline_is_damage_and_nothing_is_touched(two,
 
 
 def test_a_flipped_bit_in_the_middle_is_damage_and_nothing_is_touched(two):
-    two.flip(two.journal, header.PAGE + 30)
+    two.flip(two.journal, 2 * header.PAGE + 30)
     before = read(two.journal)
     for action in (two.ids, two.roll, two.store.counts, lambda: two.claim(two.worker())):
-        with pytest.raises(StoreDamaged, match="byte %d " % header.PAGE):
+        with pytest.raises(StoreDamaged, match="byte %d " % (2 * header.PAGE)):
             action()
     assert read(two.journal) == before
 
@@ -124,7 +124,7 @@ def test_a_flipped_bit_in_the_middle_is_damage_and_nothing_is_touched(two):
 @pytest.mark.parametrize("place", [0, 20, 4000])
 def test_a_flipped_bit_in_the_header_is_damage(two, place):
     two.flip(two.journal, place)
-    with pytest.raises(StoreDamaged, match="jobs.jsonl: its first line is damaged"):
+    with pytest.raises(StoreDamaged, match="jobs.jsonl: the header at byte 0 is damaged"):
         two.add("c")
 
 
@@ -201,7 +201,7 @@ def test_what_a_roll_carried_over_is_not_news(here, rollers, monkeypatch):
     for _ in range(8):
         here.claim(worker)
     here.roll()
-    assert os.path.getsize(here.journal) > header.PAGE + 2000
+    assert os.path.getsize(here.journal) > 2 * header.PAGE + 2000
     del rollers[:]
     here.add("i")
     assert rollers == []

@@ -11,10 +11,11 @@ import random
 import pytest
 
 from queuectl_lib.job import lifecycle, record
-from queuectl_lib.store import compact, disk, line, purge, roll, store
+from queuectl_lib.store import check, compact, disk, line, purge, roll, store
 from queuectl_lib.store.pauses import ALL, Pause, in_force
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DuplicateJob
+from queuectl_lib.words.finding import WELL
 from tests.store.stores import START, Here, job, read, stop_the_clock
 
 STEPS = 500
@@ -233,7 +234,7 @@ class Model:
     # --- what must be so
 
     def compare(self):
-        """Lists, counts, lookups and grep say what the dictionary says."""
+        """Lists, counts, lookups and grep say what the dictionary says, and a checkup finds nothing."""
         assert {each.id: each for each in self.store.jobs()} == self.jobs
         assert self.store.counts() == self.counted()
         for id in self.random.sample(sorted(self.jobs), min(len(self.jobs), 5)):
@@ -243,6 +244,7 @@ class Model:
         ready = [each for each in self.store.jobs({"pending", "failed"}) if is_due(each, self.here.now)]
         assert ready == sorted(ready, key=place)
         assert self.store.pauses() == self.pauses
+        assert [each for each in check.findings(self.store) if each.level != WELL] == []
         for each in self.jobs.values():
             assert set(each.waits_for or ()) <= set(each.after or ())
             if each.state == "pending":

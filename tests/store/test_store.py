@@ -103,7 +103,7 @@ def test_reading_writes_nothing_and_takes_no_lock(here):
     here.add("a")
     here.run("job-000")
     here.roll()
-    here.append(b"torn")
+    here.append(b'{"id":"torn')
     before = tree(here.root)
     with here.opened().lock():
         reader = store.open_store(here.root)

@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from queuectl_lib.store import store
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import identity, pidfile, slots
 
 
@@ -183,3 +185,35 @@ def test_an_order_outlives_the_file(here):
     assert orders.read() == pidfile.DRAIN
     os.unlink(here.paths.pidfile)
     assert orders.read() == pidfile.DRAIN
+
+
+@pytest.mark.parametrize("file", ["workers.pid", "workers/1.lock"])
+def test_whatever_bit_is_flipped_those_who_live_can_be_told(here, file):
+    """A line that is damaged may be passed over; what it says is never taken for what it cannot be."""
+    slot, entry = worker(here)
+    add(here, supervisor()._replace(hired=2, since=entry.since), entry)
+    path = os.path.join(here.root, file)
+    with open(path, "rb") as opened:
+        data = opened.read()
+    for place in range(len(data)):
+        with open(path, "r+b") as opened:
+            opened.write(data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1:])
+        for each in pidfile.living(here.paths) + slots.living(here.paths):
+            assert each.since is None or clock.parse_moment(each.since) > 0
+        pidfile.serving(here.paths)
+    slot.leave()
+
+
+def test_a_folder_in_its_place_is_told_and_changes_no_order(here):
+    slot, entry = worker(here)
+    add(here, entry)
+    orders = pidfile.Orders(here.paths, entry)
+    with here.lock():
+        pidfile.tell(here.paths, entry, pidfile.DRAIN)
+    assert orders.read() == pidfile.DRAIN
+    os.unlink(here.paths.pidfile)
+    os.mkdir(here.paths.pidfile)
+    with pytest.raises(StoreError, match="workers.pid"):
+        pidfile.read(here.paths)
+    assert orders.read() == pidfile.DRAIN
+    slot.leave()

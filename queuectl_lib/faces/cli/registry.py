@@ -32,6 +32,7 @@ COMMANDS = (
     ("dlq retry", "Give dead jobs a full budget of attempts again.", "Mend it"),
     ("dlq purge", "Remove dead jobs and their output for good.", "Mend it"),
     ("purge", "Remove jobs that have ended, and their output, for good.", "Mend it"),
+    ("doctor", "Check store, disk and locks; --repair mends what it can.", "Mend it"),
     ("config list", "Show every setting with its value, default and meaning.", "Set it up"),
     ("config get", "Print the value of one setting.", "Set it up"),
     ("config set", "Change a setting of this store.", "Set it up"),
@@ -48,7 +49,8 @@ FAMILIES = {"worker": "what runs the jobs", "dlq": "the dead letter queue", "con
 ALIASES = {
     "rm": "cancel", "remove": "cancel", "delete": "cancel", "del": "cancel", "kill": "cancel", "clean": "purge", "prune": "purge",
     "ls": "list", "start": "worker start", "stop": "worker stop", "workers": "worker list", "add": "enqueue",
-    "submit": "enqueue", "log": "logs", "tail": "logs", "requeue": "retry", "rerun": "retry", "version": "--version"}
+    "submit": "enqueue", "log": "logs", "tail": "logs", "requeue": "retry", "rerun": "retry", "version": "--version",
+    "check": "doctor", "fsck": "doctor", "repair": "doctor", "verify": "doctor"}
 STATE_ALIASES = {
     "running": "processing", "success": "completed", "done": "completed", "finished": "completed", "error": "failed",
     "waiting": "pending", "queued": "pending"}

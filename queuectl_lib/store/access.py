@@ -1,0 +1,73 @@
+"""Who may read and write what is in a store: found, and set right where it is our own."""
+
+import os
+import shlex
+import stat
+
+from queuectl_lib.store import disk
+from queuectl_lib.store.paths import TRIAL
+from queuectl_lib.words.finding import FAULT, REPAIRED, WARNING, WELL, Finding
+
+
+def modes(paths):
+    """Yields Findings of what in the store is another's, a link, or open to others."""
+    if not hasattr(os, "geteuid"):
+        yield Finding(WELL, "modes", "not looked at on this system")
+        return
+    found = {"foreign": [], "link": [], "written": [], "read": []}
+    count = 0
+    for path, status in _everything(paths):
+        count += 1
+        kind = _flaw(status)
+        if kind:
+            found[kind].append(path)
+    everything = shlex.quote(paths.root)
+    for kind, level, text, advice in (
+            ("foreign", FAULT, "not yours: who wrote it could have commands run as you",
+             "use a store of your own (--store DIR), or: sudo chown -R %s %s" % (os.geteuid(), everything)),
+            ("link", FAULT, "a link, or has another name elsewhere: the store follows none",
+             "put a copy of the file in its place"),
+            ("written", FAULT, "others may write it, and could have commands run as you",
+             "look at queuectl list, then: chmod -R go-rwx " + everything),
+            ("read", WARNING, "others may read it: commands and output of jobs", "chmod -R go-rwx " + everything)):
+        if found[kind]:
+            first, *others = found[kind]
+            yield Finding(level, "modes", "%s%s: %s" % (first, " and %d more" % len(others) if others else "", text), advice)
+    if not any(found.values()):
+        yield Finding(WELL, "modes", "%d files and directories, all of them yours alone" % count)
+
+
+def _everything(paths):
+    """(path, lstat) of the store's directory and of all in it but the files that a job may put there itself."""
+    # A store may be a link to where there is room.
+    yield paths.root, os.stat(paths.root)
+    for folder, directories, names in os.walk(paths.root):
+        directories[:] = [name for name in directories if not name.startswith(TRIAL)]
+        for name in directories + names:
+            if folder == paths.workers and name.endswith(".progress"):
+                continue
+            path = folder + "/" + name
+            try:
+                yield path, os.lstat(path)
+            except FileNotFoundError:
+                # Gone meanwhile.
+                continue
+
+
+def _flaw(status):
+    if status.st_uid != os.geteuid():
+        return "foreign"
+    if stat.S_ISLNK(status.st_mode) or stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        return "link"
+    return "written" if status.st_mode & 0o022 else "read" if status.st_mode & 0o055 else None
+
+
+def close_to_others(paths):
+    """Take from others what they may do with what is ours; Findings of what was done."""
+    if not hasattr(os, "geteuid"):
+        return []
+    # The directory first: from then on nobody else comes in.
+    wrong = [(path, status) for path, status in _everything(paths) if _flaw(status) in ("written", "read")]
+    for path, status in wrong:
+        disk.set_mode(path, stat.S_IMODE(status.st_mode) & 0o700)
+    return [Finding(REPAIRED, "modes", "%s: others may not read or write it any more" % path) for path, _ in wrong]

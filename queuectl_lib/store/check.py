@@ -1,0 +1,282 @@
+"""Checking a store: every line, section, index, count and dependency, without the lock and without writing.
+
+What is found are Findings (words/finding.py): a fault names file and offset. Who
+repairs (repair.py) needs to know more than they say, which is kept beside them.
+
+All files are opened first; a roll may go on meanwhile, and remove them. Where something seems
+wrong and the journal was replaced since, all is looked at anew.
+"""
+
+import os
+import time
+from collections import Counter
+
+from queuectl_lib.store import check_ids, check_journal, config, header, index, line, salvage, segment
+from queuectl_lib.store.check_segment import SegmentCheck
+from queuectl_lib.store.paths import awaited_of, index_of, is_segment_name, segment_names
+from queuectl_lib.words.errors import StoreError
+from queuectl_lib.words.finding import FAULT, WARNING, WELL, Finding
+
+_TRIES = 5
+# So many findings about one file are told one by one.
+_MOST_TOLD = 10
+
+
+def findings(store):
+    """An iterator of Findings about a store (store.Store)."""
+    return iter(checked(store.paths).findings)
+
+
+def checked(paths):
+    """The Checkup of a store (paths.Paths), done."""
+    for tries_left in reversed(range(_TRIES)):
+        checkup = Checkup(paths)
+        try:
+            checkup.run()
+        finally:
+            checkup.close()
+        if not (tries_left and checkup.is_ill and checkup.is_outdated()):
+            return checkup
+
+
+class Checkup:
+    """One look at a whole store.
+
+    header: header.Header, None where neither copy tells; lines: [(offset, line)] of the journal that are whole, or
+    can be set right; bad: [(offset, bytes, salvage.Salvage)] of what is damaged; segments: the header.Segments in force; worn, missing: names
+    of those to be written anew, and of those that are not there; living: {name: Counter of (queue, state)}; doubles:
+    {(name, start): end} of lines of ids that stand elsewhere too; misleading: offsets of lines that name a wrong place; stale: those whose index is of no use;
+    foreign: paths of files that are not the store's; old_journal: is a new one needed? is_ill: is anything not well?
+    """
+
+    REPAIR = "queuectl doctor --repair"
+
+    def __init__(self, paths):
+        self.paths = paths
+        self.findings = []
+        self.is_ill = False
+        self.is_newer = False
+        self.header = None
+        self.lines = []
+        self.bad = []
+        self.segments = ()
+        self.readers = {}
+        self.newest = {}
+        self.worn = set()
+        self.missing = set()
+        self.living = {}
+        self.doubles = {}
+        self.misleading = set()
+        self.stale = []
+        self.foreign = []
+        self.ids = check_ids.Ids()
+        self.old_journal = False
+        self.config_is_bad = False
+        self.is_forsaken = False
+        self.fd = None
+        self.inode = None
+        self._gone = {}
+        self._told = Counter()
+
+    def run(self):
+        """Look at everything; the findings are there afterwards."""
+        if check_journal.look_at(self):
+            self._open_segments()
+            self._look_at_segments()
+            check_ids.look_at_places(self)
+            check_ids.look_at(self)
+            self._look_at_counts()
+        self._look_at_files()
+        self._look_at_config()
+
+    def close(self):
+        for reader in self.readers.values():
+            reader.close()
+        if self.fd is not None:
+            os.close(self.fd)
+        self.fd = None
+
+    def is_outdated(self):
+        """Was the journal replaced since?"""
+        try:
+            return os.stat(self.paths.jobs).st_ino != self.inode
+        except OSError:
+            return False
+
+    @property
+    def is_complete(self):
+        """Is every line there that ought to be?"""
+        return not (self.bad or self.worn or self.missing)
+
+    # --- telling
+
+    def well(self, subject, text):
+        """One more finding that is well."""
+        self.findings.append(Finding(WELL, subject, text))
+
+    def tell(self, level, subject, text, advice=REPAIR):
+        """One that is not; of many about one subject the first are told."""
+        self.is_ill = True
+        self._told[subject] += 1
+        if self._told[subject] == _MOST_TOLD + 1:
+            text = "and there is more of that"
+        if self._told[subject] <= _MOST_TOLD + 1:
+            self.findings.append(Finding(level, subject, text, advice))
+
+    def fault(self, subject, text, advice=REPAIR):
+        """One that tells of damage."""
+        self.tell(FAULT, subject, text, advice)
+
+    def bad_bytes(self, path, start, data):
+        """One that tells of bytes that say nothing."""
+        ids = salvage.ids_in(data)
+        jobs = " (job %s)" % ", ".join(ids[:3]) if ids else ""
+        self.fault(path, "%d bytes from byte %d on are damaged%s" % (len(data), start, jobs))
+
+    # --- the segments
+
+    def _open_segments(self):
+        joined = []
+        for _, each in self.lines:
+            head = line.HEAD.match(each)
+            if head:
+                self.newest[head.group(line.ID + 1)] = head.groups()
+                continue
+            fields = line.decode_other(each)
+            if "gone" in fields:
+                name, start, end = fields["gone"]
+                self._gone[name, start] = end
+            elif "segment" in fields:
+                joined.append(header.segment_of(fields["segment"]))
+        for head in self.newest.values():
+            if head[line.STATE] != line.REMOVED:
+                self.ids.add(head)
+        self.segments = self.header.segments + tuple(joined)
+        for entry in self.segments:
+            self._open_segment(entry)
+
+    def _open_segment(self, entry):
+        try:
+            # Of any size: what is there of it is looked at.
+            reader = self.readers[entry.name] = segment.Reader(self.paths, entry.name, 0)
+        except FileNotFoundError as error:
+            self.missing.add(entry.name)
+            self.fault(error.filename, "is missing, with up to %s jobs" % format(entry.jobs, ","),
+                       "restore it from a copy; %s goes on without it" % self.REPAIR)
+            return
+        reader.size = entry.size
+        size = os.fstat(reader.fd).st_size
+        if size != entry.size:
+            self.worn.add(entry.name)
+            self.fault(reader.path, "has %d bytes and not %d" % (size, entry.size))
+
+    def _look_at_segments(self):
+        lines = 0
+        for entry in self.segments:
+            if entry.name in self.readers:
+                one = SegmentCheck(self, entry, self.readers[entry.name])
+                one.run()
+                lines += one.lines
+                if entry.name not in self.worn:
+                    self._look_at_index(entry, one)
+        self.well("segments", "%d segments, %s lines" % (len(self.segments), format(lines, ",")))
+        if not self.stale and not self.worn:
+            self.well("indexes", "fit their segments")
+
+    def is_over(self, entry, job_id, start):
+        """Is a segment's line of this id overridden, by a line of the journal or by name?"""
+        return job_id in self.newest or (entry.name, start) in self._gone
+
+    def living_lines(self):
+        """Yields (entry, head, start, end) of every line of a segment that counts."""
+        for entry in self.segments:
+            for section in entry.sections if entry.name in self.readers else ():
+                for start, data, whole in salvage.lines_of(self.readers[entry.name].fd, section.start, section.end):
+                    head = whole and line.HEAD.match(data)
+                    if head and not self.is_over(entry, head.group(line.ID + 1), start):
+                        yield entry, head.groups(), start, start + len(data) + 1
+
+    def _look_at_index(self, entry, seen):
+        wanted = [(index_of, seen.ids)] + [(awaited_of, seen.awaited)] * (seen.awaited.count > 0)
+        if all(self._is_there(entry, name_of, held) for name_of, held in wanted):
+            return
+        self.stale.append(entry)
+        self.tell(WARNING, index_of(self.readers[entry.name].path),
+                  "is missing or damaged: the segment is searched instead, which takes longer")
+
+    def _is_there(self, entry, name_of, held):
+        for _ in range(3):
+            # A roll may just be moving it from the one place to the other.
+            for place in self.paths.segment_places(entry.name):
+                try:
+                    if held.fits(index.Index(name_of(place), entry.size)):
+                        return True
+                except index.Useless:
+                    pass
+            time.sleep(0.01)
+        return False
+
+    # --- the rest
+
+    def _look_at_counts(self):
+        # What is missing cannot be counted; whoever repairs counts anew.
+        if not self.is_complete:
+            return
+        told = {queue: dict(states) for queue, states in self.header.counts.items()}
+        for _, each in self.lines:
+            head = line.HEAD.match(each)
+            header.count(told, head.groups() if head else line.decode_other(each))
+        told, found = header.tidied(told), header.tidied(self.counted())
+        for queue in sorted(set(told) | set(found)):
+            if told.get(queue) != found.get(queue):
+                self.old_journal = True
+                self.fault(self.paths.jobs, "by its counts queue %s has %s, by the lines %s"
+                           % (queue, _states(told.get(queue)), _states(found.get(queue))))
+        if not self.old_journal:
+            self.well("counts", "fit the lines")
+
+    def counted(self):
+        """{queue: {state: n}} of the jobs as they stand."""
+        counts = {}
+        for living in self.living.values():
+            for (queue, state), number in living.items():
+                states = counts.setdefault(queue, {})
+                states[state] = states.get(state, 0) + number
+        for head in self.newest.values():
+            # As if they had come from nowhere.
+            header.count(counts, (None, head[line.STATE], None, None, head[line.QUEUE]))
+        return counts
+
+    def _look_at_files(self):
+        named = {entry.name for entry in self.segments}
+        left = 0
+        for directory in (self.paths.base, self.paths.archive):
+            for name in _entries(directory):
+                if name[0] != "." and not is_segment_name(name.replace(".jsonl", "")):
+                    self.foreign.append(directory + "/" + name)
+                    self.tell(WARNING, directory + "/" + name, "is none of the store's files, and grep finds it among them",
+                              "move it away; %s does" % self.REPAIR)
+            left += sum(name not in named for name in segment_names(directory))
+        if left and self.header is not None:
+            self.well("files", "%d segments of a batch that is coming or left by a crash: the next roll tidies up" % left)
+
+    def _look_at_config(self):
+        try:
+            values = config.stored_values(self.paths)
+        except StoreError as error:
+            self.config_is_bad = True
+            text = str(error)
+            self.fault(self.paths.config, text[len(self.paths.config):].lstrip(": ") if text.startswith(self.paths.config) else text)
+        else:
+            self.well("config", "%d settings" % len(values) if values else "nothing was set")
+
+
+def _entries(directory):
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def _states(states):
+    return ", ".join("%d %s" % (number, state) for state, number in sorted((states or {}).items())) or "no jobs"

@@ -1,0 +1,48 @@
+"""A place in one section of a base segment, that moves on line by line."""
+
+from queuectl_lib.store import header, line
+from queuectl_lib.words.errors import StoreDamaged
+
+
+class Cursor:
+    """item: the one it stands at (view.py), due: its moment; kind, queue: the section's."""
+
+    def __init__(self, reader, section, number, gone):
+        """number: the source in its items; gone: where lines of this segment begin that are overridden, and nowhere else by now."""
+        self.reader = reader
+        self.kind = section.kind
+        self.queue = section.queue.encode()
+        self.number = number
+        self.gone = gone
+        self.lines = reader.named(section.start, section.end)
+        self.item = None
+        self.due = 0
+
+    def advance(self, newest, damage):
+        """Move to the next line that is alive; False at the end.
+
+        newest: the ids (bytes) that the journal has; damage: takes the StoreDamaged of each line that has to be passed over.
+        """
+        while True:
+            try:
+                return self._advance(newest)
+            except StoreDamaged as error:
+                damage.append(error)
+
+    def _advance(self, newest):
+        for job_id, start, data in self.lines:
+            # What many workers take from one section, each of them passes over here.
+            if job_id in newest or start in self.gone:
+                if data.find(line.BEGIN, 1) > 0:
+                    # Perhaps two lines, whose newline is damaged: the other one is still to be run.
+                    line.check(data, self.reader.path, start)
+                continue
+            head = self.reader.head(data, start)
+            if self.kind in header.TIMED:
+                # With a damaged moment it would keep those behind it waiting; a ready one is looked at in its turn.
+                line.check(data, self.reader.path, start)
+            self.item = (int(head[5]), int(head[6]), head[0], self.number, start, data,
+                         self.queue, head[line.SLOTS])
+            self.due = int(head[7])
+            return True
+        return False

@@ -1,0 +1,249 @@
+"""A new journal in place of a damaged one, with new segments in place of damaged ones; and all of it from nothing but lines.
+
+Renewed keeps what the header says of the segments: which of their lines are over. Rebuilt is for
+a store of whose header neither copy can be read: the newest line of each id counts, in the order of the files'
+names (the order of `grep … archive/* base/* jobs.jsonl`). Jobs that were removed or purged, and whose lines are still in
+some segment, come back by that.
+"""
+
+import os
+import time
+
+from queuectl_lib.store import disk, header, index, line, new_segment, pauses, salvage, segment
+from queuectl_lib.store.journal import origin_behind
+from queuectl_lib.store.numbers import number_of, renamed
+from queuectl_lib.store.paths import segment_names
+
+_PLACE_BITS = 40
+
+
+class _New:
+    """What is to be put in force, built from a check.Checkup; the store lock is held.
+
+    stretches: [(path, start, length, restored, ids)] of what was damaged: was every bit of it set right, and
+    which jobs do the bytes tell of? remarks: what else is to be said.
+    """
+
+    def __init__(self, paths, checkup):
+        self.stretches = []
+        self.remarks = []
+        self._paths = paths
+        self._checkup = checkup
+        self._damaged = {}
+        self._lines = []
+        self._pauses = None
+        self._gone = {}
+        self._segments = []
+        self._old = []
+        self._counts = {}
+        self._read_journal()
+
+    def damaged(self):
+        """[(path, [bytes…])] of what is to be kept aside."""
+        return list(self._damaged.items())
+
+    def _note(self, path, start, data, found):
+        self._damaged.setdefault(path, []).append(data)
+        self.stretches.append((path, start, len(data), not found.bad, salvage.ids_in(found.bad)))
+
+    def _read_journal(self):
+        """Sort out the lines of the journal that are to be kept."""
+        for start, data, found in self._checkup.bad:
+            self._note(self._paths.jobs, start, data, found)
+        has_gaps = any(found.bad for _, _, found in self._checkup.bad)
+        for start, each in self._checkup.lines:
+            if start in self._checkup.misleading:
+                each = line.without_place(each)
+            if each is not None:
+                self._keep(each, has_gaps)
+        self.newest = {line.id_of(each): each for each in self._lines}
+
+    def _keep(self, each, has_gaps):
+        if each.startswith(b'{"id":'):
+            # Where some of its lines are missing, a batch would be taken for one that goes on.
+            self._lines.append(line.alone(each)[:-1] if has_gaps and line.goes_on(each) else each)
+            return
+        fields = line.decode_other(each)
+        if "pauses" in fields:
+            self._pauses = pauses.decoded(fields["pauses"])
+        elif "gone" in fields:
+            name, start, end = fields["gone"]
+            self._gone[name, start] = end
+
+    def _count(self, head):
+        header.count(self._counts, (None, head[line.STATE], None, None, head[line.QUEUE]))
+
+    def commit(self):
+        """Put it in force, and remove what is named no more."""
+        for each in self.newest.values():
+            self._count(line.HEAD.match(each).groups())
+        for each in self._lines:
+            # The header counts what was before the journal's first line.
+            header.count(self._counts, line.HEAD.match(each).groups(), sign=-1)
+        names = {entry.name for entry in self._segments}
+        lines = [each + b"\n" for each in self._lines]
+        lines += [line.encode_gone((name, start, end)) for (name, start), end in sorted(self._gone.items()) if name in names]
+        carried = b"".join(lines)
+        final = self._header()._replace(
+            carried=len(carried), counts=header.tidied(self._counts), segments=tuple(self._segments))
+        for directory in (self._paths.base, self._paths.archive):
+            disk.sync_directory(directory)
+        disk.write_file(self._paths.jobs, header.encode(final) + carried, self._paths.new_jobs)
+        for path in self._old:
+            new_segment.remove(path)
+
+
+class Renewed(_New):
+    """A new journal by the old header."""
+
+    def __init__(self, paths, checkup):
+        super().__init__(paths, checkup)
+        self._gone.update(checkup.doubles)
+        self._keep_header()
+        for entry in checkup.segments:
+            if entry.name in checkup.missing:
+                self.remarks.append("segment %s is missing: up to %d jobs are lost with it" % (entry.name, entry.jobs))
+            elif entry.name in checkup.worn:
+                self._segments += self._written_anew(entry)
+            else:
+                self._segments.append(entry._replace(counts=None))
+                for (queue, state), number in checkup.living[entry.name].items():
+                    self._count_many(queue, state, number)
+
+    def _keep_header(self):
+        """Where the header, or its copy, is damaged, its bytes are kept."""
+        fd = disk.open_private(self._paths.jobs, os.O_RDONLY)
+        try:
+            both = salvage.headers(fd)
+        finally:
+            os.close(fd)
+        if both.first != both.copy or not header.is_whole(both.first):
+            self._damaged.setdefault(self._paths.jobs, []).insert(0, both.first + both.copy)
+            self.remarks.append("the header was written anew from its copy")
+
+    def _count_many(self, queue, state, number):
+        states = self._counts.setdefault(queue, {})
+        states[state] = states.get(state, 0) + number
+
+    def _written_anew(self, entry):
+        """[the segment with all that lives of it and can be read], or [] where that is nothing."""
+        reader = segment.Reader(self._paths, entry.name, 0)
+        reader.size = min(entry.size, os.fstat(reader.fd).st_size)
+        self._old.append(reader.path)
+        for start, _, data in salvage.stretches(reader.fd, 0, reader.size):
+            if data is not None:
+                self._note(reader.path, start, data, salvage.salvage(data, start))
+        name = renamed(self._paths, entry.name)
+        writer = new_segment.Writer(self._paths.segment_places(name)[0], entry.kind)
+        for section in sorted(entry.sections, key=lambda section: section.start):
+            self._copy(reader, entry.name, section, writer)
+        reader.close()
+        if writer.size:
+            return [writer.finish(name)]
+        writer.close()
+        new_segment.remove(writer.path)
+        return []
+
+    def _copy(self, reader, name, section, writer):
+        last = None
+        for start, each, data in salvage.stretches(reader.fd, section.start, min(section.end, reader.size)):
+            for place, whole in [(start, each)] if data is None else salvage.salvage(data, start).whole:
+                match = line.HEAD.match(whole)
+                if match is None or match.group(1) in self.newest or (name, place) in self._gone:
+                    continue
+                head = match.groups()
+                belongs = segment.section_of(head)
+                key = segment.sort_key(belongs, head)
+                if belongs != section[:2] or None not in (last, key) and key < last:
+                    # Not where it would be looked for: the journal may hold anything.
+                    self._lines.append(whole)
+                    self.newest[head[line.ID]] = whole
+                    continue
+                last = key
+                writer.add(belongs, whole + b"\n")
+                self._count(head)
+
+    def _header(self):
+        old = self._checkup.header
+        number = max([old.number] + [number_of(entry.name)[0] for entry in self._segments])
+        return old._replace(generation=old.generation + 1, number=number,
+                            origin=old.origin + os.stat(self._paths.jobs).st_size,
+                            pauses=old.pauses if self._pauses is None else pauses.encoded(self._pauses))
+
+
+class Rebuilt(_New):
+    """A new journal and new segments from nothing but lines."""
+
+    def __init__(self, paths, checkup):
+        super().__init__(paths, checkup)
+        self._last = {}
+        self._order = 0
+        self._totals = {}
+        self._keep_header()
+        files = [paths.archive + "/" + name for name in _by_age(paths.archive)]
+        files += [paths.base + "/" + name for name in _by_age(paths.base)]
+        for number, name in enumerate(files):
+            for place, head, _ in self._read(number, name + ".jsonl", first=True):
+                self._last[index.hash_of(head[line.ID])] = place
+                self._order = max(self._order, int(head[line.ORDER]))
+        for number, name in enumerate(files):
+            self._write(number, name + ".jsonl", os.path.basename(name))
+        for each in self._lines:
+            self._order = max(self._order, int(line.HEAD.match(each).group(line.ORDER + 1)))
+        self.remarks.append("neither the header nor its copy could be read: all was built from %d segments and the "
+                            "journal's lines; jobs that were removed may be back, and pauses are gone: look before "
+                            "workers start" % len(files))
+
+    def _keep_header(self):
+        if os.path.exists(self._paths.jobs):
+            fd = disk.open_private(self._paths.jobs, os.O_RDONLY)
+            self._damaged.setdefault(self._paths.jobs, []).insert(0, b"".join(salvage.headers(fd)))
+            os.close(fd)
+
+    def _read(self, number, path, first):
+        """Yields (place among all, head, line) of every job's line of a segment's file that is not called gone."""
+        name = os.path.basename(path)[:-len(".jsonl")]
+        fd = disk.open_private(path, os.O_RDONLY)
+        count = 0
+        try:
+            for start, each, data in salvage.stretches(fd, 0, os.fstat(fd).st_size):
+                found = salvage.salvage(data, start) if each is None else None
+                if found and first:
+                    self._note(path, start, data, found)
+                for at, whole in found.whole if found else [(start, each)]:
+                    count += 1
+                    match = line.HEAD.match(whole)
+                    if match and (name, at) not in self._gone and match.group(1) not in self.newest:
+                        yield number << _PLACE_BITS | count, match.groups(), whole
+        finally:
+            os.close(fd)
+
+    def _write(self, number, path, name):
+        self._old.append(path)
+        entries = []
+        for place, head, data in self._read(number, path, first=False):
+            if self._last[index.hash_of(head[line.ID])] == place:
+                section = segment.section_of(head)
+                entries.append((section, segment.sort_key(section, head) or (place, 0), data))
+                self._count(head)
+                header.tally(self._totals, (None, head[line.STATE], b"processing", None, head[line.QUEUE]))
+        if not entries:
+            return
+        entries.sort()
+        name = renamed(self._paths, name)
+        kind = "archive" if entries[0][0][0].encode() in segment.FINISHED else "base"
+        writer = new_segment.Writer(self._paths.segment_places(name)[0], kind)
+        for section, _, data in entries:
+            writer.add(section, data + b"\n")
+        self._segments.append(writer.finish(name))
+
+    def _header(self):
+        # Greater than any count of rolls: what others remember of an old journal must not fit this one.
+        generation = int(time.time())
+        number = max([0] + [number_of(entry.name)[0] for entry in self._segments])
+        return header.EMPTY._replace(generation=generation, number=number, origin=origin_behind(self._order),
+                                     totals=header.tidied(self._totals), pauses=pauses.encoded(self._pauses or {}))
+
+
+def _by_age(directory):
+    return sorted(segment_names(directory), key=number_of)

@@ -1,0 +1,198 @@
+"""Repairing a store: what is damaged is put aside, all else is kept, and what was done is said.
+
+Nothing is mended in place: new segments, a new journal, and one rename that puts them in
+force, as in a roll (roll.py). So a kill in the middle leaves a store that can be repaired
+again, and who reads or works meanwhile sees that the journal is another one.
+
+    a flipped bit of a line       is set right again: the crc tells which one it was (salvage.py)
+    other bytes of the journal    the job stands as its line before says, which may be that it waits: it runs again
+    other bytes of a segment      the job is lost, unless the journal has a newer line of it
+    the header                    is taken from its copy; without that, all is built from the lines (rebuild.py)
+    counts                        are counted anew
+    an index                      is made anew
+
+Bytes that are put aside lie in damaged/. Jobs that wait for what is not there any more, or of whose end
+they did not learn, are told as if it had just been removed, or had just ended.
+"""
+
+import os
+
+from queuectl_lib.job import lifecycle
+from queuectl_lib.store import changing, check, config, disk, line, locking, new_segment, roll
+from queuectl_lib.store.paths import index_of
+from queuectl_lib.store.rebuild import Rebuilt, Renewed
+from queuectl_lib.store.store import LOCK_TIMEOUT, Store
+from queuectl_lib.words.errors import StoreError, UnknownJob
+from queuectl_lib.words.finding import REPAIRED, Finding
+
+# So long the process that rolls may take until it lets this begin (seconds).
+_PATIENCE = 300
+
+
+def repair(names):
+    """Set a store (paths.Paths) right; the Findings of what was done, [] where nothing was to do. Raises StoreError."""
+    disk.check_private(names.root)
+    for directory in names.directories():
+        disk.make_private_directory(directory)
+    store = Store(names, True)
+    one = _Repair(store)
+    roll.alone(store, one.run, _PATIENCE)
+    one.tell_the_forsaken()
+    return one.done
+
+
+class _Repair:
+    """done: the Findings."""
+
+    def __init__(self, store):
+        self.done = []
+        self._paths = store.paths
+        self._store = store
+        self._is_new = False
+
+    def run(self):
+        """Everything that is done under the lock; nobody else rolls."""
+        fd = disk.open_private(self._paths.lock, os.O_RDWR | os.O_CREAT)
+        try:
+            locking.lock(fd, LOCK_TIMEOUT, self._paths.lock)
+            checkup = check.checked(self._paths)
+            if checkup.is_newer:
+                raise StoreError(checkup.findings[0].text)
+            self._mend(checkup)
+        finally:
+            os.close(fd)
+        self._forsaken = checkup.is_forsaken or self._is_new
+
+    def _mend(self, checkup):
+        if checkup.config_is_bad:
+            self._mend_config()
+        if checkup.old_journal or checkup.worn or checkup.missing:
+            self._renew(checkup)
+        for path in checkup.foreign:
+            aside = self._free(path)
+            disk.replace(path, aside)
+            self._say(path, "was moved to %s" % self._shown(aside))
+        for entry in checkup.stale:
+            self._make_indexes(entry)
+
+    def _say(self, subject, text, advice=None):
+        self.done.append(Finding(REPAIRED, subject, text, advice))
+
+    # --- putting aside
+
+    def _free(self, path):
+        """A name in damaged/ that nothing has yet, for what comes from this file."""
+        disk.make_private_directory(self._paths.damaged)
+        number = 1
+        while True:
+            aside = "%s/%s.%d" % (self._paths.damaged, os.path.basename(path), number)
+            if not os.path.lexists(aside):
+                return aside
+            number += 1
+
+    def _put_aside(self, path, pieces):
+        """Keep bytes of a file; where they lie now."""
+        aside = self._free(path)
+        fd = disk.open_private(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            disk.write_pieces(fd, pieces, aside)
+            disk.sync(fd, aside)
+        finally:
+            os.close(fd)
+        disk.sync_directory(self._paths.damaged)
+        return self._shown(aside)
+
+    def _shown(self, path):
+        return os.path.relpath(path, self._paths.root)
+
+    # --- what is damaged
+
+    def _mend_config(self):
+        path = self._paths.config
+        try:
+            text = config.read(self._paths)
+        except StoreError:
+            # A directory, say.
+            aside = self._free(path)
+            disk.replace(path, aside)
+            self._say(path, "was moved to %s: all settings have their defaults" % self._shown(aside))
+            return
+        aside = self._put_aside(path, [text])
+        values = config.readable_values(text)
+        config.write(self._paths, values)
+        self._say(path, "is in %s; kept are %s" % (aside, ", ".join(sorted(values)) or "no settings"),
+                  "look it over: queuectl config list")
+
+    def _renew(self, checkup):
+        """Put a new journal in force, and what else has to be new with it."""
+        new = (Renewed if checkup.header else Rebuilt)(self._paths, checkup)
+        asides = {path: self._put_aside(path, pieces) for path, pieces in new.damaged()}
+        new.commit()
+        self._is_new = True
+        for path, start, length, restored, ids in new.stretches:
+            text = "%d bytes from byte %d on were damaged (they are in %s)" % (length, start, asides[path])
+            if restored:
+                text += "; they are set right again, nothing is lost"
+            else:
+                text += "".join(map(self._what_became_of, ids)) or "; no job can be told from them"
+            self._say(path, text)
+        if not new.stretches and not new.remarks:
+            self._say(self._paths.jobs, "counts and places were taken anew from the lines")
+        for text in new.remarks:
+            self._say(self._paths.jobs, text)
+
+    def _what_became_of(self, job_id):
+        try:
+            job = self._store.find(job_id)
+        except UnknownJob:
+            return "; job %s is lost" % job_id
+        again = "" if job.state in lifecycle.ENDED else ", it may run again"
+        return "; job %s is %s by its other lines%s" % (job_id, job.state, again)
+
+    def _make_indexes(self, entry):
+        path = self._paths.segment(entry.name)
+        new_segment.make_indexes(path, entry.size)
+        self._say(index_of(path), "was made anew")
+
+    # --- what follows from that
+
+    def tell_the_forsaken(self):
+        """Let those who wait for a job learn that it is not there, or has ended; without the lock."""
+        if not self._forsaken:
+            return
+        told = changing.give_up_forsaken(self._store)
+        if told:
+            self._say("dependencies", "jobs that waited for one which is not there went to the DLQ: %s" % _few(told))
+        ended = self._remind()
+        if ended:
+            changing.finish_telling(self._store)
+            self._say("dependencies", "those that waited for %s learned that it has ended" % _few(ended))
+
+    def _remind(self):
+        """Say anew of the jobs that have ended and are waited for that some have still to learn of it; their ids."""
+        ended = {}
+        lock, live = self._store.opened()
+        with lock:
+            live.refresh()
+            live.check_end()
+            look = self._store.snapshot(live)
+            for _, others in look.waiting_for_others():
+                for other in others:
+                    if other not in ended:
+                        ended[other] = _reminder(look.find_locked(other))
+            look.close()
+            lines = {job_id: data for job_id, data in ended.items() if data}
+            live.append(b"".join(lines.values()))
+        self._store.settle(live)
+        return list(lines)
+
+
+def _reminder(found):
+    job, over = found or (None, None)
+    if job is None or job.state not in lifecycle.ENDED:
+        return None
+    return line.encode(job, (job.state, job.queue), over, telling=True)
+
+
+def _few(ids):
+    return ", ".join(ids[:5]) + (" and %d more" % (len(ids) - 5) if len(ids) > 5 else "")

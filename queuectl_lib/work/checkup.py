@@ -1,0 +1,259 @@
+"""What crashes and kills leave in a store, of which nothing is damaged: found, as Findings. clearing.py sees to it.
+
+Each of the CHECKS takes the store and a look at it (Store.look()) and yields what is not well, or worth a remark.
+They take no lock and write nothing, so what is just under way may be seen: files count from the age of a minute on.
+
+    lost_jobs          their worker is dead: the next one recovers them
+    lines_of_the_dead  in workers.pid
+    processes          left behind by jobs and hooks whose workers are gone
+    waiting            jobs in queues that are paused for good, or that nobody serves
+    unnamed_outputs    files in output/ that no job's line names
+    left_overs         of rolls, batches and small files that were being written
+    marks              signs that something was wrong, and directories that are missing
+
+Only processes that the queue had decided to end are to be ended: those of lost jobs, and of jobs that were cancelled
+as they ran. What others left running may be meant to run on (`nohup server &`).
+"""
+
+import os
+import re
+import stat
+import time
+from collections import namedtuple
+
+from queuectl_lib.job import lifecycle
+from queuectl_lib.store import locking, pauses
+from queuectl_lib.store import paths as names
+from queuectl_lib.words import clock
+from queuectl_lib.words.finding import REMARK, WARNING, Finding
+from queuectl_lib.work import pidfile, proc, recovery, slots, tree
+
+REPAIR = "queuectl doctor --repair"
+
+# Seconds: what is younger somebody may just be about to put in force.
+_SETTLED = 60
+_NAMED = 3
+_OUTPUT = re.compile(r"([A-Za-z0-9._-]+)\.\d+\.(?:out|err)")
+_CLAIM = re.compile(rb"\0%s=(([A-Za-z0-9._-]+)/([A-Za-z0-9._-]+)/(\d+)/(\d+))\0" % tree.VARIABLE.encode())
+
+# Processes with one mark: of a job of this store (then id and worker tell of which), or of a hook.
+Marked = namedtuple("Marked", ("claim", "id", "worker", "pids"))
+
+
+def listed(items):
+    """'a, b, c and 4 more'"""
+    items = list(map(str, items))
+    rest = len(items) - _NAMED
+    return ", ".join(items[:_NAMED]) + (" and %d more" % rest if rest > 0 else "")
+
+
+# --- who runs, and what is left of those who ran
+
+def lost_jobs(store, look):
+    jobs = lost(store)
+    if jobs and slots.living(store.paths):
+        yield Finding(REMARK, "lost jobs", "%s: their worker died; those alive recover them" % listed(job.id for job in jobs))
+    elif jobs:
+        yield Finding(WARNING, "lost jobs", "%s: their worker died, and none is alive to recover them"
+                      % listed(job.id for job in jobs), "queuectl worker start, or " + REPAIR)
+
+
+def lost(store):
+    """The jobs that are `processing` though their worker is dead."""
+    return [job for job in store.jobs(["processing"]) if recovery.is_lost(store, job)]
+
+
+def processes(store, look):
+    found = marked(store.paths)
+    ends = {job.id for job in unended(store, look, found)}
+    if ends:
+        pids = [pid for one in found if one.id in ends for pid in one.pids]
+        yield Finding(WARNING, "processes", "of %s, cancelled as it ran, some live on (pid %s): its worker died as it ended them"
+                      % (listed(sorted(ends)), listed(pids)), REPAIR)
+    for one in found:
+        if one.worker is None:
+            yield _of_hook(one)
+        elif one.id not in ends and _has_ended(look.find(one.id), one):
+            yield Finding(REMARK, "processes", "job %s has ended, and left some running: pid %s" % (one.id, listed(one.pids)),
+                          "if that was not meant: kill %s" % " ".join(map(str, one.pids)))
+
+
+def _of_hook(one):
+    return Finding(REMARK, "processes", "a hook of job %s runs on, its worker is gone: pid %s" % (one.id, listed(one.pids)),
+                   "if that is not meant: kill %s" % " ".join(map(str, one.pids)))
+
+
+def _has_ended(found, one):
+    # Of a lost job they are ended when it is recovered.
+    return found is None or found[0].state != "processing" or found[0].worker != one.worker
+
+
+def unended(store, look, found):
+    """The jobs that were cancelled as they ran and of which some of the Marked processes live, though their worker is dead."""
+    place = tree.place_of(store.root)
+    jobs = []
+    for one in found:
+        job, _ = (one.worker and look.find(one.id)) or (None, None)
+        if (job is not None and job.state == "cancelled" and job.history[-1].get("note") == lifecycle.WHILE_IT_RAN
+                and one.claim == tree.claim_marker(job.worker, job.id, job.attempts, place)):
+            jobs.append(job)
+    return jobs
+
+
+def marked(paths):
+    """The Marked processes of this store whose worker is gone."""
+    of_this = b"\0QUEUECTL_STORE=%s\0" % os.fsencode(paths.root)
+    workers = {worker.pid for worker in slots.living(paths)}
+    found = {}
+    for pid in sorted(set(proc.living()) - {os.getpid()}):
+        environment = b"\0" + proc.environment(pid)
+        match = _CLAIM.search(environment)
+        if match is None:
+            continue
+        claim, worker, job_id, number, place = (each.decode() for each in match.groups())
+        if worker == "hook":
+            if of_this in environment and int(number) not in workers:
+                found.setdefault(claim, Marked(claim, job_id, None, [])).pids.append(pid)
+        elif place == tree.place_of(paths.root) and not slots.lives(paths, *slots.parts(worker)):
+            found.setdefault(claim, Marked(claim, job_id, worker, [])).pids.append(pid)
+    return list(found.values())
+
+
+def lines_of_the_dead(store, look):
+    gone = [entry for entry in pidfile.read(store.paths) if not pidfile.alive(store.paths, entry)]
+    if gone:
+        yield Finding(REMARK, "workers.pid", "%s of workers or supervisors that are gone: the next one to start drops them"
+                      % _count(len(gone), "line"), REPAIR)
+
+
+# --- files that nobody needs
+
+def unnamed_outputs(store, look):
+    found = list(outputs_without_job(store, look))
+    if found:
+        yield Finding(WARNING, "outputs", "%s in output/ that no job names: %s" % (_count(len(found), "file"), listed(found)),
+                      REPAIR)
+
+
+def outputs_without_job(store, look):
+    """Yields the names of settled files in output/ that no job's line names."""
+    for name in _names(store.paths.output):
+        if is_unnamed(look, name) and is_settled(store.paths.output + "/" + name):
+            yield name
+
+
+def is_unnamed(look, name):
+    """Is this a file of an output that no job has, or will have when its attempt ends?"""
+    match = _OUTPUT.fullmatch(name)
+    if match is None:
+        return False
+    job, _ = look.find(match.group(1)) or (None, None)
+    return job is None or job.state != "processing" and "output/" + name not in names.outputs_of(job)
+
+
+def is_settled(path):
+    """Has nothing been done to a file, or its name, for a minute?"""
+    try:
+        return time.time() - os.lstat(path).st_ctime > _SETTLED
+    except FileNotFoundError:
+        return False
+
+
+def left_overs(store, look):
+    rolled = left_by_rolls(store, look)
+    if rolled:
+        yield Finding(REMARK, "left-overs", "%s: of a roll or batch that was killed, the next roll removes them" % listed(rolled),
+                      REPAIR)
+    others = left_by_writers(store)
+    if others:
+        yield Finding(REMARK, "left-overs", "%s: of somebody who was killed" % listed(others), REPAIR)
+    for path in no_fifos(store):
+        yield Finding(WARNING, "wake", "%s is no FIFO: idle workers look only every poll_interval" % path, REPAIR)
+
+
+def left_by_rolls(store, look):
+    """Paths of segments that are not in force, of batches whose writer is gone and of journals that were never put in place."""
+    if _is_held(store.paths.roll_lock):
+        return []
+    named = {entry.name for entry in look.segments()}
+    found = []
+    for folder in (store.paths.base, store.paths.archive):
+        for name in _names(folder):
+            path = folder + "/" + name
+            of = re.match(r"\.?(\d+(?:-\d+)?)\.", name)
+            if (of and of.group(1) not in named or name.startswith(".incoming-") and not _is_held(path)) and is_settled(path):
+                found.append(path)
+    return sorted(found + [path for path in (store.paths.new_jobs,) if is_settled(path)])
+
+
+def left_by_writers(store):
+    """Paths of small files that were never put in place, and of trials of a doctor that was killed."""
+    paths = [store.root + "/" + name for name in _names(store.root) if name.endswith(".new") or name.startswith(names.TRIAL)]
+    return sorted(path for path in paths if path != store.paths.new_jobs and is_settled(path))
+
+
+def no_fifos(store):
+    """Paths in wake/ on which no worker can sleep."""
+    paths = [store.paths.wake_fifo(name) for name in _names(store.paths.wake)]
+    return [path for path in paths if hasattr(os, "mkfifo") and not stat.S_ISFIFO(os.lstat(path).st_mode)]
+
+
+def _names(folder):
+    """The names in a folder; none where it is not there, which is told by itself."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _is_held(path):
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not locking.try_shared(fd)
+    finally:
+        os.close(fd)
+
+
+def marks(store, look):
+    if os.path.exists(store.paths.suspect):
+        yield Finding(WARNING, "suspect", "a sync failed: whoever writes next builds new files first",
+                      "look for disk errors (dmesg), then " + REPAIR)
+    missing = [path for path in store.paths.directories() if not os.path.isdir(path)]
+    if missing:
+        yield Finding(WARNING, "directories", "%s: not there" % listed(missing), REPAIR)
+    if os.path.isdir(store.paths.damaged):
+        yield Finding(REMARK, "damaged/", "%s that a repair put aside" % _count(len(os.listdir(store.paths.damaged)), "file"),
+                      "look at them, and remove them")
+
+
+# --- jobs that wait
+
+def waiting(store, look):
+    counts = {queue: states.get("pending", 0) + states.get("failed", 0) for queue, states in look.counts().items()}
+    paused = look.pauses()
+    forever = [queue for queue in counts if counts[queue] and _has_no_end(pauses.in_force(paused, queue, clock.now()))]
+    if forever:
+        yield Finding(REMARK, "waiting", "jobs in paused queues: %s" % listed(forever), "queuectl resume")
+    alive = slots.living(store.paths)
+    serving = pidfile.serving(store.paths)
+    sets = [serving.get(slots.name_of(worker.slot, worker.incarnation)) for worker in alive]
+    served = set().union(*filter(None, sets))
+    unserved = [queue for queue in counts if counts[queue] and None not in sets and queue not in served and queue not in forever]
+    if unserved:
+        yield Finding(REMARK, "waiting", "jobs in queues that no worker serves: %s" % listed(unserved), "queuectl worker start")
+
+
+def _has_no_end(pause):
+    return pause is not None and pause.until is None
+
+
+def _count(number, what):
+    return "%d %s%s" % (number, what, "" if number == 1 else "s")
+
+
+# Which checks there are, by what they are about, as people read them.
+CHECKS = (("lost jobs", lost_jobs), ("workers.pid", lines_of_the_dead), ("processes", processes), ("waiting", waiting),
+          ("outputs", unnamed_outputs), ("left-overs", left_overs), ("marks", marks))

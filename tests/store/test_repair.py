@@ -1,0 +1,344 @@
+"""What a repair keeps, what it puts aside and what it says; and that it may be killed."""
+
+import os
+import stat
+
+import pytest
+
+from queuectl_lib.store import check, config, disk, header, journal, line, repair, store
+from queuectl_lib.store.paths import Paths
+from queuectl_lib.words.errors import QueuectlError, StoreDamaged, StoreError
+from queuectl_lib.words.finding import FAULT, REPAIRED, WARNING, WELL
+from tests.store import stores
+from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read, write
+
+
+def ills(here):
+    return [each for each in check.findings(here.store) if each.level != WELL]
+
+
+def smash(path, text):
+    """Overwrite a piece of the last line that holds this text, so that no single bit explains it."""
+    lines = read(path).split(b"\n")
+    number = max(number for number, each in enumerate(lines) if text in each)
+    lines[number] = lines[number][:60] + b"\xff" * 30 + lines[number][90:]
+    write(path, b"\n".join(lines))
+
+
+def repaired(here):
+    """What a repair says; afterwards nothing is wrong, and a second one has nothing to do."""
+    done = repair.repair(here.store.paths)
+    assert done and all(each.level == REPAIRED for each in done)
+    assert ills(here) == []
+    assert repair.repair(here.store.paths) == []
+    return " | ".join("%s: %s" % (each.subject, each.text) for each in done)
+
+
+@pytest.fixture
+def busy(here):
+    """Jobs in every place: archive, base, journal; one runs."""
+    here.add("done", "waits", "other")
+    here.run("done")
+    here.roll()
+    here.add("late")
+    here.claim(here.worker())
+    return here
+
+
+def test_a_store_that_is_well_is_left_as_it_is(busy):
+    before = read(busy.journal)
+    assert ills(busy) == []
+    assert repair.repair(busy.store.paths) == []
+    assert read(busy.journal) == before
+    assert not os.path.exists(busy.store.paths.damaged)
+
+
+def test_a_job_whose_newest_line_is_lost_stands_as_its_line_before_says(busy):
+    assert busy.find("waits").state == "processing"
+    smash(busy.journal, b'"waits","state":"processing"')
+    said = repaired(busy)
+    assert "job waits is pending by its other lines, it may run again" in said
+    assert busy.states() == {"done": "completed", "waits": "pending", "other": "pending", "late": "pending"}
+    assert busy.opened().counts() == {"default": {"completed": 1, "pending": 3}}
+
+
+def test_a_job_with_one_line_is_lost_with_it_and_named(busy):
+    [lost] = [each for each in read(busy.journal).split(b"\n") if b'"late"' in each]
+    smash(busy.journal, b'"late"')
+    assert "job late is lost" in repaired(busy)
+    assert sorted(busy.ids()) == ["done", "other", "waits"]
+    [aside] = os.listdir(busy.store.paths.damaged)
+    data = read(busy.store.paths.damaged + "/" + aside)
+    assert aside == "jobs.jsonl.1" and data.startswith(lost[:60] + b"\xff")
+    assert stat.S_IMODE(os.stat(busy.store.paths.damaged + "/" + aside).st_mode) == 0o600
+
+
+def test_what_is_put_aside_never_overwrites_what_was(busy):
+    for _ in range(3):
+        busy.append(b"garbage\n")
+        repaired(busy)
+    assert sorted(os.listdir(busy.store.paths.damaged)) == ["jobs.jsonl.1", "jobs.jsonl.2", "jobs.jsonl.3"]
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_of_a_batch_of_which_a_line_is_lost_the_others_are_kept(here, place):
+    here.add("before")
+    here.store.add([job(id) for id in ("first", "middle", "last")])
+    here.add("behind")
+    smash(here.journal, b'"%s"' % place.encode())
+    repaired(here)
+    assert set(here.ids()) == {"before", "first", "middle", "last", "behind"} - {place}
+
+
+def test_of_a_batch_at_the_end_whose_last_line_is_lost_the_others_are_kept(here):
+    here.store.add([job(id) for id in ("first", "middle", "last")])
+    smash(here.journal, b'"last"')
+    repaired(here)
+    assert here.ids() == ["first", "middle"]
+
+
+def test_a_segment_keeps_all_that_can_be_read(here):
+    here.bulk(many(50))
+    here.run("job-000", "job-001")
+    smash(here.segment_files()[0], b'"job-020"')
+    assert "job job-020 is lost" in repaired(here)
+    assert len(here.ids()) == 49 and here.find("job-000").state == "completed"
+    assert here.run_order() == ["job-%03d" % number for number in range(2, 50) if number != 20]
+
+
+def test_what_is_damaged_in_a_line_that_is_over_costs_no_job(here):
+    here.bulk(many(5))
+    here.run("job-000")
+    here.roll()
+    path = here.store.paths.segment("00000001")
+    smash(path, b'"job-000"')
+    assert "job job-000 is completed by its other lines" in repaired(here)
+    assert len(here.ids()) == 5
+
+
+def test_a_segment_that_lost_its_end_keeps_its_beginning(here):
+    here.bulk(many(50))
+    path = here.segment_files()[0]
+    write(path, read(path)[:-300])
+    repaired(here)
+    assert len(here.ids()) == 49
+
+
+def test_a_segment_that_is_missing_is_told_with_how_many_jobs_it_had(here):
+    here.bulk(many(50))
+    here.add("a")
+    os.unlink(here.segment_files()[0])
+    [fault] = ills(here)
+    assert fault.level == FAULT and "up to 50 jobs" in fault.text and "restore it" in fault.advice
+    assert "up to 50 jobs are lost" in repaired(here)
+    assert here.ids() == ["a"]
+
+
+def test_without_header_and_copy_all_is_built_from_the_lines(busy):
+    jobs = {each.id: each for each in busy.opened().jobs()}
+    smash(busy.journal, b'"queuectl":')
+    write(busy.journal, b"\xff" * header.PAGE + read(busy.journal)[header.PAGE:])
+    assert "jobs that were removed may be back" in repaired(busy)
+    assert {each.id: each for each in busy.opened().jobs()} == jobs
+    assert busy.add("next")[0].order > max(each.order for each in jobs.values())
+    busy.roll()
+    assert set(busy.ids()) == set(jobs) | {"next"} and ills(busy) == []
+
+
+def test_a_journal_that_is_gone_is_no_empty_store(busy):
+    os.unlink(busy.journal)
+    for action in (busy.opened, lambda: store.open_store(busy.root), lambda: busy.add("x")):
+        with pytest.raises(StoreError, match="jobs.jsonl is missing|is not there"):
+            action()
+    assert not os.path.exists(busy.journal)
+    repaired(busy)
+    assert busy.states() == {"done": "completed", "waits": "pending", "other": "pending"}
+
+
+@pytest.mark.parametrize("edit, ids", [
+    (lambda data: data + b'{"id": "typed", "command": "true"}\n', {"a", "b"}),
+    (lambda data: data + b'{"id": "typed", "command": "true"}', {"a", "b"}),
+    (lambda data: data + b"\n", {"a", "b"}),
+    (lambda data: data.replace(b"\n", b"\r\n"), {"a", "b"}),
+    (lambda data: data.replace(b'"command":"echo"', b'"command":"echo hello"'), {"a"}),
+])
+def test_what_an_editor_did_is_set_right_or_put_aside(here, edit, ids):
+    here.add("a")
+    here.add("b", command="echo")
+    write(here.journal, edit(read(here.journal)))
+    assert ills(here)
+    repaired(here)
+    assert set(here.ids()) == ids
+
+
+def test_a_typed_job_is_told_with_where_it_is(here):
+    here.add("a")
+    here.append(b'{"id": "typed", "command": "true"}\n')
+    said = repaired(here)
+    assert "damaged/jobs.jsonl.1" in said and "job typed is lost" in said
+
+
+def test_a_file_that_is_not_the_stores_is_left_alone_by_a_roll_and_moved_by_a_repair(busy):
+    path = busy.store.paths.base + "/copy of 00000001.jsonl"
+    write(path, b"mine\n")
+    busy.roll()
+    busy.bulk(many(3))
+    assert read(path) == b"mine\n"
+    assert [each.level for each in ills(busy)] == [WARNING]
+    repaired(busy)
+    assert read(busy.store.paths.damaged + "/copy of 00000001.jsonl.1") == b"mine\n"
+
+
+@pytest.mark.parametrize("text, kept", [
+    (b"{", {}), (b"\xff\xff", {}),
+    (b'{\n "crc": "00000000",\n "max_retries": 7,\n "timeout": 5\n}\n', {"max_retries": 7, "timeout": 5}),
+    (b'{\n "max_retries": 7,\n "timeout": -5\n}\n', {"max_retries": 7}),
+    (b'{\n "max_retries": 7,\n "tim#', {"max_retries": 7}),
+])
+def test_settings_that_can_be_read_are_kept(here, text, kept):
+    write(here.store.paths.config, text)
+    assert [each.level for each in ills(here)] == [FAULT]
+    assert "config.json" in repaired(here)
+    assert config.stored_values(here.store.paths) == kept
+    assert read(here.store.paths.damaged + "/config.json.1") == text
+
+
+def test_those_who_wait_for_a_job_that_is_lost_go_to_the_dlq(here):
+    here.add("root")
+    here.add("child", after=["root"])
+    smash(here.journal, b'{"id":"root"')
+    assert "child" in repaired(here)
+    assert here.find("child").state == "dead"
+
+
+def test_who_did_not_learn_that_another_one_completed_learns_it(here):
+    here.add("root")
+    here.add("child", after=["root"])
+    here.roll()
+    here.run("root")
+    smash(here.journal, b'{"id":"child"')
+    repaired(here)
+    assert here.run_order() == ["child"]
+
+
+def test_counts_that_do_not_fit_are_counted_anew(here):
+    here.bulk(many(5))
+    here.roll()
+    live = journal.Journal(here.journal, writable=False)
+    live.refresh()
+    wrong = live.header._replace(counts={"default": {"pending": 7}})
+    data = read(here.journal)
+    write(here.journal, header.encode(wrong, live.body) + data[live.body:])
+    [fault] = ills(here)
+    assert "7 pending" in fault.text and "5 pending" in fault.text
+    repaired(here)
+    assert here.opened().counts() == {"default": {"pending": 5}}
+
+
+def test_a_place_that_names_another_job_is_told(here):
+    here.bulk(many(3))
+    name = here.segments()[0].name
+    here.append(line.encode_gone((name, 5, 50)))
+    [fault] = ills(here)
+    assert "bytes 5 to 50 of segment %s" % name in fault.text
+    repaired(here)
+    assert len(here.ids()) == 3
+
+
+def test_a_job_that_stands_in_two_segments_is_told_and_counts_once(here):
+    here.bulk(many(3))
+    entry = header.as_dict(here.segments()[0])
+    copy = dict(entry, name="00000009", counts={"default": {"pending": 3}})
+    write(here.store.paths.base + "/00000009.jsonl", read(here.segment_files()[0]))
+    write(here.store.paths.base + "/.00000009.index", read(here.indexes()[0]))
+    here.append(line.encode_segment(copy))
+    assert len(ills(here)) >= 3
+    repaired(here)
+    assert here.ids() == ["job-000", "job-001", "job-002"]
+
+
+def test_a_newer_store_is_refused(here, monkeypatch):
+    here.add("a")
+    monkeypatch.setattr(header, "FORMAT", 2)
+    write(here.journal, header.encode(header.EMPTY))
+    monkeypatch.undo()
+    [fault] = ills(here)
+    assert "use the newer queuectl" in fault.text
+    with pytest.raises(StoreError, match="use the newer queuectl"):
+        repair.repair(here.store.paths)
+
+
+STEPS = ["write_all", "sync", "replace", "sync_directory", "remove", "make_private_directory"]
+
+
+@pytest.mark.parametrize("times", [1, 2, 4])
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_any_step_it_leaves_a_store_that_can_be_repaired(busy, monkeypatch, step, times):
+    jobs = {each.id: each for each in busy.opened().jobs()}
+    for path in busy.segment_files() + [busy.journal]:
+        busy.flip(path, 100)
+    busy.flip(busy.journal, -20)
+    left = [times]
+    original = getattr(disk, step)
+
+    def killing(*arguments):
+        left[0] -= 1
+        if not left[0]:
+            kill_myself()
+        return original(*arguments)
+
+    monkeypatch.setattr(disk, step, killing)
+    in_child(lambda: repair.repair(busy.store.paths))
+    monkeypatch.setattr(disk, step, original)
+    repair.repair(busy.store.paths)
+    assert ills(busy) == []
+    assert {each.id: each for each in busy.opened().jobs()} == jobs
+
+
+def test_a_worker_goes_on_in_the_journal_that_a_repair_made(busy):
+    desk = busy.worker()
+    claimed = busy.claim(desk)
+    busy.append(b"garbage\n")
+    with pytest.raises(StoreDamaged):
+        busy.finish(desk, claimed)
+    repaired(busy)
+    assert busy.finish(desk, claimed)
+    assert busy.claim(desk).id == "late"
+
+
+def test_a_damaged_job_keeps_no_other_from_running(here):
+    """In a segment, where it is not met before its turn."""
+    here.bulk(many(5))
+    path = here.segment_files()[0]
+    smash(path, b'"job-002"')
+    desk = here.worker()
+    ran = []
+    for _ in range(20):
+        try:
+            claimed = here.claim(desk)
+        except QueuectlError as error:
+            assert "byte" in str(error)
+            continue
+        if claimed is not None:
+            here.finish(desk, claimed)
+            ran.append(claimed.id)
+    assert ran == ["job-000", "job-001", "job-003", "job-004"]
+
+
+def test_a_checkup_during_rolls_raises_no_false_alarm(here, monkeypatch):
+    here.bulk(many(8))
+    looks = []
+    original = check.Checkup._open_segments
+
+    def late(self):
+        """What the header names is removed before it is opened."""
+        looks.append(self)
+        if len(looks) < 3:
+            here.run(*here.ids("pending"))
+            here.roll()
+            here.bulk(many(8, prefix="more-%d" % len(looks)))
+        original(self)
+
+    monkeypatch.setattr(check.Checkup, "_open_segments", late)
+    assert ills(here) == []
+    assert len(looks) == 3
