@@ -146,14 +146,11 @@ def load(paths):
 def stored_values(paths):
     """{key: value} of what was set in this store."""
     try:
-        with open(paths.config, encoding="utf-8") as file:
-            stored = json.load(file)
+        stored = json.loads(disk.read_private(paths.config, paths.mine).decode("utf-8"))
         return {name: key_of(name).parse(value) for name, value in stored.items()}
     except FileNotFoundError:
         return {}
-    except OSError as error:
-        raise disk.refined(error, paths.config)
-    except (ValueError, KeyError, AttributeError, BadInput) as error:
+    except (ValueError, KeyError, AttributeError, RecursionError, BadInput) as error:
         raise StoreDamaged("%s: %s: mend it, or remove it to have the defaults" % (paths.config, error))
 
 

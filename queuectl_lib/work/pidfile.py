@@ -40,8 +40,7 @@ _KINDS = {"pid": int, "slot": int, "queues": list, "supervisor": int, "hired": i
 def read(paths):
     """Every entry, the dead ones too; [] when nobody ever ran here."""
     try:
-        with open(paths.pidfile, "rb") as file:
-            lines = file.read().split(b"\n")
+        lines = disk.read_private(paths.pidfile, paths.mine).split(b"\n")
     except FileNotFoundError:
         return []
     entries = (_entry(line) for line in lines)
@@ -52,7 +51,7 @@ def _entry(line):
     try:
         fields = json.loads(line.decode("ascii"))
         entry = Entry(*[fields.get(name) for name in Entry._fields])
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         # An editor's doing; the next writer drops the line.
         return None
     known = entry.kind in (SUPERVISOR, WORKER) and entry.pid is not None

@@ -28,7 +28,7 @@ Worker = namedtuple("Worker", ("slot", "incarnation", "pid", "boot", "start", "s
 _READER_TRIES = 20
 _READER_PAUSE = 0.0005
 _TORN_TRIES = 5
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def name_of(slot, incarnation):
@@ -219,6 +219,6 @@ def _worker(content, modified):
     try:
         fields = json.loads(content.split(b"\n", 1)[0].decode("ascii"))
         known = [fields[name] for name in Worker._fields[:-1]]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return Worker(*known, heartbeat=int(modified * 1000))

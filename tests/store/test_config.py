@@ -118,7 +118,8 @@ def test_a_damaged_file_is_named_and_left_alone(here, damage):
 def test_a_file_that_may_not_be_read_is_named(here, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
-    monkeypatch.setattr("builtins.open", refuse)
+    write(here.store.paths.config, b"{}")
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(StoreUnwritable, match="config.json"):
         config.load(here.store.paths)
 
