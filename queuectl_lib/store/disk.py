@@ -233,12 +233,12 @@ def make_private_directory(path):
         raise refined(error, path)
 
 
-def check_private(root, directories=()):
+def check_private(root, parts=()):
     """Refuse a store whose commands somebody else could have written; StoreUnwritable.
 
-    The root may be named by a link, as long as it leads to one's own. directories: those in
-    it; one that is not there is fine. What lies above is not looked at: who may write there can
-    put a store of theirs in this one's place, and that is refused.
+    The root may be named by a link, as long as it leads to one's own. parts: paths in it; one that
+    is not there is fine. What lies above is not looked at: who may write there can put
+    a store of theirs in this one's place, and that is refused.
     """
     if not hasattr(os, "geteuid"):
         return
@@ -249,7 +249,7 @@ def check_private(root, directories=()):
     if os.geteuid() == 0:
         advice += ", or be them: sudo -u '#%d' ..." % status.st_uid
     _check_mine(status, root, advice)
-    for path in directories:
+    for path in parts:
         try:
             status = os.lstat(path)
         except FileNotFoundError:

@@ -38,7 +38,7 @@ def open_store(directory=None, create=False, write=False):
         raise StoreError("%s is not a directory: name the store with --store DIR" % names.root)
     store = Store(names, exists)
     if write and exists:
-        disk.check_private(names.root, names.directories()[1:])
+        disk.check_private(names.root, names.directories()[1:] + (names.jobs,))
         if os.path.exists(names.suspect):
             # A sync failed: what was written since then goes into new files first.
             from queuectl_lib.store.roll import roll
