@@ -9,6 +9,7 @@ cost a list more than starting Python.
 
 from collections import Counter
 
+from queuectl_lib.job import identifiers
 from queuectl_lib.store import header, line, pauses, pieces, segment
 
 # From so many lookups on one pass over the journal costs less than a search for each.
@@ -137,6 +138,9 @@ class Snapshot:
 
     def find(self, job_id):
         """(job, over) of an id, or None. over: the segment line that a change has to override."""
+        if not identifiers.is_id(job_id):
+            # Typed by somebody; it may be no text that can be looked for.
+            return None
         wanted = job_id.encode()
         found = self._in_journal(wanted)
         if found is not None:
