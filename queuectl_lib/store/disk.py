@@ -33,10 +33,10 @@ except ImportError:
 def open_private(path, flags, mine=False):
     """os.open with mode 0600 under any umask, not inherited; expected errors as StoreError.
 
-    Links and what is no plain file are refused, and for writing, or where what is read will be run
-    (mine), all that somebody else has made, can write, or has by another name. That is asked of the
-    descriptor: of a path the answer may be another one a moment later. O_TRUNC: a new file
-    takes the place of whatever is there.
+    Links and what is no plain file are refused; for writing, or where what is read will be run
+    (mine), all that somebody else has made or can write, too; for writing, what has another name.
+    That is asked of the descriptor: of a path the answer may be another one a moment later.
+    O_TRUNC: a new file takes the place of whatever is there.
     """
     if flags & os.O_TRUNC:
         remove(path)
@@ -48,23 +48,24 @@ def open_private(path, flags, mine=False):
     except OSError as error:
         raise refined(error, path)
     try:
-        _check_opened(fd, path, mine or flags & _WRITING, flags & os.O_CREAT)
+        _check_opened(fd, path, flags, mine)
     except BaseException:
         os.close(fd)
         raise
     return fd
 
 
-def _check_opened(fd, path, mine, created):
+def _check_opened(fd, path, flags, mine):
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         raise StorePlanted("%s is no plain file: remove it" % path)
-    if not mine or not hasattr(os, "geteuid"):
+    writes = flags & _WRITING
+    if not (writes or mine) or not hasattr(os, "geteuid"):
         return
     _check_mine(status, path, "see what it says, then chown or remove it")
-    if status.st_nlink > 1:
+    if writes and status.st_nlink > 1:
         raise StorePlanted("%s has another name elsewhere (a hard link): remove it, the store follows no links" % path)
-    if created and status.st_mode & 0o600 != 0o600:
+    if flags & os.O_CREAT and status.st_mode & 0o600 != 0o600:
         # An odd umask.
         os.fchmod(fd, 0o600)
 

@@ -21,9 +21,11 @@ FILES = ("jobs.jsonl", "config.json", "lock")
 @pytest.fixture(autouse=True)
 def no_waiting_for_ever():
     """A FIFO would hold up who opens it."""
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits for ever"))
     signal.alarm(20)
     yield
     signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
