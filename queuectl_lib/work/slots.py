@@ -39,7 +39,7 @@ def name_of(slot, incarnation):
 def parts(worker):
     """(slot, incarnation) of a worker's name; (None, None) for what is no such name."""
     number, dot, incarnation = (worker or "").partition(".")
-    if not dot or not number.isdigit() or int(number) < 1:
+    if not dot or not number.isdecimal() or int(number) < 1:
         return None, None
     return int(number), incarnation
 
