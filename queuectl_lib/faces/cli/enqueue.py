@@ -55,7 +55,8 @@ def arguments(parser):
     add("--max-retries", metavar="N", type=_whole("--max-retries"), help="how often it is tried again after a failure")
     add("--nice", metavar="N", type=_whole("--nice"), help="lower its priority with the system by 1 to 19")
     add("--cwd", metavar="DIR", help="where it runs (default: here)")
-    add("--env", metavar="K=V", action="append", help="variables added to its environment: --env A=1 B=2 ...; --env A alone: as it is in yours, unseen by others")
+    add("--env", metavar="K=V", action="append", help="variables added to its environment: --env A=1 B=2 ...; "
+        "without a value as it is in yours, so that ps does not show it")
 
 
 def _is_variable(word):
