@@ -20,6 +20,8 @@ _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os
 # Else a FIFO holds up who opens it. For writing alone nothing is opened here that jobs inherit.
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0)
 _WRITING = os.O_WRONLY | os.O_RDWR
+# Windows has neither owners nor modes that say anything, and removes no file that somebody has open.
+_HAS_OWNERS = hasattr(os, "geteuid")
 _CHUNK = 1 << 16
 
 # macOS: fsync reaches the drive, not the medium. Windows and macOS have no fdatasync.
@@ -38,7 +40,7 @@ def open_private(path, flags, mine=False):
     That is asked of the descriptor: of a path the answer may be another one a moment later.
     O_TRUNC: a new file takes the place of whatever is there.
     """
-    if flags & os.O_TRUNC:
+    if flags & os.O_TRUNC and _HAS_OWNERS:
         remove(path)
         flags = flags & ~os.O_TRUNC | os.O_EXCL
     if not flags & os.O_RDWR:
@@ -49,9 +51,9 @@ def open_private(path, flags, mine=False):
         raise refined(error, path)
     try:
         _check_opened(fd, path, flags, mine)
-    except BaseException:
+    except (OSError, StoreError) as error:
         os.close(fd)
-        raise
+        raise refined(error, path) if isinstance(error, OSError) else error
     return fd
 
 
@@ -60,7 +62,7 @@ def _check_opened(fd, path, flags, mine):
     if not stat.S_ISREG(status.st_mode):
         raise StorePlanted("%s is no plain file: remove it" % path)
     writes = flags & _WRITING
-    if not (writes or mine) or not hasattr(os, "geteuid"):
+    if not _HAS_OWNERS or not (writes or mine):
         return
     _check_mine(status, path, "see what it says, then chown or remove it")
     if writes and status.st_nlink > 1:
@@ -241,7 +243,7 @@ def check_private(root, parts=()):
     is not there is fine. What lies above is not looked at: who may write there can put
     a store of theirs in this one's place, and that is refused.
     """
-    if not hasattr(os, "geteuid"):
+    if not _HAS_OWNERS:
         return
     status = os.stat(root)
     if not stat.S_ISDIR(status.st_mode):

@@ -253,3 +253,12 @@ def test_a_refused_file_is_not_left_open(path):
 def test_a_small_file_is_read_whole(path):
     write(path, b"0123456789" * 20000)
     assert disk.read_private(path) == read(path)
+
+
+def test_a_file_that_cannot_even_be_looked_at_is_named_and_closed(path, monkeypatch):
+    write(path, b"")
+    before = os.listdir("/dev/fd")
+    monkeypatch.setattr(os, "fstat", raising(errno.EIO))
+    with pytest.raises(StoreError, match="file: Input/output error"):
+        disk.open_private(path, os.O_RDWR)
+    assert os.listdir("/dev/fd") == before
