@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 
-from queuectl_lib.store import config, disk, line, store
+from queuectl_lib.store import config, disk, line, store, unique
 from queuectl_lib.store.roll import roll
 from queuectl_lib.words.errors import StoreDamaged, StoreError, StorePlanted, StoreUnwritable
 from tests.store.stores import Here, in_child, job, read, write
@@ -235,7 +235,7 @@ def test_a_line_with_a_name_that_leads_elsewhere_is_damage(here, old, new):
     here.add("a")
     forged(here, old, new)
     for action in (lambda: here.claim(here.worker()), lambda: list(here.opened().jobs()),
-                   lambda: roll(here.store, needless=True)):
+                   lambda: unique.add(here.store, job()), lambda: roll(here.store, needless=True)):
         with pytest.raises(StoreDamaged, match="jobs.jsonl: the line at byte"):
             action()
 
