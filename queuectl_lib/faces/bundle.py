@@ -124,7 +124,8 @@ def _write_executable(path, content):
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    os.chmod(path, 0o755)
+        # By its descriptor: in a folder of others the name may be another file's by now.
+        os.chmod(file.fileno() if os.chmod in os.supports_fd else path, 0o755)
 
 
 def _read(path):

@@ -70,7 +70,7 @@ class Following:
         return self._coming.popleft() if self._coming else self._found(self._store.look())
 
     def _look(self):
-        wanted = self._id.encode()
+        wanted = self._id.encode("utf-8", "surrogatepass")
         for entry in self._news.look():
             if type(entry.head) is not dict and entry.head[0] == wanted:
                 self._take(news.job_of(entry))

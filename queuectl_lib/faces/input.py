@@ -26,6 +26,7 @@ _BLANKS = r"\s*"
 _BLANKS_AND_COMMAS = r"[\s,]*"
 _NEAR = 20
 _BEGINS_JSON = '{["'
+_ENV = '"env"'
 
 
 def from_words(words):
@@ -33,7 +34,8 @@ def from_words(words):
     together = " ".join(words)
     may_be_json = together.lstrip()[:1] in ("{", "[", "'")
     if may_be_json and re.match(_UNQUOTED, together):
-        raise BadInput("this looks like JSON that lost its quotes: %s; %s" % (clip(together, 60, "..."), _HINT))
+        shown = "" if "env" in together else ": " + clip(together, 60, "...")
+        raise BadInput("this looks like JSON that lost its quotes%s; %s" % (shown, _HINT))
     if len(words) > 1:
         # Imported here: most command lines are one word.
         import shlex
@@ -142,5 +144,6 @@ def _fault(error):
     if not hasattr(error, "doc"):
         return "(%s)" % error
     near = error.doc[error.pos:error.pos + _NEAR]
-    place = "near %r" % near if near.strip() else "at its end"
-    return "at column %d (char %d), %s: %s" % (error.colno, error.pos, place, error.msg)
+    place = ", near %r" % near if near.strip() else ", at its end"
+    # What a variable is given may be a secret, and a message ends up in logs.
+    return "at column %d (char %d)%s: %s" % (error.colno, error.pos, "" if _ENV in error.doc else place, error.msg)

@@ -25,6 +25,9 @@ DEAD_COLUMNS = tuple(
 
 COLOURS = {"processing": "cyan", "completed": "green", "failed": "yellow", "dead": "red", "cancelled": "dim"}
 
+# What stands for a value that is not shown.
+HIDDEN = "********"
+
 # Of what a running job says of its progress; `show` has the rest.
 _PROGRESS_WIDTH = 30
 
@@ -120,14 +123,20 @@ def queue_in_command(row):
     return dict(row, command="[%s] %s" % (row["queue"], row["command"]))
 
 
-def details(job, now):
-    """The lines that --verbose puts under a row."""
+def variables(job, reveal):
+    """Yields NAME=VALUE of the variables a job was given; their values are nobody's to read over a shoulder, unless asked for."""
+    for name, value in sorted((job.env or {}).items()):
+        yield "%s=%s" % (name, value if reveal else HIDDEN)
+
+
+def details(job, now, reveal=False):
+    """The lines that --verbose puts under a row; reveal: the values of variables, too."""
     facts = [("queue", job.queue), ("created", job.created_at), ("run at", job.run_at),
              ("started", job.started_at), ("finished", job.finished_at), ("next try", job.next_run_at),
              ("worker", job.worker), ("cwd", job.cwd)]
     if job.timeout is not None:
         facts.append(("timeout", clock.show_duration(job.timeout)))
-    facts += [("env", "%s=%s" % pair) for pair in sorted((job.env or {}).items())]
+    facts += [("env", text) for text in variables(job, reveal)]
     facts.append(("progress", job.progress))
     facts.append(("why", lifecycle.waiting_reason(job, now) or (ended(job) if job.state in ("failed", "dead") else None)))
     facts.append(("said", last_line(job.stderr) or last_line(job.stdout)))

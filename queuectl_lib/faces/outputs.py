@@ -4,6 +4,8 @@ import errno
 import os
 import re
 
+from queuectl_lib.store import disk
+from queuectl_lib.words.errors import StorePlanted
 from queuectl_lib.work import slots
 
 STREAMS = ("stdout", "stderr")
@@ -16,9 +18,10 @@ def kept(job, stream, paths):
     """What was kept of a stream of the last attempt that ended."""
     file = getattr(job, stream + "_file")
     if file is not None:
+        if os.path.islink(paths.output):
+            raise StorePlanted("%s is a link: remove it, the store follows none" % paths.output)
         try:
-            with open(paths.inside(file), "rb") as content:
-                return content.read()
+            return disk.read_private(paths.inside(file))
         except FileNotFoundError:
             # Removed by hand: its tail is in the job's line.
             pass
@@ -56,7 +59,7 @@ class Spool:
         self.stream = stream
         self.offset = 0
         try:
-            self._file = open(path, "rb", buffering=0)
+            self._file = os.fdopen(disk.open_private(path, os.O_RDONLY), "rb", buffering=0)
         except FileNotFoundError:
             self._file = None
 

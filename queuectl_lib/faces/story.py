@@ -8,18 +8,18 @@ _LABEL = 12
 _OUTPUT_LINES = 10
 
 
-def tell(job, now, lost, around, root, paint):
+def tell(job, now, lost, around, root, paint, reveal=False):
     """The lines about a job.
 
     lost: its worker is dead; around: reasons.Around; root: of the store;
-    paint: function (text, colour) -> text.
+    paint: function (text, colour) -> text; reveal: show the values of variables, too.
     """
     lines = [paint("Job " + job.id, "bold") + "  "
              + paint(listing.state(job, lost), "red" if lost else listing.COLOURS.get(job.state))]
     reason = reasons.why(job, now, lost, around)
     if reason:
         lines.append(_field("why", reason))
-    lines += [_field(label, value) for label, value in _facts(job, now) if value is not None]
+    lines += [_field(label, value) for label, value in _facts(job, now, reveal) if value is not None]
     lines += ["", paint("History", "bold")]
     lines += _timeline(job.history or ())
     for name, text, size, file in (("stdout", job.stdout, job.stdout_size, job.stdout_file),
@@ -30,7 +30,7 @@ def tell(job, now, lost, around, root, paint):
     return lines
 
 
-def _facts(job, now):
+def _facts(job, now, reveal):
     yield "command", job.command
     yield "queue", job.queue
     yield "priority", str(job.priority)
@@ -38,8 +38,8 @@ def _facts(job, now):
     yield "timeout", "none" if job.timeout is None else clock.show_duration(job.timeout)
     yield "nice", _text(job.nice)
     yield "cwd", job.cwd
-    for name, value in sorted((job.env or {}).items()):
-        yield "env", "%s=%s" % (name, value)
+    for variable in listing.variables(job, reveal):
+        yield "env", variable
     yield "after", ", ".join(job.after) if job.after else None
     yield "slots", _text(job.slots)
     yield "run at", _moment(job.run_at, now)

@@ -3,10 +3,12 @@
 import os
 import sys
 
-from queuectl_lib.words.text import safe
+from queuectl_lib.words.text import clip, safe
 
 _COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 _PLAIN_WIDTH = 80
+# Of what a message quotes nobody reads a megabyte.
+_LONGEST_NOTE = 2000
 
 
 class Output:
@@ -81,7 +83,8 @@ class Output:
 def _json(value, indent=None):
     # Imported here: most commands print none.
     import json
-    return json.dumps(value, indent=indent)
+    # The one control character that JSON leaves as it is.
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
 def open_output():
@@ -116,7 +119,7 @@ def _fill_closed():
 def note(text):
     """A remark for a person, on standard error."""
     try:
-        sys.stderr.write("queuectl: %s\n" % safe(text))
+        sys.stderr.write("queuectl: %s\n" % safe(clip(text, _LONGEST_NOTE, "...")))
         sys.stderr.flush()
     except (OSError, ValueError):
         # Nobody can be told that nobody can be told.

@@ -9,6 +9,7 @@ from queuectl_lib.words.errors import BadInput
 # Linux refuses a single argument longer than this (MAX_ARG_STRLEN, 32 pages).
 _LONGEST_COMMAND = 131071
 _LARGEST_NUMBER = 10 ** 9
+_NO_NUMBER = 10 ** 18
 # What a line has room for besides its output.
 _MOST_AFTER = 1000
 
@@ -39,7 +40,7 @@ def _whole(name, value, least, largest):
     if isinstance(value, bool) or not isinstance(value, int):
         raise BadInput("%s: want a whole number, not %s" % (name, _shown(value)))
     if not least <= value <= largest:
-        raise BadInput("%s: want %d to %d, not %d" % (name, least, largest, value))
+        raise BadInput("%s: want %d to %d, not %s" % (name, least, largest, _shown(value)))
     return value
 
 
@@ -124,10 +125,13 @@ def environment(value):
     if not isinstance(value, dict):
         raise BadInput("env: want an object of names and values, not %s" % kind(value))
     for name, text in value.items():
+        # A value may be a secret, and a message ends up in logs: none is quoted.
         if not name or "=" in name or "\0" in name:
-            raise BadInput("env: %r is no name of a variable" % name)
-        if not isinstance(text, str) or "\0" in text:
-            raise BadInput("env: %s: want text, not %s" % (name, _shown(text)))
+            raise BadInput("env: %r is no name of a variable" % name.partition("=")[0])
+        if not isinstance(text, str):
+            raise BadInput("env: %s: want text, not %s" % (name, kind(text)))
+        if "\0" in text:
+            raise BadInput("env: %s: its value holds a NUL character" % name)
         _bytes("env: %r" % name, name + text)
     return value
 
@@ -146,5 +150,11 @@ def kind(value):
 
 
 def _shown(value):
+    if isinstance(value, (list, dict)):
+        # One may lie in the other, deeper than repr goes.
+        return kind(value)
+    if isinstance(value, int) and abs(value) >= _NO_NUMBER:
+        # Some Pythons refuse to write down what has thousands of digits, others take seconds.
+        return "a number of more than 18 digits"
     text = repr(value)
     return text if len(text) < 40 else text[:36] + " ..."

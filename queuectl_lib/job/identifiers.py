@@ -21,8 +21,13 @@ def check_queue(value):
     return _check("queue", value)
 
 
+def is_id(value):
+    """Can a job have this id?"""
+    return isinstance(value, str) and re.match(_NAME, value) is not None
+
+
 def _check(what, value):
-    if not isinstance(value, str) or not re.match(_NAME, value):
+    if not is_id(value):
         shown = repr(value) if len(repr(value)) < 60 else repr(value)[:56] + " ..."
         raise BadInput("%s: want letters, digits, '.', '_' and '-', at most 128, beginning with "
                        "a letter or digit, not %s" % (what, shown))

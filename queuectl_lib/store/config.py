@@ -162,7 +162,7 @@ def stored_values(paths):
         stored = json.loads(text.decode("utf-8"))
         crc = stored.pop("crc", None)
         values = {name: key_of(name).parse(value) for name, value in stored.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, BadInput) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BadInput) as error:
         raise StoreDamaged("%s: %s: mend it, or remove it to have the defaults" % (paths.config, error))
     if crc not in (None, _crc(stored)):
         raise StoreDamaged("%s does not fit its \"crc\": if you edited it, take that line out; if not, look it over, or "
@@ -173,12 +173,9 @@ def stored_values(paths):
 def read(paths):
     """The bytes of config.json, None where there is none."""
     try:
-        with open(paths.config, "rb") as file:
-            return file.read()
+        return disk.read_private(paths.config, paths.mine)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise disk.refined(error, paths.config)
 
 
 def readable_values(text):
@@ -188,7 +185,7 @@ def readable_values(text):
         try:
             [(name, value)] = json.loads("{%s}" % each.strip().rstrip(",")).items()
             values[name] = key_of(name).parse(value)
-        except (ValueError, KeyError, TypeError, BadInput):
+        except (ValueError, KeyError, TypeError, RecursionError, BadInput):
             # The crc's line is none of them, either.
             pass
     return values

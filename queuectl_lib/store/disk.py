@@ -11,12 +11,18 @@ import errno
 import os
 import stat
 
-from queuectl_lib.words.errors import DiskFull, StoreError, StoreUnwritable
+from queuectl_lib.words.errors import DiskFull, StoreError, StorePlanted, StoreUnwritable
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _LARGE = 256 * 1024
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+# Else a FIFO holds up who opens it. For writing alone nothing is opened here that jobs inherit.
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)
+_WRITING = os.O_WRONLY | os.O_RDWR
+# Windows has neither owners nor modes that say anything, and removes no file that somebody has open.
+_HAS_OWNERS = hasattr(os, "geteuid")
+_CHUNK = 1 << 16
 
 # macOS: fsync reaches the drive, not the medium. Windows and macOS have no fdatasync.
 _data_sync = getattr(os, "fdatasync", os.fsync)
@@ -26,18 +32,62 @@ except ImportError:
     F_FULLFSYNC = None
 
 
-def open_private(path, flags):
-    """os.open with mode 0600, links refused, not inherited; expected errors as StoreError."""
+def open_private(path, flags, mine=False):
+    """os.open with mode 0600 under any umask, not inherited; expected errors as StoreError.
+
+    Links and what is no plain file are refused; for writing, or where what is read will be run
+    (mine), all that somebody else has made or can write, too; for writing, what has another name.
+    That is asked of the descriptor: of a path the answer may be another one a moment later.
+    O_TRUNC: a new file takes the place of whatever is there.
+    """
+    if flags & os.O_TRUNC and _HAS_OWNERS:
+        remove(path)
+        flags = flags & ~os.O_TRUNC | os.O_EXCL
+    if not flags & os.O_RDWR:
+        flags |= _AT_ONCE
     try:
-        return os.open(path, flags | _FLAGS, 0o600)
+        fd = os.open(path, flags | _FLAGS, 0o600)
     except OSError as error:
         raise refined(error, path)
+    try:
+        _check_opened(fd, path, flags, mine)
+    except (OSError, StoreError) as error:
+        os.close(fd)
+        raise refined(error, path) if isinstance(error, OSError) else error
+    return fd
+
+
+def _check_opened(fd, path, flags, mine):
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        raise StorePlanted("%s is no plain file: remove it" % path)
+    writes = flags & _WRITING
+    if not _HAS_OWNERS or not (writes or mine):
+        return
+    _check_mine(status, path, "see what it says, then chown or remove it")
+    if writes and status.st_nlink > 1:
+        raise StorePlanted("%s has another name elsewhere (a hard link): remove it, the store follows no links" % path)
+    if flags & os.O_CREAT and status.st_mode & 0o600 != 0o600:
+        # An odd umask.
+        os.fchmod(fd, 0o600)
+
+
+def read_private(path, mine=False):
+    """All bytes of a small file, opened as by open_private."""
+    fd = open_private(path, os.O_RDONLY, mine)
+    try:
+        pieces = iter(lambda: os.read(fd, _CHUNK), b"")
+        return b"".join(pieces)
+    except OSError as error:
+        raise refined(error, path)
+    finally:
+        os.close(fd)
 
 
 def unnamed(path):
     """A new file for what memory shall not hold, gone when it is closed."""
     # tempfile could do it, but importing that takes as long as storing a thousand jobs.
-    fd = open_private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    fd = open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     # Windows removes no open file: it is an incoming one, that the next roll removes.
     remove(path)
     return os.fdopen(fd, "r+b")
@@ -52,8 +102,10 @@ def refined(error, path):
                                % (path, os.strerror(error.errno)))
     if error.errno == errno.ENOENT:
         return error
+    if error.errno == errno.ENXIO:
+        return StorePlanted("%s is no plain file: remove it" % path)
     if error.errno == errno.ELOOP:
-        return StoreError("%s is a link: remove it, the store follows none" % path)
+        return StorePlanted("%s is a link: remove it, the store follows none" % path)
     return StoreError("%s: %s" % (path, os.strerror(error.errno or errno.EIO)))
 
 
@@ -170,9 +222,11 @@ def write_file(path, data, temporary):
 
 
 def make_private_directory(path):
-    """A directory of mode 0700; one that is there already is fine."""
+    """A directory of mode 0700 under any umask; one that is there already is fine."""
     try:
         os.mkdir(path, 0o700)
+        if os.stat(path).st_mode & 0o700 != 0o700:
+            os.chmod(path, 0o700)
     except FileExistsError:
         if not os.path.isdir(path):
             raise StoreError("%s is there and is not a directory" % path)
@@ -182,19 +236,39 @@ def make_private_directory(path):
         raise refined(error, path)
 
 
-def check_private(path):
-    """Refuse a store whose commands somebody else could have written; StoreUnwritable."""
-    if not hasattr(os, "geteuid"):
+def check_private(root, parts=()):
+    """Refuse a store whose commands somebody else could have written; StoreUnwritable.
+
+    The root may be named by a link, as long as it leads to one's own. parts: paths in it; one that
+    is not there is fine. What lies above is not looked at: who may write there can put
+    a store of theirs in this one's place, and that is refused.
+    """
+    if not _HAS_OWNERS:
         return
-    status = os.stat(path)
+    status = os.stat(root)
     if not stat.S_ISDIR(status.st_mode):
-        raise StoreError("%s is not a directory: name the store with --store DIR" % path)
+        raise StoreError("%s is not a directory: name the store with --store DIR" % root)
+    advice = "its commands are theirs; use your own with --store DIR"
+    if os.geteuid() == 0:
+        advice += ", or be them: sudo -u '#%d' ..." % status.st_uid
+    _check_mine(status, root, advice)
+    for path in parts:
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            continue
+        if stat.S_ISLNK(status.st_mode):
+            raise StorePlanted("%s is a link: remove it, the store follows none" % path)
+        _check_mine(status, path, "see what is in it, then chown or remove it")
+
+
+def _check_mine(status, path, advice):
     if status.st_uid != os.geteuid():
-        raise StoreUnwritable("%s belongs to user %d, not to you: its commands are theirs; "
-                              "use your own with --store DIR" % (path, status.st_uid))
+        raise StoreUnwritable("%s belongs to user %d, not to you: %s" % (path, status.st_uid, advice))
     if status.st_mode & 0o022:
-        raise StoreUnwritable("%s may be written by others, who could have commands run as you: "
-                              "chmod go-w %s" % (path, path))
+        import shlex
+        raise StoreUnwritable("%s may be written by others, who could have commands run as you: see what they "
+                              "put there, then chmod go-w %s" % (path, shlex.quote(path)))
 
 
 def set_mode(path, mode):

@@ -24,9 +24,13 @@ def check_absence(names):
 
 def found(names, patience):
     """Make the directories and the empty journal (paths.Paths); StoreError. patience: seconds to wait for the lock."""
-    for directory in names.directories():
+    root, *directories = names.directories()
+    disk.make_private_directory(root)
+    # Before anything is put into it: it may be anybody's.
+    disk.check_private(root)
+    for directory in directories:
         disk.make_private_directory(directory)
-    disk.check_private(names.root)
+    disk.check_private(root, directories)
     fd = disk.open_private(names.lock, os.O_RDWR | os.O_CREAT)
     try:
         locking.lock(fd, patience, names.lock)

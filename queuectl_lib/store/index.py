@@ -20,6 +20,7 @@ import zlib
 from array import array
 
 from queuectl_lib.store import disk, line
+from queuectl_lib.words.errors import StoreError
 
 _ENTRY = struct.Struct(">QQ")
 _CRC = struct.Struct(">I")
@@ -156,8 +157,8 @@ class Index:
 
     def __init__(self, path, size):
         try:
-            self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-        except OSError:
+            self._fd = disk.open_private(path, os.O_RDONLY)
+        except (OSError, StoreError):
             raise Useless
         end = os.fstat(self._fd).st_size - _END.size
         self._count, segment_size = struct.unpack(">QQ", self._checked(end, 16))

@@ -37,8 +37,10 @@ from queuectl_lib.words.text import JSON_OF
 LONGEST = 1024 * 1024
 REMOVED = b"removed"
 
+# Ids and queues become names of files: a line that somebody wrote with others is no job's.
+NAME = rb"[A-Za-z0-9][A-Za-z0-9._-]*"
 _HEAD = (
-    rb'\{"id":"([^"]+)","state":"([a-z]+)","was":(?:\["([a-z]+)","([^"]+)"\]|null),"queue":"([^"]+)",'
+    rb'\{"id":"(' + NAME + rb')","state":"([a-z]+)","was":(?:\["([a-z]+)","([^"]+)"\]|null),"queue":"(' + NAME + rb')",'
     rb'"priority":(-?\d+),"order":(\d+),"due":(\d+|null)'
     rb'(?:,"over":\["([^"]+)",(\d+),(\d+)\])?(?:,"waits_for":\[" ([^\]]+)"\])?(?:,"slots":(\d+))?'
     rb'(,"telling":1)?(,"more":1)?')
@@ -238,6 +240,8 @@ def decode(line, path, offset):
     """(Job, over) of a job's line without newline; StoreDamaged when it is not one."""
     check(line, path, offset)
     head = _match(line)
+    if head is None:
+        raise damaged(path, offset)
     history = line.index(_HISTORY, head.end())
     fixed = line.index(_FIXED, history)
     # The history stays text: who runs a job need not read it.
@@ -254,6 +258,11 @@ def decode(line, path, offset):
 def decode_other(line):
     """The dict of a line that is no job's and whose crc was looked at."""
     return _decode(line.decode("ascii"))
+
+
+def is_other(line):
+    """Is a line, of which nothing but the crc is known, of one of the kinds that are no job's?"""
+    return line.startswith((b'{"gone":', b'{"segment":', b'{"pauses":'))
 
 
 def id_of(line):

@@ -20,11 +20,15 @@
 """
 
 import os
+import re
+
+from queuectl_lib.words.errors import StoreDamaged
 
 DEFAULT = ".queuectl"
 VARIABLE = "QUEUECTL_STORE"
 # What the directory begins with in which `doctor` makes its trials.
 TRIAL = ".doctor-"
+_OUTPUT = r"output/[A-Za-z0-9][A-Za-z0-9._-]*\Z"
 
 
 def root_of(directory=None):
@@ -35,8 +39,10 @@ def root_of(directory=None):
 class Paths:
     """The files of one store, by what they are for."""
 
-    def __init__(self, root):
+    def __init__(self, root, mine=False):
+        """mine: what is read here will be run, so all of it has to be one's own (disk.open_private)."""
         self.root = root
+        self.mine = mine
         self.jobs = root + "/jobs.jsonl"
         self.new_jobs = root + "/jobs.jsonl.new"
         self.lock = root + "/lock"
@@ -94,7 +100,10 @@ class Paths:
         return self.inside(output_name(job_id, attempt, stream))
 
     def inside(self, relative):
-        """The path of a file that a job's line names ('output/ID.1.out')."""
+        """The path of a file that a job's line names ('output/ID.1.out'); StoreDamaged for what is no output."""
+        if not _is_output(relative):
+            raise StoreDamaged("%s: a job's line names %r as its output, which is none: the line was edited"
+                               % (self.root, relative))
         return self.root + "/" + relative
 
 
@@ -141,5 +150,9 @@ def output_name(job_id, attempt, stream):
 
 
 def outputs_of(job):
-    """The files that a job's line names, relative to the store."""
-    return [name for name in (job.stdout_file, job.stderr_file) if name]
+    """The files that a job's line names, relative to the store; what is no output is not its to remove."""
+    return [name for name in (job.stdout_file, job.stderr_file) if name and _is_output(name)]
+
+
+def _is_output(name):
+    return re.match(_OUTPUT, str(name)) is not None

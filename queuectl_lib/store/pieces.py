@@ -3,14 +3,15 @@
 import re
 import zlib
 
-from queuectl_lib.store.line import HEAD, MORE, TAIL, damaged, decode_other, id_of, may_be_torn, starts_of
+from queuectl_lib.store.line import (
+    HEAD, MORE, NAME, TAIL, damaged, decode_other, id_of, is_other, may_be_torn, starts_of)
 
 _RUNNING = b'","state":"processing","was":'
 
 # The head of a job that waits for no moment and for no other job, of which no others have to
 # learn, and whose batch does not go on behind it.
 _SETTLED = re.compile(
-    rb'\{"id":"([^"]+)","state":"[a-z]+","was":(?:\["[a-z]+","[^"]+"\]|null),"queue":"[^"]+",'
+    rb'\{"id":"(' + NAME + rb')","state":"[a-z]+","was":(?:\["[a-z]+","[^"]+"\]|null),"queue":"' + NAME + rb'",'
     rb'"priority":-?\d+,"order":\d+,"due":null(?:,"over":\["[^"]+",\d+,\d+\])?(?:,"slots":\d+)?,'
     rb'"(?!over"|waits_for"|slots"|telling"|more")')
 
@@ -80,6 +81,8 @@ def scan(data, start, path):
         if each[-TAIL:] != b',"crc":"%08x"}' % crc32(each[:-TAIL]):
             raise damaged(path, offset)
         head = match(each)
+        if head is None and not is_other(each):
+            raise damaged(path, offset)
         head = head.groups() if head else decode_other(each)
         batch.append((head, offset, length))
         offset += length + 1

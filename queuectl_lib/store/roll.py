@@ -26,6 +26,7 @@ from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
 from queuectl_lib.store.paths import segment_names
 from queuectl_lib.store.snapshot import Snapshot
+from queuectl_lib.words.errors import StorePlanted
 
 # What may be left to copy under the lock.
 _LITTLE = 65536
@@ -250,6 +251,9 @@ def _remove_abandoned(directory):
         try:
             fd = disk.open_private(path, os.O_RDWR)
         except FileNotFoundError:
+            continue
+        except StorePlanted:
+            disk.remove(path)
             continue
         old = time.time() - os.fstat(fd).st_mtime > _ABANDONED_AFTER
         # A writer that changes files in mid-batch is without a lock for a moment.

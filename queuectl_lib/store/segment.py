@@ -29,7 +29,7 @@ class Reader:
         self._indexes = {}
         for path in paths.segment_places(name):
             try:
-                self.fd = disk.open_private(path, os.O_RDONLY)
+                self.fd = disk.open_private(path, os.O_RDONLY, paths.mine)
             except FileNotFoundError:
                 continue
             self.path = path

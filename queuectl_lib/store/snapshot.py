@@ -9,6 +9,7 @@ cost a list more than starting Python.
 
 from collections import Counter
 
+from queuectl_lib.job import identifiers
 from queuectl_lib.store import header, line, pauses, pieces, segment
 
 # From so many lookups on one pass over the journal costs less than a search for each.
@@ -85,12 +86,12 @@ class Snapshot:
         """[(head, line)] of the newest lines, in their order; head: line.HEAD's groups."""
         if self._heads is None:
             lines = self.lines
-            self._heads = _with_heads(lines[number] for number in sorted(self.newest.values()))
+            self._heads = self._with_heads(lines[number] for number in sorted(self.newest.values()))
         return self._heads
 
     def removed(self):
         """The same of every line that removes a job: its id may have been given again since."""
-        return _with_heads(each for each in self.lines if b'","state":"removed"' in each)
+        return self._with_heads(each for each in self.lines if b'","state":"removed"' in each)
 
     def counts(self):
         """{queue: {state: n}}, at a cost that does not depend on n."""
@@ -142,6 +143,9 @@ class Snapshot:
 
     def find(self, job_id):
         """(job, over) of an id, or None. over: the segment line that a change has to override."""
+        if not identifiers.is_id(job_id):
+            # Typed by somebody; it may be no text that can be looked for.
+            return None
         wanted = job_id.encode()
         found = self._in_journal(wanted)
         if found is not None:
@@ -157,7 +161,7 @@ class Snapshot:
         """(head, line) of an id (bytes) as it stands, unless it is not there: None; for who need not know the job."""
         number = self.newest.get(job_id)
         if number is not None:
-            return _with_heads([self.lines[number]])[0]
+            return self._with_heads([self.lines[number]])[0]
         for entry in reversed(self.segments()):
             for head, start, data in self.reader(entry).find(job_id):
                 if segment.lives(entry, start) and (entry.name, start) not in self.gone:
@@ -251,6 +255,16 @@ class Snapshot:
             return None
         return self._data[at + 1:self._data.index(b"\n", at + 1)], self.journal.body + at
 
+    def _with_heads(self, lines):
+        """[(head, line)] of lines of the journal whose crc was looked at."""
+        lines = list(lines)
+        try:
+            return [(line.HEAD.match(each).groups(), each) for each in lines]
+        except AttributeError:
+            # Somebody wrote it, and made the crc fit.
+            bad = next(each for each in lines if line.HEAD.match(each) is None)
+            raise line.damaged(self.journal.path, self.journal.body - 1 + self._data.index(bad))
+
     def _joined(self):
         """The journal's lines of batches that joined as segments, as dicts, oldest first."""
         lines = pieces.other_lines(self._data, "segment") if self.lines else ()
@@ -259,7 +273,3 @@ class Snapshot:
 
 def _copied(counts):
     return {queue: dict(states) for queue, states in counts.items()}
-
-
-def _with_heads(lines):
-    return [(line.HEAD.match(each).groups(), each) for each in lines]

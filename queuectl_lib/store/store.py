@@ -29,7 +29,7 @@ def open_store(directory=None, create=False, write=False):
     create: made if it is not there. Opened for reading, one that is not there
     is an empty one. Raises StoreError.
     """
-    names = paths.Paths(paths.root_of(directory))
+    names = paths.Paths(paths.root_of(directory), mine=write)
     if not os.path.exists(names.jobs):
         from queuectl_lib.store import founding
         founding.check_absence(names)
@@ -38,7 +38,7 @@ def open_store(directory=None, create=False, write=False):
     exists = os.path.exists(names.jobs)
     store = Store(names, exists)
     if write and exists:
-        disk.check_private(names.root)
+        disk.check_private(names.root, names.directories()[1:] + (names.jobs,))
         if os.path.exists(names.suspect):
             # A sync failed: what was written since then goes into new files first.
             from queuectl_lib.store.roll import roll

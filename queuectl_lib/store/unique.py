@@ -102,7 +102,10 @@ class _Search:
         at = data.rfind(self._wanted)
         while at >= 0:
             begin = data.rfind(b"\n", 0, at) + 1
-            head = line.HEAD.match(data, begin).groups()
+            match = line.HEAD.match(data, begin)
+            if match is None:
+                raise line.damaged(path, start + begin)
+            head = match.groups()
             job_id = head[line.ID]
             # Its last line with this command; is it the last one of all?
             if job_id not in passed and self._counts(head) and data.find(b'\n{"id":"%s",' % job_id, at) < 0:

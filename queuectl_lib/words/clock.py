@@ -24,6 +24,9 @@ _DAYS_TO_1970 = 719163
 # 9999-12-31: later moments have no four-digit year, and so no text that sorts.
 LATEST = 253402300799999
 
+# No float, and no time, is larger.
+_HUGE = 1e300
+
 _second = None
 _second_text = ""
 
@@ -92,9 +95,14 @@ def _offset(zone):
     return sign * (int(digits[:2]) * 3600 + int(digits[2:]) * 60)
 
 
+def _shown(value):
+    # An integer may have more digits than Python writes down.
+    return repr(value) if isinstance(value, str) or -_HUGE < value < _HUGE else "a number beyond all time"
+
+
 def _checked(ms, text):
     if not 0 <= ms <= LATEST:
-        raise BadInput("not a moment: %r (out of range)" % text)
+        raise BadInput("not a moment: %s (out of range)" % _shown(text))
     return int(ms)
 
 
@@ -103,14 +111,14 @@ def parse_duration(text):
     if isinstance(text, bool):
         raise BadInput("not a duration: %r" % text)
     if isinstance(text, (int, float)):
-        seconds = float(text)
+        seconds = float(text) if -_HUGE < text < _HUGE else _HUGE
     else:
         match = re.match(_DURATION, str(text).strip())
         if match is None:
             raise BadInput("not a duration: %r (want 90, 90s, 5m, 2h or 7d)" % text)
         seconds = float(match.group(1)) * _UNITS[match.group(2)]
     if not 0 <= seconds <= 3153600000:
-        raise BadInput("not a duration: %r (want 0 s to 100 years)" % text)
+        raise BadInput("not a duration: %s (want 0 s to 100 years)" % _shown(text))
     return int(seconds) if seconds == int(seconds) else seconds
 
 

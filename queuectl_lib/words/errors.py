@@ -47,5 +47,9 @@ class StoreUnwritable(StoreError):
     """The store may not, or must not, be written by this user."""
 
 
+class StorePlanted(StoreError):
+    """A link, or what is no plain file, stands where the store has one."""
+
+
 class DiskFull(StoreError):
     """No room for what had to be written; nothing was changed."""

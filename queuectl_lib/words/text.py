@@ -8,10 +8,17 @@ try:
 except ImportError:
     from json.encoder import encode_basestring_ascii
 
-# Control characters, C1, direction marks and overrides, line separators, surrogates.
+# Control characters, C1, direction marks and overrides, line separators, surrogates, and what
+# takes no room or looks like a blank: it could hide, or make two names look the same.
 # Compiled by re when first used: a command that shows nothing need not wait for it.
 _UNSAFE = (
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")
+
+# Marks that are set above or below a letter. No tongue heaps up more than four: more would cover the lines beside theirs.
+_MARK = ("[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e"
+         "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+_HEAP = "(?<=%s{4})%s" % (_MARK, _MARK)
 
 
 # By type, the JSON of a plain value (a finite float), as json.dumps writes it.
@@ -22,7 +29,7 @@ def safe(text):
     """The text with every character that could act on a terminal written out."""
     if text.isascii() and text.isprintable():
         return text
-    return re.sub(_UNSAFE, _visible, text)
+    return re.sub(_HEAP, _visible, re.sub(_UNSAFE, _visible, text))
 
 
 def _visible(match):
@@ -31,7 +38,7 @@ def _visible(match):
         # surrogateescape: the odd byte itself
         return "\\x%02x" % (code - 0xDC00)
     return {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"}.get(
-        code, "\\x%02x" % code if code < 0x100 else "\\u%04x" % code)
+        code, ("\\x%02x" if code < 0x100 else "\\u%04x" if code < 0x10000 else "\\U%08x") % code)
 
 
 def clip(text, width, ellipsis="\u2026"):

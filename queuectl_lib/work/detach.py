@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+from queuectl_lib.store import disk
 from queuectl_lib.words import program
 from queuectl_lib.words.errors import NotDone, StoreError
 from queuectl_lib.work import log, pidfile, staffing
@@ -73,8 +74,6 @@ def await_staff(paths, pid, gone):
 
 def _last_words(paths, begin):
     """The last line of the log from this place on."""
-    with open(paths.log, "rb") as file:
-        file.seek(begin)
-        lines = file.read().decode("utf-8", "replace").split("\n")
+    lines = disk.read_private(paths.log)[begin:].decode("utf-8", "replace").split("\n")
     said = [line for line in lines if line.strip()]
     return said[-1] if said else "it said nothing"

@@ -89,7 +89,7 @@ class Voice:
             self._second = second
             self._clock = time.strftime(self._clock_format, time.localtime(second))
         begin = self._clock + self._who + " "
-        lines = "".join([begin + text + "\n" for text in texts])
+        lines = "".join([begin + safe(text) + "\n" for text in texts])
         try:
             os.write(_STDOUT, lines.encode(self._encoding, "backslashreplace"))
         except OSError:

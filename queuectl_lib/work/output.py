@@ -30,12 +30,13 @@ import json
 import os
 
 from queuectl_lib.store import disk, locking
+from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import identity, proc
 from queuectl_lib.work.progress import Progress
 from queuectl_lib.work.spool import Spool, open_locked, replaced
 
 _JOB_FLAGS = os.O_RDWR | os.O_CREAT
-_PROBE = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_PROBE = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Spools:
@@ -158,9 +159,8 @@ def leader_of(paths, slot, claim):
 def read_leader(paths, slot):
     """(claim, Identity) as noted in N.job, of a job long past perhaps; None when nothing is."""
     try:
-        with open(paths.slot_job(slot), "rb") as file:
-            fields = json.loads(file.read().decode("ascii"))
+        fields = json.loads(disk.read_private(paths.slot_job(slot)).decode("ascii"))
         return fields["claim"], identity.Identity(fields["boot"], int(fields["pid"]), fields["start"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, StoreError, ValueError, KeyError, TypeError, RecursionError):
         # Not there, never written, or just being written.
         return None

@@ -42,13 +42,9 @@ _KINDS = {"pid": int, "slot": int, "queues": list, "supervisor": int, "hired": i
 def read(paths):
     """Every entry, the dead ones too; [] when nobody ever ran here."""
     try:
-        with open(paths.pidfile, "rb") as file:
-            lines = file.read().split(b"\n")
+        lines = disk.read_private(paths.pidfile, paths.mine).split(b"\n")
     except FileNotFoundError:
         return []
-    except OSError as error:
-        # A directory, say, or another user's.
-        raise disk.refined(error, paths.pidfile)
     entries = (_entry(line) for line in lines)
     return [entry for entry in entries if entry is not None]
 
@@ -59,7 +55,7 @@ def _entry(line):
         entry = Entry(*[fields.get(name) for name in Entry._fields])
         if entry.since is not None:
             clock.parse_moment(entry.since)
-    except (ValueError, TypeError, AttributeError, BadInput):
+    except (ValueError, TypeError, AttributeError, RecursionError, BadInput):
         # An editor's doing, or a bad disk's; the next writer drops the line.
         return None
     known = entry.pid is not None and (

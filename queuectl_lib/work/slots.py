@@ -29,7 +29,7 @@ Worker = namedtuple("Worker", ("slot", "incarnation", "pid", "boot", "start", "s
 _READER_TRIES = 20
 _READER_PAUSE = 0.0005
 _TORN_TRIES = 5
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def name_of(slot, incarnation):
@@ -40,7 +40,7 @@ def name_of(slot, incarnation):
 def parts(worker):
     """(slot, incarnation) of a worker's name; (None, None) for what is no such name."""
     number, dot, incarnation = (worker or "").partition(".")
-    if not dot or not number.isdigit() or int(number) < 1:
+    if not dot or not number.isdecimal() or int(number) < 1:
         return None, None
     return int(number), incarnation
 
@@ -220,7 +220,7 @@ def _worker(content, modified):
     try:
         fields = json.loads(content.split(b"\n", 1)[0].decode("ascii"))
         known = [fields[name] for name in Worker._fields[:-1]]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     worker = Worker(*known, heartbeat=int(modified * 1000))
     try:

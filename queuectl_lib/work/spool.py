@@ -19,7 +19,7 @@ import os
 from queuectl_lib.job.lifecycle import Output
 from queuectl_lib.store import disk, locking
 from queuectl_lib.store.paths import output_name
-from queuectl_lib.words.errors import StoreError
+from queuectl_lib.words.errors import StoreError, StorePlanted
 
 # Output up to this size sits in the job's line, whole; of more, this much of its end.
 INLINE = 4096
@@ -158,7 +158,12 @@ class Spool:
 
 def open_locked(path, flags):
     """(descriptor, whether it could be locked): refused, somebody else still has the file."""
-    fd = disk.open_private(path, flags)
+    try:
+        fd = disk.open_private(path, flags)
+    except StorePlanted:
+        # A former job's doing: it is not to keep workers from their slot.
+        disk.remove(path)
+        fd = disk.open_private(path, flags)
     return fd, locking.try_lock(fd)
 
 

@@ -59,7 +59,9 @@ def _ring(path):
     except OSError:
         # ENXIO: nobody has it open for reading, so nobody sleeps on it.
         return
-    _write_byte(fd)
+    # Any other file would be changed.
+    if stat.S_ISFIFO(os.fstat(fd).st_mode):
+        _write_byte(fd)
     os.close(fd)
 
 
@@ -109,6 +111,8 @@ def _open_fifo(path):
     try:
         try:
             os.mkfifo(path, 0o600)
+            # Whatever the umask says.
+            os.chmod(path, 0o600)
         except FileExistsError:
             pass
         # For reading alone poll would report a hang-up for ever after the first writer.

@@ -7,6 +7,8 @@ import random
 import pytest
 
 from queuectl_lib.faces import input as given
+from queuectl_lib.job import record
+from queuectl_lib.store import line
 from queuectl_lib.words.errors import BadInput
 
 
@@ -145,3 +147,42 @@ def test_a_line_means_what_json_says_it_means():
                 assert str(error).startswith("line 2: want one JSON object a line")
         else:
             assert found == expected, text
+
+
+# --- input that is meant to do harm
+
+_FIELDS = record.GIVEN + ("run_timeout", "available_at", "state", "history", "no-such-field")
+_VALUES = (
+    "1e999", "-1e999", "NaN", "Infinity", "-Infinity", "1" * 400, "-" + "1" * 400, "1" * 5000, "1e-400", "-0.0", "1e5", "0", "-1", "1.5",
+    "true", "null", '""', '"\\u0000"', '"\\ud800"', '"\\udc80"', '"\\u001b[2J"', '"' + "x" * 200000 + '"', '"' + "9" * 500 + '"', '"nan"',
+    '"inf"', '"none"', '"1970"', '"2026-13-01"', '"99999999999999999999s"', "[]", "{}", "[1]", "[[]]", '["a", "a"]', '{"A": 1}',
+    '{"A": null}', '{"A": {"B": []}}', '{"": "x"}', '{"A": "\\u0000"}', "[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900,
+    "[" * 100000 + "]" * 100000)
+
+
+def _wrapped(text):
+    """The same job once more, in every form in which one can be given."""
+    yield from (text, text[:-1], "[%s]" % text, "\ufeff" + text, text + text, text + "\n" + text, '{"command": "a",' + text[1:])
+
+
+@pytest.mark.parametrize("field", _FIELDS)
+def test_whatever_a_field_holds_is_a_job_or_bad_input(field):
+    make = record.Maker(0, record.Defaults()).create
+    jobs = 0
+    for value in _VALUES:
+        for text in _wrapped('{"command":"true","%s":%s}' % (field, value)):
+            try:
+                for _, fields in read(text.encode("utf-8", "surrogatepass")):
+                    line.encode(make(fields)._replace(id="a", order=1), None)
+                    jobs += 1
+            except BadInput as error:
+                assert str(error)
+            try:
+                given.from_words([text])
+            except BadInput as error:
+                assert len(str(error)) < 1000
+    assert bool(jobs) == (field != "no-such-field")
+
+
+def test_of_a_key_that_stands_twice_the_last_one_counts():
+    assert read(b'{"command": "a", "command": "b"}') == [(1, {"command": "b"})]

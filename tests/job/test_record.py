@@ -86,6 +86,9 @@ BAD = [
     ("env", "A=1", "env: "), ("env", ["A=1"], "env: "), ("env", {"A": 1}, "env: A: "), ("env", {"A": None}, "env: A: "),
     ("env", {"": "x"}, "env: "), ("env", {"A=B": "x"}, "env: "), ("env", {"A\0": "x"}, "env: "), ("env", {"A": "\0"}, "env: A: "),
     ("env", [], "env: "), ("env", 0, "env: "),
+    ("timeout", 10 ** 400, "timeout: "), pytest.param("run_at", 10 ** 5000, "run_at: ", id="late"),
+    pytest.param("priority", 10 ** 5000, "more than 18 digits", id="huge"),
+    ("slots", [[]], "not a list"),
 ]
 
 
@@ -236,3 +239,10 @@ def test_one_maker_makes_of_many_jobs_what_it_would_make_of_each_alone():
         fields = some_fields(chance, sorted(SOME))
         assert made(maker.create, fields, "id-%d" % number) == made(record.create, fields, NOW, defaults, "id-%d" % number)
     assert made(maker.create, ["command"]) == made(record.create, ["command"], NOW, defaults)
+
+
+@pytest.mark.parametrize("env", [{"A": ["hunter2"]}, {"A": "hunter2\0"}, {"A=hunter2": "x"}, {"A": "hunter2\ud800"}])
+def test_no_value_of_a_variable_is_quoted(env):
+    with pytest.raises(BadInput) as error:
+        create(env=env)
+    assert "hunter2" not in str(error.value) and "A" in str(error.value)

@@ -105,7 +105,9 @@ def test_a_store_reads_its_settings_once(here):
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"7", b"null", b'{"max_retries": -1}', b'{"max_retries": []}', b'{"no_such": 1}',
-                                    b'{"durability": {}}', b'{"output_limit": null}', b"\xff\xfe", b'{"timeout": NaN}'])
+                                    b'{"durability": {}}', b'{"output_limit": null}', b"\xff\xfe", b'{"timeout": NaN}',
+                                    b'{"timeout": %s}' % (b"9" * 400), b'{"max_retries": %s}' % (b"9" * 5000),
+                                    pytest.param(b"[" * 100000, id="deep")])
 def test_a_damaged_file_is_named_and_left_alone(here, damage):
     write(here.store.paths.config, damage)
     actions = [lambda: here.store.config, lambda: config.set(here.store, "max_retries", "7"), lambda: here.add("a")]
@@ -118,7 +120,8 @@ def test_a_damaged_file_is_named_and_left_alone(here, damage):
 def test_a_file_that_may_not_be_read_is_named(here, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
-    monkeypatch.setattr("builtins.open", refuse)
+    write(here.store.paths.config, b"{}")
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(StoreUnwritable, match="config.json"):
         config.load(here.store.paths)
 

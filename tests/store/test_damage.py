@@ -135,7 +135,7 @@ def whole(here):
     here.add("root", queue="mail")
     here.add("child", after=["root"])
     here.run("root", "child")
-    here.add_in(5000, "later", "later still")
+    here.add_in(5000, "later", "later-still")
     here.add("held", held=True)
     here.add("waits", after=["held"])
     here.roll()

@@ -3,11 +3,13 @@
 import errno
 import os
 import resource
+import socket
+import stat
 
 import pytest
 
 from queuectl_lib.store import disk
-from queuectl_lib.words.errors import DiskFull, StoreError, StoreUnwritable
+from queuectl_lib.words.errors import DiskFull, StoreError, StorePlanted, StoreUnwritable
 from tests.store.stores import in_child, read, write
 
 
@@ -224,3 +226,39 @@ def test_removing_what_is_gone_is_fine(path):
     write(path, b"")
     disk.remove(path)
     assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_WRONLY, os.O_RDWR])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: socket.socket(socket.AF_UNIX).bind(path),
+                                  lambda path: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))], ids=["FIFO", "socket", "device"])
+def test_what_is_no_plain_file_is_refused_at_once(path, make, flags):
+    try:
+        make(path)
+    except PermissionError:
+        pytest.skip("only root can make devices")
+    with pytest.raises(StorePlanted, match="file is no plain file"):
+        disk.open_private(path, flags)
+
+
+def test_a_refused_file_is_not_left_open(path):
+    write(path, b"")
+    os.chmod(path, 0o666)
+    before = os.listdir("/dev/fd")
+    for _ in range(3):
+        with pytest.raises(StoreUnwritable):
+            disk.open_private(path, os.O_RDWR)
+    assert os.listdir("/dev/fd") == before
+
+
+def test_a_small_file_is_read_whole(path):
+    write(path, b"0123456789" * 20000)
+    assert disk.read_private(path) == read(path)
+
+
+def test_a_file_that_cannot_even_be_looked_at_is_named_and_closed(path, monkeypatch):
+    write(path, b"")
+    before = os.listdir("/dev/fd")
+    monkeypatch.setattr(os, "fstat", raising(errno.EIO))
+    with pytest.raises(StoreError, match="file: Input/output error"):
+        disk.open_private(path, os.O_RDWR)
+    assert os.listdir("/dev/fd") == before

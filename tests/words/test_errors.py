@@ -9,7 +9,7 @@ from queuectl_lib.words import errors
 EXIT_CODES = {
     "QueuectlError": 1, "NotDone": 1, "UnknownJob": 1, "DuplicateJob": 1,
     "BadInput": 2,
-    "StoreError": 3, "StoreLocked": 3, "StoreDamaged": 3, "StoreUnwritable": 3, "DiskFull": 3,
+    "StoreError": 3, "StoreLocked": 3, "StoreDamaged": 3, "StorePlanted": 3, "StoreUnwritable": 3, "DiskFull": 3,
 }
 
 

@@ -312,3 +312,23 @@ def test_files_of_a_store_are_private(spools, paths):
     for directory in (paths.workers, paths.output):
         for name in os.listdir(directory):
             assert os.stat(os.path.join(directory, name)).st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("stand_in", [os.mkfifo, lambda path: os.symlink("/etc/passwd", path), lambda path: os.link(__file__, path)],
+                         ids=["FIFO", "link", "hard link"])
+def test_what_a_former_job_put_in_place_of_a_spool_gives_way(spools, paths, stand_in):
+    spools.close()
+    before = os.stat(__file__).st_size
+    for path in (paths.slot_out(1), paths.slot_err(1), paths.slot_job(1)):
+        os.unlink(path)
+        stand_in(path)
+    spools.open()
+    os.write(spools.fds[0], b"said")
+    assert spools.collect("j", 1, LIMIT)[0].text == "said"
+    assert os.stat(__file__).st_size == before
+
+
+def test_what_a_job_wrote_into_its_lock_is_no_leader(spools, paths):
+    for said in (b"[" * 5000, b"[]", b"\xff"):
+        os.pwrite(spools.fds[2], said, 0)
+        assert output.read_leader(paths, 1) is None

@@ -109,7 +109,7 @@ def test_the_lines_of_the_dead_are_dropped_by_who_writes_next(here):
 def test_lines_that_are_none_are_passed_over(here):
     add(here, supervisor())
     with open(here.paths.pidfile, "ab") as file:
-        file.write(b'garbage\n[1]\n{"kind":"worker"}\n{"kind":"cook","pid":3}\n\xff\n{"kind":"worker","pid":')
+        file.write(b'[' * 100000 + b'\ngarbage\n[1]\n{"kind":"worker"}\n{"kind":"cook","pid":3}\n\xff\n{"kind":"worker","pid":')
     assert pidfile.read(here.paths) == [supervisor()]
 
 

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from queuectl_lib.store import locking, store
+from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import slots
 from support import ROOT
 
@@ -214,3 +215,21 @@ def test_whether_every_slot_is_held(here):
     assert take(here).number == 1 and slots.all_held(here.paths)
     second.leave()
     assert not slots.all_held(here.paths)
+
+
+@pytest.mark.parametrize("plant", [os.mkfifo, os.mkdir, lambda path: os.symlink("/etc/passwd", path)], ids=["FIFO", "folder", "link"])
+def test_what_is_no_file_holds_up_nobody_who_looks_and_is_no_slot(here, plant):
+    plant(here.paths.slot_lock(1))
+    assert slots.living(here.paths) == []
+    with here.lock(), pytest.raises(StoreError, match="1.lock"):
+        slots.take(here.paths)
+
+
+def test_nor_does_a_file_that_a_job_wrote_make_one(here):
+    with here.lock():
+        slot = slots.take(here.paths)
+    for said in (b"[" * 4000, b"[]", b"{}", b"\xff\0"):
+        with open(here.paths.slot_lock(1), "wb") as file:
+            file.write(said)
+        assert slots.living(here.paths) == []
+    slot.leave()

@@ -121,3 +121,21 @@ def test_a_link_in_place_of_the_fifo_is_not_followed(paths, tmp_path):
     os.symlink(str(target), paths.wake_fifo("all"))
     wake.wake(paths)
     assert target.read_bytes() == b""
+
+
+def test_a_file_under_another_name_in_place_of_the_fifo_is_not_written(paths, tmp_path):
+    target = tmp_path / "target"
+    target.write_bytes(b"precious")
+    os.link(str(target), paths.wake_fifo("all"))
+    wake.wake(paths)
+    assert target.read_bytes() == b"precious"
+
+
+def test_a_fifo_is_of_use_under_any_umask(paths):
+    before = os.umask(0o777)
+    try:
+        bell = wake.Bell(paths)
+    finally:
+        os.umask(before)
+    assert os.stat(paths.wake_fifo("all")).st_mode & 0o777 == 0o600
+    bell.close()

@@ -7,6 +7,7 @@ Examples:
 from queuectl_lib.faces.cli import options
 from queuectl_lib.store import config
 from queuectl_lib.store import store as stores
+from queuectl_lib.words.text import safe
 
 
 def arguments(parser):
@@ -20,4 +21,5 @@ def run(args, out):
     if args.json:
         out.document(value)
     else:
-        out.line("none" if value is None else config.key_of(name).show(value))
+        text = "none" if value is None else config.key_of(name).show(value)
+        out.line(safe(text) if out.tty else text)

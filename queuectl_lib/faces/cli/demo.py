@@ -16,6 +16,7 @@ from queuectl_lib.store import config
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock, program
 from queuectl_lib.words.errors import BadInput
+from queuectl_lib.words.text import safe
 
 _SETTINGS = (("backoff_base", "1.5"), ("kill_grace", "1s"))
 _WORKERS = 2
@@ -57,7 +58,7 @@ def run(args, out):
     # Opened again: a store reads its settings once.
     store = stores.open_store(place, write=True)
     jobs = _jobs(store)
-    out.line(out.paint("Enqueued into %s:" % store.root, "bold"))
+    out.line(out.paint("Enqueued into %s:" % safe(store.root), "bold"))
     for (what, _), job in zip(_JOBS, jobs):
         out.line("  %-7s %s" % (job.id, what))
     out.line()
@@ -97,6 +98,6 @@ def _sum_up(store, out):
     out.line()
     out.line(out.paint("Look around:", "bold"))
     for words in ("list", "show flaky", "logs broken", "dlq list", "dlq retry broken"):
-        out.line("  %s %s" % (me, words))
+        out.line("  %s %s" % (safe(me), words))
     if os.path.basename(os.path.dirname(store.root)).startswith("queuectl-demo-"):
         terminal.note("nothing else refers to %s: remove it when you have seen enough" % os.path.dirname(store.root))

@@ -55,7 +55,8 @@ def arguments(parser):
     add("--max-retries", metavar="N", type=_whole("--max-retries"), help="how often it is tried again after a failure")
     add("--nice", metavar="N", type=_whole("--nice"), help="lower its priority with the system by 1 to 19")
     add("--cwd", metavar="DIR", help="where it runs (default: here)")
-    add("--env", metavar="K=V", action="append", help="variables added to its environment: --env A=1 B=2 ...")
+    add("--env", metavar="K=V", action="append", help="variables added to its environment: --env A=1 B=2 ...; "
+        "without a value as it is in yours, so that ps does not show it")
 
 
 def _is_variable(word):
@@ -177,9 +178,18 @@ def _environment(pairs):
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise BadInput("--env: want NAME=VALUE, not %r" % pair)
+            value = _own_value(name)
         variables[name] = value
     return variables
+
+
+def _own_value(name):
+    """A variable's value here: unlike a word of the command line it is not for every user of the machine to see."""
+    if not name.isidentifier():
+        raise BadInput("--env: want NAME=VALUE, or the NAME of a variable of yours")
+    if name not in os.environ:
+        raise BadInput("--env: there is no variable %s here: export it, or give NAME=VALUE" % name)
+    return os.environ[name]
 
 
 def _created(args, jobs, now, defaults):

@@ -38,6 +38,7 @@ def filters(parser):
     add("--sort", metavar="FIELD", type=options.checked("--sort", _sort),
         help="by this field; -FIELD turns the order round (created_at, duration, ...)")
     add("--verbose", "-v", action="store_true", help="more lines on each job")
+    options.reveal(parser)
     options.json(parser)
     options.jsonl(parser)
 
@@ -62,7 +63,7 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS, nothing=None
         out.lines(record.public(job) for job in seen)
     else:
         around = (look.pauses(), _full(store, look)) if look else ()
-        _print_table(seen, store, around, columns, args.verbose, out)
+        _print_table(seen, store, around, columns, args, out)
     out.flush()
     if nothing and look and not (seen.count or queues or args.search or limit == 0):
         terminal.note(nothing)
@@ -110,7 +111,7 @@ def _full(store, look):
     return {queue for queue, limit in limits.items() if counts.get(queue, {}).get("processing", 0) >= limit}
 
 
-def _print_table(jobs, store, around, columns, verbose, out):
+def _print_table(jobs, store, around, columns, args, out):
     now = clock.now()
     if out.width is None:
         lines = _plain_lines(jobs, store, around, columns, now)
@@ -118,8 +119,8 @@ def _print_table(jobs, store, around, columns, verbose, out):
         lines = _fitted_lines(list(jobs), store, around, columns, now, out)
     for job, line in lines:
         out.line(line)
-        if verbose and job is not None:
-            for more in listing.details(job, now):
+        if args.verbose and job is not None:
+            for more in listing.details(job, now, args.reveal):
                 out.line(more)
 
 

@@ -49,8 +49,8 @@ def _replace(path, data):
         fd, temporary = tempfile.mkstemp(prefix="." + name + ".", suffix=".new", dir=directory or ".")
         with os.fdopen(fd, "wb") as file:
             file.write(data)
-        # The exporter is another user.
-        os.chmod(temporary, 0o644)
+            # The exporter is another user. By its descriptor: in a folder of others the name may be another file's by now.
+            os.chmod(file.fileno() if os.chmod in os.supports_fd else temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
         if temporary is not None and os.path.exists(temporary):

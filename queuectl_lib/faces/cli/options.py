@@ -1,6 +1,7 @@
 """The parser of one command, and the arguments that several commands share."""
 
 import argparse
+import sys
 
 from queuectl_lib.words.errors import BadInput
 from queuectl_lib.words.text import did_you_mean
@@ -129,6 +130,10 @@ def json(parser):
     parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
 
 
+def reveal(parser):
+    parser.add_argument("--reveal", action="store_true", help="show the values of its variables (--env), too")
+
+
 def jsonl(parser):
     parser.add_argument("--jsonl", action="store_true", help="one JSON object a line")
 
@@ -144,7 +149,8 @@ def limit(parser, what):
 
 
 def _number_or_all(text):
-    return text if text == "all" else whole_number(0, "a whole number or 'all'")(text)
+    # Beyond sys.maxsize nothing can be counted.
+    return text if text == "all" else min(whole_number(0, "a whole number or 'all'")(text), sys.maxsize)
 
 
 def ids(parser, nargs="+", states=None):

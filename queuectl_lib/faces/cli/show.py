@@ -1,5 +1,8 @@
 """Show everything about one job, and why it is not running.
 
+The values of its variables are hidden unless you --reveal them; --json and
+--sh are for machines, and hold them.
+
 Examples:
   queuectl show nightly
   queuectl show nightly --json | jq .history
@@ -17,6 +20,7 @@ from queuectl_lib.words.errors import BadInput
 def arguments(parser, states=None):
     options.id(parser, states)
     parser.add_argument("--sh", action="store_true", help="a shell script that does what the job does")
+    options.reveal(parser)
     options.json(parser)
 
 
@@ -40,7 +44,7 @@ def show(args, out, check):
     # A lost job is taken up by any worker, whichever queues that one serves.
     workers = reading.servants(store, None if job.state == "processing" else job.queue)
     around = reasons.around(store, job, workers, now)
-    for line in story.tell(job, now, reading.is_lost(store, job), around, store.root, out.paint):
+    for line in story.tell(job, now, reading.is_lost(store, job), around, store.root, out.paint, args.reveal):
         out.line(line)
 
 
