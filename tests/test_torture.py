@@ -1,0 +1,14 @@
+"""A short run of tests/torture, each time with another plan: its seed is printed, and repeats it."""
+
+import os
+import subprocess
+
+from support import PYTHON, ROOT
+
+
+def test_whatever_is_killed_when_nothing_is_lost_or_runs_twice_or_stays_behind(tmp_path):
+    done = subprocess.run([PYTHON, os.path.join(ROOT, "tests", "torture"), "--seconds", "16"],
+                          env=dict(os.environ, TMPDIR=str(tmp_path)), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout.decode()
+    assert os.listdir(str(tmp_path)) == []

@@ -1,0 +1,165 @@
+"""What may not be: each rule looks at what was acknowledged, what ran and what lies in the store."""
+
+import fcntl
+import os
+import re
+
+import support
+from evidence import Evidence
+from plan import DOOMED, SCRAP
+
+# What a command may end with that nobody killed. 1: no such job (its enqueue was killed), or not in that state;
+# of --ensure: its workers were killed before they had begun.
+_CODES = {"single": (0, 1), "few": (0, 1), "bulk": (0,), "edit": (0, 1), "read": (0, 1), "purge": (0,), "roll": (0,),
+          "ensure": (0, 1), "stop": (0, 1), "crew": (0,), "rest": (0, 1)}
+# What stays in a store that has been used, besides what a header or a job names.
+_LASTING = re.compile(r"(jobs\.jsonl|lock|roll\.lock|workers\.pid|worker\.log|config\.json|ballast|wake/all"
+                      r"|workers/\d+\.(lock|job|out|err|progress))\Z")
+
+
+def faults(run):
+    """One text for each thing that is not as it should be."""
+    evidence = Evidence(run.store)
+    found = list(evidence.faults)
+    runs = run.runs()
+    for rule in (_ended_badly, _lost, _halves, _unfinished, _out_of_order, _lied, _left_behind):
+        found += rule(run, evidence, runs)
+    found += [text + _story(id, run, evidence, runs) for id, text in _overlaps(run, runs)]
+    return found
+
+
+def _ended_badly(run, evidence, runs):
+    """Commands that failed as nothing that a kill can do may make them fail."""
+    for actor in run.actors:
+        allowed = _CODES[actor.act.role]
+        if b"Traceback" in actor.complained or not (actor.was_killed or actor.code in allowed):
+            yield "%s ended with %s: %s" % (" ".join(actor.words)[:200], actor.code, actor.complained.decode()[-2000:])
+    for name in (os.path.join(run.top, "crew.log"), os.path.join(run.store, "worker.log")):
+        if os.path.exists(name):
+            with open(name, errors="replace") as file:
+                text = file.read()
+            for word in ("Traceback", "damaged", "cannot be ended"):
+                if word in text:
+                    at = text.index(word)
+                    yield "%s: %s" % (name, text[max(0, at - 300):at + 1500])
+
+
+def _lost(run, evidence, runs):
+    """Jobs that were acknowledged, and are not there or have not run to their end."""
+    ended = {id for what, id, *_ in runs if what == "end"}
+    for actor in run.actors:
+        queues = {job.queue for job in actor.act.jobs}
+        for id in actor.ids() if actor.act.jobs else ():
+            fields = evidence.newest.get(id)
+            state = fields["state"] if fields else None
+            fine = state == "completed" and id in ended
+            fine = fine or state is None and SCRAP in queues and id in ended
+            fine = fine or state == "cancelled" and fields["queue"] == DOOMED
+            # It came after one that was cancelled.
+            if not fine:
+                yield "job %s was acknowledged and is %s%s" % (id, state, _story(id, run, evidence, runs))
+
+
+def _halves(run, evidence, runs):
+    """Batches of which a part is there; jobs that were enqueued once and are there twice."""
+    there = {}
+    for fields in evidence.newest.values():
+        act = (fields.get("env") or {}).get("ACT")
+        there[act] = there.get(act, 0) + 1
+    purged = {id for _, id, *_ in runs} - set(evidence.newest)
+    for actor in run.actors:
+        jobs = actor.act.jobs
+        if not jobs or SCRAP in {job.queue for job in jobs}:
+            continue
+        number = there.get(str(actor.act.number), 0)
+        if number not in (0, len(jobs)):
+            yield "of the %d jobs of act %d %d are there" % (len(jobs), actor.act.number, number)
+    for id in purged:
+        if not _may_be_purged(run, id):
+            yield "job %s has run and is not there" % id + _story(id, run, evidence, runs)
+
+
+def _may_be_purged(run, id):
+    given = [job for actor in run.actors for job in actor.act.jobs if job.id == id]
+    return not given or given[0].queue == SCRAP
+
+
+def _unfinished(run, evidence, runs):
+    """Jobs that nobody acknowledged, but that are there, run like the others."""
+    for id, fields in evidence.newest.items():
+        if fields["state"] not in ("completed", "cancelled"):
+            yield "job %s is %s after all has come to rest" % (id, fields["state"]) + _story(id, run, evidence, runs)
+        elif fields["state"] == "cancelled" and fields["queue"] != DOOMED:
+            yield "job %s is cancelled, which nobody asked for" % id + _story(id, run, evidence, runs)
+
+
+def _overlaps(run, runs):
+    """(id, text) where an earlier run still wrote after a later one had begun.
+
+    What a command leaves behind that ends, or is killed, without its worker is let live: that is no run.
+    """
+    current = {}
+    past = {}
+    for what, id, attempt, pid, _ in runs:
+        this = attempt, pid
+        if what == "begin":
+            if id in current:
+                past.setdefault(id, set()).add(current[id])
+            current[id] = this
+        elif this != current.get(id) and this in past.get(id, ()) and int(pid) not in run.struck:
+            yield id, "job %s: attempt %s (pid %s) wrote %r while another ran" % (id, attempt, pid, what)
+
+
+def _out_of_order(run, evidence, runs):
+    """Jobs that began before one they come after had ended."""
+    ended = set()
+    after = {id: fields.get("after") or () for id, fields in evidence.newest.items()}
+    for what, id, *_ in runs:
+        if what == "end":
+            ended.add(id)
+        elif what == "begin":
+            for other in after.get(id, ()):
+                if other.strip() not in ended:
+                    yield "job %s ran before %s had completed" % (id, other) + _story(id, run, evidence, runs)
+
+
+def _lied(run, evidence, runs):
+    """Where the program's own view is another one."""
+    shown = {job["id"]: job["state"] for job in run.rested}
+    there = {id: fields["state"] for id, fields in evidence.newest.items()}
+    if shown != there:
+        differing = [id for id in set(shown) | set(there) if shown.get(id) != there.get(id)]
+        yield "list shows other jobs than the files hold: %s" % differing[:10]
+
+
+def _left_behind(run, evidence, runs):
+    """Files that nobody needs any more, locks that somebody holds, processes that live."""
+    for folder, _, names in os.walk(run.store):
+        for name in names:
+            path = os.path.relpath(os.path.join(folder, name), run.store)
+            if path not in evidence.named and not _LASTING.match(path):
+                yield "left behind: %s" % path
+    for path in evidence.named:
+        if path.startswith("output/") and not os.path.exists(os.path.join(run.store, path)):
+            yield "a job names %s, which is not there" % path
+    for name in ("lock", "roll.lock"):
+        with open(os.path.join(run.store, name)) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield "%s is held by somebody" % name
+    for pid, words in support.leftovers(run.top).items():
+        yield "process %d lives: %s" % (pid, words)
+
+
+def _story(id, run, evidence, runs):
+    """All that is known of a job, for the one who has to understand it."""
+    lines = ["  run: " + " ".join(line) for line in runs if line[1] == id]
+    fields = evidence.newest.get(id)
+    if fields:
+        lines.append("  line: %s" % {key: value for key, value in fields.items() if key not in ("env", "stdout", "stderr")})
+    for actor in run.actors:
+        if id in actor.words or id in actor.ids() and actor.act.jobs:
+            lines.append("  act %d, %.3f to %.3f: %s -> %s" % (
+                actor.act.number, actor.begin, actor.end or 0, " ".join(actor.words)[:100], actor.code))
+    return "".join("\n" + line for line in lines[:40])
