@@ -125,6 +125,14 @@ def segment_names(directory):
     return [entry[:-len(".jsonl")] for entry in entries if entry.endswith(".jsonl") and entry[0] != "."]
 
 
+def lone_indexes(*directories):
+    """The paths of indexes in base/ and archive/ whose segment lies in neither."""
+    entries = [(directory, entry) for directory in directories for entry in os.listdir(directory)]
+    segments = {entry[:-len(".jsonl")] for _, entry in entries if entry.endswith(".jsonl")}
+    return [directory + "/" + entry for directory, entry in entries
+            if entry.endswith((".index", ".awaited")) and entry[1:].rpartition(".")[0] not in segments]
+
+
 def output_name(job_id, attempt, stream):
     """What a job's line calls the file of a big output; stream: 'out' or 'err'."""
     return "output/%s.%d.%s" % (job_id, attempt, stream)
