@@ -25,7 +25,7 @@ _ORDINARY = ("default", "side", FLAKY)
 # How often a second on average.
 _ACTS = {"single": 12, "few": 5, "bulk": 0.4, "edit": 10, "read": 3, "purge": 1.5, "roll": 2,
          "crew": 1.2, "ensure": 0.7, "stop": 0.15}
-_STRIKES = {"worker": 8, "shell": 2, "roller": 3, "supervisor": 0.5, "any": 0.5}
+_STRIKES = {"writer": 6, "worker": 5, "roller": 3, "shell": 2, "supervisor": 0.5, "any": 0.5}
 
 _SURVIVORS = 0.15
 _FRESH = 0.1
@@ -110,7 +110,7 @@ class Plan:
         mode = "fail" if queue == FLAKY else luck.choices(("quick", "sleep", "child", "stubborn", "loud"), (5, 4, 2, 1, 2))[0]
         length = luck.randint(2000, 60000) if mode == "loud" else luck.choice((10, 20, 50, 150, 300)) / 1000
         # Large lines: they are torn where they cross a page, and make the journal want a roll.
-        padding = luck.choice((0, 0, 500, 5000, 20000))
+        padding = luck.choice((0, 0, 500, 10000, 60000))
         after = ()
         if luck.random() < 0.15 and self._known.get("default"):
             after = (luck.choice(self._known["default"]),)

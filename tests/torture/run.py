@@ -23,6 +23,7 @@ _SETTINGS = (("max_retries", "100000"), ("backoff_base", "1"), ("backoff_max", "
 _LOOSENING = (("resume",), ("resume", "side"), ("resume", FLAKY), ("resume", FLAKY), ("release", "--all", "--yes"),
               ("dlq", "retry", "--all"))
 _UNTIL_ABANDONED = 100
+_LOOKS_FOR_A_WRITER = 100
 
 
 class Run:
@@ -153,6 +154,8 @@ class Run:
 
     def _victims(self, kind):
         """The pids of those that live and are of this kind, of this run alone."""
+        if kind == "writer":
+            return self._writer()
         marked = support.leftovers(self.top)
         if kind == "any":
             return list(marked)
@@ -166,6 +169,21 @@ class Run:
             return of_jobs
         known = {actor.pid for actor in self._alive}
         return [pid for pid in marked if pid not in posts and pid not in of_jobs and pid not in known]
+
+    def _writer(self):
+        """Who holds the store lock, as soon as somebody does."""
+        lock = b":%d " % os.stat(os.path.join(self.store, "lock")).st_ino
+        for _ in range(_LOOKS_FOR_A_WRITER):
+            with open("/proc/locks", "rb", 0) as file:
+                found = [line.split()[4] for line in file.read().split(b"\n") if lock in line and b"->" not in line]
+            for pid in found:
+                if self._is_ours(pid.decode()):
+                    return [int(pid)]
+        return []
+
+    def _is_ours(self, pid):
+        mark = ("%s=%s" % (support.MARK, self.top)).encode()
+        return int(pid) != os.getpid() and mark in support._proc(pid, "environ").split(b"\0")
 
     def _pidfile(self):
         try:
