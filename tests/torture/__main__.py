@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -38,16 +39,20 @@ def main():
     launcher = os.environ.get(_ONE_FILE, support.LAUNCHER)
     sys.path.insert(0, launcher if launcher != support.LAUNCHER else support.ROOT)
 
+    # `timeout`, or who has seen enough: nothing may go on running.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     import run
     import verdict
     run_of_plan = run.Run(seed, top, launcher)
+    faults = []
     try:
-        run_of_plan.play(args.seconds)
-        run_of_plan.come_to_rest()
-        faults = verdict.faults(run_of_plan)
+        try:
+            run_of_plan.play(args.seconds)
+            run_of_plan.come_to_rest()
+        except AssertionError as error:
+            faults.append("it does not come to rest: %s" % error)
+        faults += verdict.faults(run_of_plan)
         print(run_of_plan.summary(), flush=True)
-    except AssertionError as error:
-        faults = ["it does not come to rest: %s" % error]
     finally:
         run_of_plan.end()
     for fault in faults[:20]:

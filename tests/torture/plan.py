@@ -140,7 +140,7 @@ class Plan:
         return ["cancel"] + self._luck.choice(([], ["--wait"])) + self._some(DOOMED)
 
     def _retry_words(self):
-        return ["retry"] + self._some(DOOMED, "side")
+        return ["retry"] + self._some(DOOMED, "side", SCRAP)
 
     def _dlq_retry_words(self):
         return self._luck.choice((["dlq", "retry", "--all"], ["dlq", "retry"] + self._some(FLAKY)))

@@ -17,7 +17,7 @@ _WORKING = ("crew", "ensure")
 # Those whose lives are measured first: a kill is to come at a random moment of a life, whatever the machine.
 _MEASURED = ("single", "few", "bulk", "edit", "read", "purge", "roll", "ensure", "stop")
 _ROUNDS = 5
-_LONGEST_DRAIN = 300
+_LONGEST_STANDSTILL = 60
 _SETTINGS = (("max_retries", "100000"), ("backoff_base", "1"), ("backoff_max", "10ms"), ("kill_grace", "100ms"))
 # Whatever keeps jobs from running. A queue that is armed is first resumed, then disarmed.
 _LOOSENING = (("resume",), ("resume", "side"), ("resume", FLAKY), ("resume", FLAKY), ("release", "--all", "--yes"),
@@ -218,8 +218,15 @@ class Run:
     def _drain(self):
         act = self._plan.sample("crew")._replace(words=["worker", "start", "--drain-all", "--count", "4"])
         actor = self._start(act)
-        support.wait_until(lambda: self._attend_until(time.monotonic() + 0.05) or actor.code is not None,
-                           "the workers have nothing left to do", _LONGEST_DRAIN)
+        seen = None
+        while actor.code is None:
+            status = os.stat(os.path.join(self.store, "jobs.jsonl"))
+            if seen != (status.st_ino, status.st_size):
+                seen = status.st_ino, status.st_size
+                last = time.monotonic()
+            elif time.monotonic() > last + _LONGEST_STANDSTILL:
+                raise AssertionError("for %d s the workers have neither done anything nor left" % _LONGEST_STANDSTILL)
+            self._attend_until(time.monotonic() + 0.05)
 
     def _roll_once_more(self):
         """What killed ones left is removed by the next roll, once it is old enough to be nobody's."""

@@ -125,6 +125,8 @@ def _out_of_order(run, evidence, runs):
 
 def _lied(run, evidence, runs):
     """Where the program's own view is another one."""
+    if run.rested is None:
+        return
     shown = {job["id"]: job["state"] for job in run.rested}
     there = {id: fields["state"] for id, fields in evidence.newest.items()}
     if shown != there:
