@@ -23,9 +23,9 @@ FLAKY = "flaky"
 _ORDINARY = ("default", "side", FLAKY)
 
 # How often a second on average.
-_ACTS = {"single": 12, "few": 5, "bulk": 0.4, "edit": 10, "read": 3, "purge": 1.5, "roll": 2,
+_ACTS = {"single": 12, "few": 4, "long": 1, "bulk": 0.4, "edit": 10, "read": 3, "purge": 1.5, "roll": 2,
          "crew": 1.2, "ensure": 0.7, "stop": 0.15}
-_STRIKES = {"writer": 6, "worker": 5, "roller": 3, "shell": 2, "supervisor": 0.5, "any": 0.5}
+_STRIKES = {"writer": 8, "worker": 5, "roller": 3, "shell": 2, "supervisor": 0.5, "any": 0.5}
 
 _SURVIVORS = 0.15
 _FRESH = 0.1
@@ -91,25 +91,27 @@ class Plan:
         return words, (job,)
 
     def _few(self):
-        return self._batch(self._luck.randint(2, 12), "f")
+        names = ["f%d-%d" % (self._number, place) for place in range(self._luck.randint(2, 12))]
+        given = self._luck.random() < 0.6
+        return ["enqueue", "--file"], tuple(self._job(name, given) for name in names)
+
+    def _long(self):
+        """One write of some megabytes: it makes the journal want a roll, and takes long enough to be torn."""
+        return self._alike(self._luck.randint(40, 100), "l", 40000)
 
     def _bulk(self):
-        return self._batch(_SMALLEST_BULK + self._luck.randrange(100), "b", plain=True)
+        return self._alike(_SMALLEST_BULK + self._luck.randrange(100), "b", 0)
 
-    def _batch(self, count, letter, plain=False):
+    def _alike(self, count, letter, padding):
         given = self._luck.random() < 0.6
-        jobs = []
-        for place in range(count):
-            name = "%s%d-%d" % (letter, self._number, place)
-            jobs.append(Job(name if given else None, "bulk", (), "quick", 0, 0) if plain else self._job(name, given))
-        return ["enqueue", "--file"], tuple(jobs)
+        names = ["%s%d-%d" % (letter, self._number, place) for place in range(count)]
+        return ["enqueue", "--file"], tuple(Job(name if given else None, "bulk", (), "quick", 0, padding) for name in names)
 
     def _job(self, name, given):
         luck = self._luck
         queue = luck.choices(_ORDINARY + (DOOMED, SCRAP), (5, 3, 1, 2, 2))[0]
         mode = "fail" if queue == FLAKY else luck.choices(("quick", "sleep", "child", "stubborn", "loud"), (5, 4, 2, 1, 2))[0]
         length = luck.randint(2000, 60000) if mode == "loud" else luck.choice((10, 20, 50, 150, 300)) / 1000
-        # Large lines: they are torn where they cross a page, and make the journal want a roll.
         padding = luck.choice((0, 0, 500, 10000, 60000))
         after = ()
         if luck.random() < 0.15 and self._known.get("default"):

@@ -15,7 +15,7 @@ _MOST_CREWS = 8
 _MOST_AT_ONCE = 12
 _WORKING = ("crew", "ensure")
 # Those whose lives are measured first: a kill is to come at a random moment of a life, whatever the machine.
-_MEASURED = ("single", "few", "bulk", "edit", "read", "purge", "roll", "ensure", "stop")
+_MEASURED = ("single", "few", "long", "bulk", "edit", "read", "purge", "roll", "ensure", "stop")
 _ROUNDS = 5
 _LONGEST_STANDSTILL = 60
 _SETTINGS = (("max_retries", "100000"), ("backoff_base", "1"), ("backoff_max", "10ms"), ("kill_grace", "100ms"))
@@ -24,6 +24,7 @@ _LOOSENING = (("resume",), ("resume", "side"), ("resume", FLAKY), ("resume", FLA
               ("dlq", "retry", "--all"))
 _UNTIL_ABANDONED = 100
 _LOOKS_FOR_A_WRITER = 100
+_LONGEST_TRANSACTION = 0.002
 
 
 class Run:
@@ -73,7 +74,7 @@ class Run:
     def _measure(self):
         for role in _MEASURED:
             lives = []
-            for _ in range(1 if role == "bulk" else 3):
+            for _ in range(1 if role in ("long", "bulk") else 3):
                 actor = self._to_its_end(self._plan.sample(role))
                 lives.append(actor.end - actor.begin)
             self._lives[role] = min(lives)
@@ -82,7 +83,7 @@ class Run:
 
     def _start(self, act):
         words = list(act.words)
-        if act.role in ("few", "bulk"):
+        if act.role in ("few", "long", "bulk"):
             words.append(self._file_of(act))
         elif act.role == "single":
             job = self._as_input(act, act.jobs[0])
@@ -171,15 +172,23 @@ class Run:
         return [pid for pid in marked if pid not in posts and pid not in of_jobs and pid not in known]
 
     def _writer(self):
-        """Who holds the store lock, as soon as somebody does."""
+        """Who holds the store lock, as soon as the journal grows: in the middle of a long write, perhaps."""
         lock = b":%d " % os.stat(os.path.join(self.store, "lock")).st_ino
         for _ in range(_LOOKS_FOR_A_WRITER):
             with open("/proc/locks", "rb", 0) as file:
                 found = [line.split()[4] for line in file.read().split(b"\n") if lock in line and b"->" not in line]
             for pid in found:
                 if self._is_ours(pid.decode()):
+                    self._await_growth()
                     return [int(pid)]
         return []
+
+    def _await_growth(self):
+        journal = os.path.join(self.store, "jobs.jsonl")
+        before = os.stat(journal).st_size
+        end = time.monotonic() + _LONGEST_TRANSACTION
+        while os.stat(journal).st_size == before and time.monotonic() < end:
+            pass
 
     def _is_ours(self, pid):
         mark = ("%s=%s" % (support.MARK, self.top)).encode()

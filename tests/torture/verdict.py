@@ -10,7 +10,7 @@ from plan import DOOMED, SCRAP
 
 # What a command may end with that nobody killed. 1: no such job (its enqueue was killed), or not in that state;
 # of --ensure: its workers were killed before they had begun.
-_CODES = {"single": (0, 1), "few": (0, 1), "bulk": (0,), "edit": (0, 1), "read": (0, 1), "purge": (0,), "roll": (0,),
+_CODES = {"single": (0, 1), "few": (0, 1), "long": (0,), "bulk": (0,), "edit": (0, 1), "read": (0, 1), "purge": (0,), "roll": (0,),
           "ensure": (0, 1), "stop": (0, 1), "crew": (0,), "rest": (0, 1)}
 # What stays in a store that has been used, besides what a header or a job names.
 _LASTING = re.compile(r"(jobs\.jsonl|lock|roll\.lock|workers\.pid|worker\.log|config\.json|ballast|wake/all"
@@ -139,7 +139,7 @@ def _left_behind(run, evidence, runs):
     for folder, _, names in os.walk(run.store):
         for name in names:
             path = os.path.relpath(os.path.join(folder, name), run.store)
-            if path not in evidence.named and not _LASTING.match(path):
+            if path not in evidence.named and not _LASTING.match(path) and not _is_doctors(path, evidence):
                 yield "left behind: %s" % path
     for path in evidence.named:
         if path.startswith("output/") and not os.path.exists(os.path.join(run.store, path)):
@@ -152,6 +152,13 @@ def _left_behind(run, evidence, runs):
                 yield "%s is held by somebody" % name
     for pid, words in support.leftovers(run.top).items():
         yield "process %d lives: %s" % (pid, words)
+
+
+def _is_doctors(path, evidence):
+    """Outputs that `doctor --repair` removes: of jobs that were purged, by one that was killed before it came to
+    their files, or cancelled, by whose killed worker nobody could learn that it had kept them already."""
+    output = re.match(r"output/(.+)\.\d+\.(out|err)\Z", path)
+    return output and evidence.newest.get(output.group(1), {"state": "cancelled"})["state"] == "cancelled"
 
 
 def _story(id, run, evidence, runs):
