@@ -55,7 +55,7 @@ def main():
         print(run_of_plan.summary(), flush=True)
     finally:
         run_of_plan.end()
-    for fault in faults[:20]:
+    for fault in faults[:verdict.MOST_TOLD]:
         print("FAULT: %s" % fault)
     if faults:
         print("%d faults. seed %d; the store, runs.log and acts.log are in %s" % (len(faults), seed, top))

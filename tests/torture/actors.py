@@ -26,8 +26,8 @@ class Actor:
     def __init__(self, act, words, launcher, log=None):
         self.act = act
         self.words = words
-        self.printed = b""
-        self.complained = b""
+        self.printed = bytearray()
+        self.complained = bytearray()
         self.code = None
         self.begin = time.monotonic()
         self.end = None
@@ -54,8 +54,7 @@ class Actor:
             data = os.read(fd, 1 << 20)
         except BlockingIOError:
             return
-        name = self._pipes[fd]
-        setattr(self, name, getattr(self, name) + data)
+        getattr(self, self._pipes[fd]).extend(data)
         if not data:
             del self._pipes[fd]
             os.close(fd)

@@ -12,6 +12,7 @@ from plan import FLAKY, Plan, Strike
 from queuectl_lib.faces.cli import registry
 
 _MOST_CREWS = 8
+_LARGEST_BACKLOG = 8 * 1024 * 1024
 _MOST_AT_ONCE = 12
 _WORKING = ("crew", "ensure")
 # Those whose lives are measured first: a kill is to come at a random moment of a life, whatever the machine.
@@ -68,8 +69,17 @@ class Run:
                 break
             if isinstance(act, Strike):
                 self._strike(act)
-            elif act.role != "crew" or len([actor for actor in self._alive if actor.act.role == "crew"]) < _MOST_CREWS:
+            elif not self._is_too_much(act):
                 self._start(act)
+
+    def _is_too_much(self, act):
+        """Whether a machine that is busy otherwise would never get done with it."""
+        if act.role == "crew":
+            return len([actor for actor in self._alive if actor.act.role == "crew"]) >= _MOST_CREWS
+        if act.role not in ("long", "bulk"):
+            return False
+        base = os.path.join(self.store, "base")
+        return sum(_size(os.path.join(base, name)) for name in os.listdir(base)) > _LARGEST_BACKLOG
 
     def _measure(self):
         for role in _MEASURED:
@@ -136,7 +146,7 @@ class Run:
         if actor.was_killed:
             self.kills[actor.act.role] += 1
         self._acts_log.write("%.3f-%.3f %d %s -> %s %s\n" % (
-            actor.begin, actor.end, actor.act.number, " ".join(actor.words)[:300], actor.code, actor.complained[-300:]))
+            actor.begin, actor.end, actor.act.number, " ".join(actor.words)[:300], actor.code, actor.complained[-300:].decode().strip()))
         self._acts_log.flush()
 
     # --- killing others
@@ -289,3 +299,10 @@ class Run:
             for pid in left:
                 support.send(pid, signal.SIGKILL)
             actors.attend(self._alive, 0.01)
+
+
+def _size(path):
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0

@@ -17,15 +17,18 @@ _LASTING = re.compile(r"(jobs\.jsonl|lock|roll\.lock|workers\.pid|worker\.log|co
                       r"|workers/\d+\.(lock|job|out|err|progress))\Z")
 
 
+MOST_TOLD = 20
+
+
 def faults(run):
-    """One text for each thing that is not as it should be."""
+    """A text for each thing that is not as it should be; the first ones with the story of the job concerned."""
     evidence = Evidence(run.store)
-    found = list(evidence.faults)
     runs = run.runs()
-    for rule in (_ended_badly, _lost, _halves, _unfinished, _out_of_order, _lied, _left_behind):
+    found = [(text, None) for text in evidence.faults]
+    for rule in (_overlaps, _lost, _halves, _unfinished, _out_of_order, _ended_badly, _lied, _left_behind):
         found += rule(run, evidence, runs)
-    found += [text + _story(id, run, evidence, runs) for id, text in _overlaps(run, runs)]
-    return found
+    return [text + (_story(id, run, evidence, runs) if id and place < MOST_TOLD else "")
+            for place, (text, id) in enumerate(found)]
 
 
 def _ended_badly(run, evidence, runs):
@@ -33,7 +36,7 @@ def _ended_badly(run, evidence, runs):
     for actor in run.actors:
         allowed = _CODES[actor.act.role]
         if b"Traceback" in actor.complained or not (actor.was_killed or actor.code in allowed):
-            yield "%s ended with %s: %s" % (" ".join(actor.words)[:200], actor.code, actor.complained.decode()[-2000:])
+            yield "%s ended with %s: %s" % (" ".join(actor.words)[:200], actor.code, actor.complained.decode()[-2000:]), None
     for name in (os.path.join(run.top, "crew.log"), os.path.join(run.store, "worker.log")):
         if os.path.exists(name):
             with open(name, errors="replace") as file:
@@ -41,7 +44,7 @@ def _ended_badly(run, evidence, runs):
             for word in ("Traceback", "damaged", "cannot be ended"):
                 if word in text:
                     at = text.index(word)
-                    yield "%s: %s" % (name, text[max(0, at - 300):at + 1500])
+                    yield "%s: %s" % (name, text[max(0, at - 300):at + 1500]), None
 
 
 def _lost(run, evidence, runs):
@@ -55,9 +58,8 @@ def _lost(run, evidence, runs):
             fine = state == "completed" and id in ended
             fine = fine or state is None and SCRAP in queues and id in ended
             fine = fine or state == "cancelled" and fields["queue"] == DOOMED
-            # It came after one that was cancelled.
             if not fine:
-                yield "job %s was acknowledged and is %s%s" % (id, state, _story(id, run, evidence, runs))
+                yield "job %s was acknowledged and is %s" % (id, state), id
 
 
 def _halves(run, evidence, runs):
@@ -66,35 +68,31 @@ def _halves(run, evidence, runs):
     for fields in evidence.newest.values():
         act = (fields.get("env") or {}).get("ACT")
         there[act] = there.get(act, 0) + 1
-    purged = {id for _, id, *_ in runs} - set(evidence.newest)
     for actor in run.actors:
         jobs = actor.act.jobs
         if not jobs or SCRAP in {job.queue for job in jobs}:
             continue
         number = there.get(str(actor.act.number), 0)
         if number not in (0, len(jobs)):
-            yield "of the %d jobs of act %d %d are there" % (len(jobs), actor.act.number, number)
-    for id in purged:
-        if not _may_be_purged(run, id):
-            yield "job %s has run and is not there" % id + _story(id, run, evidence, runs)
-
-
-def _may_be_purged(run, id):
-    given = [job for actor in run.actors for job in actor.act.jobs if job.id == id]
-    return not given or given[0].queue == SCRAP
+            yield "of the %d jobs of act %d %d are there" % (len(jobs), actor.act.number, number), None
+    # Of ids that were made up only _lost knows.
+    queues = {job.id: job.queue for actor in run.actors for job in actor.act.jobs}
+    for id in {id for _, id, *_ in runs} - set(evidence.newest):
+        if queues.get(id, SCRAP) != SCRAP:
+            yield "job %s has run and is not there" % id, id
 
 
 def _unfinished(run, evidence, runs):
     """Jobs that nobody acknowledged, but that are there, run like the others."""
     for id, fields in evidence.newest.items():
         if fields["state"] not in ("completed", "cancelled"):
-            yield "job %s is %s after all has come to rest" % (id, fields["state"]) + _story(id, run, evidence, runs)
+            yield "job %s is %s after all has come to rest" % (id, fields["state"]), id
         elif fields["state"] == "cancelled" and fields["queue"] != DOOMED:
-            yield "job %s is cancelled, which nobody asked for" % id + _story(id, run, evidence, runs)
+            yield "job %s is cancelled, which nobody asked for" % id, id
 
 
-def _overlaps(run, runs):
-    """(id, text) where an earlier run still wrote after a later one had begun.
+def _overlaps(run, evidence, runs):
+    """Where an earlier run still wrote after a later one had begun.
 
     What a command leaves behind that ends, or is killed, without its worker is let live: that is no run.
     """
@@ -107,7 +105,7 @@ def _overlaps(run, runs):
                 past.setdefault(id, set()).add(current[id])
             current[id] = this
         elif this != current.get(id) and this in past.get(id, ()) and int(pid) not in run.struck:
-            yield id, "job %s: attempt %s (pid %s) wrote %r while another ran" % (id, attempt, pid, what)
+            yield "job %s: attempt %s (pid %s) wrote %r while another ran" % (id, attempt, pid, what), id
 
 
 def _out_of_order(run, evidence, runs):
@@ -120,7 +118,7 @@ def _out_of_order(run, evidence, runs):
         elif what == "begin":
             for other in after.get(id, ()):
                 if other.strip() not in ended:
-                    yield "job %s ran before %s had completed" % (id, other) + _story(id, run, evidence, runs)
+                    yield "job %s ran before %s had completed" % (id, other), id
 
 
 def _lied(run, evidence, runs):
@@ -131,7 +129,7 @@ def _lied(run, evidence, runs):
     there = {id: fields["state"] for id, fields in evidence.newest.items()}
     if shown != there:
         differing = [id for id in set(shown) | set(there) if shown.get(id) != there.get(id)]
-        yield "list shows other jobs than the files hold: %s" % differing[:10]
+        yield "list shows other jobs than the files hold: %s" % differing[:10], None
 
 
 def _left_behind(run, evidence, runs):
@@ -140,18 +138,18 @@ def _left_behind(run, evidence, runs):
         for name in names:
             path = os.path.relpath(os.path.join(folder, name), run.store)
             if path not in evidence.named and not _LASTING.match(path) and not _is_doctors(path, evidence):
-                yield "left behind: %s" % path
+                yield "left behind: %s" % path, None
     for path in evidence.named:
         if path.startswith("output/") and not os.path.exists(os.path.join(run.store, path)):
-            yield "a job names %s, which is not there" % path
+            yield "a job names %s, which is not there" % path, None
     for name in ("lock", "roll.lock"):
         with open(os.path.join(run.store, name)) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                yield "%s is held by somebody" % name
+                yield "%s is held by somebody" % name, None
     for pid, words in support.leftovers(run.top).items():
-        yield "process %d lives: %s" % (pid, words)
+        yield "process %d lives: %s" % (pid, words), None
 
 
 def _is_doctors(path, evidence):
