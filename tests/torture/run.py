@@ -9,12 +9,12 @@ from collections import Counter
 import actors
 import support
 from plan import FLAKY, Plan, Strike
-from queuectl_lib.faces.cli import registry
 
 _MOST_CREWS = 8
 _LARGEST_BACKLOG = 8 * 1024 * 1024
 _MOST_AT_ONCE = 12
 _WORKING = ("crew", "ensure")
+_FROM_FILES = ("few", "long", "bulk")
 # Those whose lives are measured first: a kill is to come at a random moment of a life, whatever the machine.
 _MEASURED = ("single", "few", "long", "bulk", "edit", "read", "purge", "roll", "ensure", "stop")
 _ROUNDS = 5
@@ -93,7 +93,7 @@ class Run:
 
     def _start(self, act):
         words = list(act.words)
-        if act.role in ("few", "long", "bulk"):
+        if act.role in _FROM_FILES:
             words.append(self._file_of(act))
         elif act.role == "single":
             job = self._as_input(act, act.jobs[0])
@@ -143,6 +143,8 @@ class Run:
     def _see_off(self, actor):
         self._alive.remove(actor)
         self._deaths.pop(actor, None)
+        if actor.act.role in _FROM_FILES:
+            os.unlink(actor.words[-1])
         if actor.was_killed:
             self.kills[actor.act.role] += 1
         self._acts_log.write("%.3f-%.3f %d %s -> %s %s\n" % (
@@ -231,8 +233,6 @@ class Run:
         self._roll_once_more()
         support.wait_until(lambda: not support.leftovers(self.top), "no process of this run is left", 30)
         self.rested = json.loads(self.command("list", "--json").printed)
-        if "doctor" in registry.names():
-            self.command("doctor")
 
     def _drain(self):
         act = self._plan.sample("crew")._replace(words=["worker", "start", "--drain-all", "--count", "4"])

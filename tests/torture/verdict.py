@@ -7,6 +7,7 @@ import re
 import support
 from evidence import Evidence
 from plan import DOOMED, SCRAP
+from queuectl_lib.faces.cli import registry
 
 # What a command may end with that nobody killed. 1: no such job (its enqueue was killed), or not in that state;
 # of --ensure: its workers were killed before they had begun.
@@ -25,7 +26,7 @@ def faults(run):
     evidence = Evidence(run.store)
     runs = run.runs()
     found = [(text, None) for text in evidence.faults]
-    for rule in (_overlaps, _lost, _halves, _unfinished, _out_of_order, _ended_badly, _lied, _left_behind):
+    for rule in (_overlaps, _lost, _halves, _unfinished, _out_of_order, _ended_badly, _lied, _left_behind, _unwell):
         found += rule(run, evidence, runs)
     return [text + (_story(id, run, evidence, runs) if id and place < MOST_TOLD else "")
             for place, (text, id) in enumerate(found)]
@@ -150,6 +151,15 @@ def _left_behind(run, evidence, runs):
                 yield "%s is held by somebody" % name, None
     for pid, words in support.leftovers(run.top).items():
         yield "process %d lives: %s" % (pid, words), None
+
+
+def _unwell(run, evidence, runs):
+    """What the program itself still finds wrong when it has mended what a killed command can leave."""
+    if "doctor" in registry.names():
+        run.command("doctor", "--repair", codes=range(256))
+        doctor = run.command("doctor", codes=range(256))
+        if doctor.code:
+            yield "doctor ended with %d: %s%s" % (doctor.code, doctor.printed.decode(), doctor.complained.decode()), None
 
 
 def _is_doctors(path, evidence):
