@@ -23,7 +23,7 @@ FLAKY = "flaky"
 _ORDINARY = ("default", "side", FLAKY)
 
 # How often a second on average.
-_ACTS = {"single": 12, "few": 4, "long": 1, "bulk": 0.4, "edit": 10, "read": 3, "purge": 1.5, "roll": 2,
+_ACTS = {"single": 12, "few": 4, "long": 2, "bulk": 0.4, "edit": 10, "read": 3, "purge": 1.5, "roll": 2,
          "crew": 1.2, "ensure": 0.7, "stop": 0.15}
 _STRIKES = {"writer": 8, "worker": 5, "roller": 3, "shell": 2, "supervisor": 0.5, "any": 0.5}
 
@@ -74,6 +74,9 @@ class Plan:
     def _death(self, role):
         if role == "crew":
             return self._luck.uniform(0.05, 5)
+        if role == "long":
+            # Torn, it costs nothing; whole, a hundred jobs.
+            return self._luck.uniform(0.2, 1.1)
         fraction = self._luck.uniform(0, 1.5)
         return None if self._luck.random() < _SURVIVORS else fraction
 

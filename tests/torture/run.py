@@ -11,7 +11,7 @@ import support
 from plan import FLAKY, Plan, Strike
 
 _MOST_CREWS = 8
-_LARGEST_BACKLOG = 8 * 1024 * 1024
+_LARGEST_BACKLOG = 24 * 1024 * 1024
 _MOST_AT_ONCE = 12
 _WORKING = ("crew", "ensure")
 _FROM_FILES = ("few", "long", "bulk")
