@@ -2,11 +2,13 @@
 
     plan.py      what happens when: made of the seed alone
     actors.py    processes that are started, killed, and what they printed
+    victims.py   those that are hit though they are nobody's child
     run.py       carries out the plan, and brings the store to rest
     evidence.py  reads the store's files with nothing but json and zlib
     verdict.py   what may not be, held against the evidence
 
 Ends with 0 if nothing was lost, ran twice at a time, or was left behind; else with 1, and the store is kept.
+Linux alone: who runs, and who holds the lock, is told by /proc.
 """
 
 import argparse

@@ -1,5 +1,6 @@
 """Processes of the real program: started as forks or with a Python of their own, killed, and what they printed."""
 
+import importlib
 import os
 import select
 import signal
@@ -15,7 +16,7 @@ from queuectl_lib.faces.cli import registry
 def load_all():
     """Import every command, so that a fork has nothing left to import."""
     for name in registry.names() + list(registry.INTERNAL):
-        command_line._load(name)
+        importlib.import_module("queuectl_lib.faces.cli." + name.replace(" ", "_"))
     from queuectl_lib.store import store
     store.load_all()
 

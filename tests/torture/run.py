@@ -8,6 +8,7 @@ from collections import Counter
 
 import actors
 import support
+import victims
 from plan import FLAKY, Plan, Strike
 
 _MOST_CREWS = 8
@@ -24,8 +25,6 @@ _SETTINGS = (("max_retries", "100000"), ("backoff_base", "1"), ("backoff_max", "
 _LOOSENING = (("resume",), ("resume", "side"), ("resume", FLAKY), ("resume", FLAKY), ("release", "--all", "--yes"),
               ("dlq", "retry", "--all"))
 _UNTIL_ABANDONED = 100
-_LOOKS_FOR_A_WRITER = 100
-_LONGEST_TRANSACTION = 0.002
 
 
 class Run:
@@ -154,9 +153,9 @@ class Run:
     # --- killing others
 
     def _strike(self, strike):
-        victims = sorted(self._victims(strike.victim))
-        if victims:
-            pid = victims[int(strike.luck * len(victims))]
+        found = sorted(victims.of_kind(strike.victim, self.top, self.store, {actor.pid for actor in self._alive}))
+        if found:
+            pid = found[int(strike.luck * len(found))]
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -164,56 +163,6 @@ class Run:
             self.struck.add(pid)
             self.kills["struck " + strike.victim] += 1
             self._acts_log.write("%.3f struck %s %d\n" % (time.monotonic(), strike.victim, pid))
-
-    def _victims(self, kind):
-        """The pids of those that live and are of this kind, of this run alone."""
-        if kind == "writer":
-            return self._writer()
-        marked = support.leftovers(self.top)
-        if kind == "any":
-            return list(marked)
-        posts = {}
-        for pid, post in self._pidfile():
-            posts[pid] = post
-        if kind in ("worker", "supervisor"):
-            return [pid for pid in marked if posts.get(pid) == kind]
-        of_jobs = {pid for pid in marked if b"QUEUECTL_JOB_ID=" in support._proc(str(pid), "environ")}
-        if kind == "shell":
-            return of_jobs
-        known = {actor.pid for actor in self._alive}
-        return [pid for pid in marked if pid not in posts and pid not in of_jobs and pid not in known]
-
-    def _writer(self):
-        """Who holds the store lock, as soon as the journal grows: in the middle of a long write, perhaps."""
-        lock = b":%d " % os.stat(os.path.join(self.store, "lock")).st_ino
-        for _ in range(_LOOKS_FOR_A_WRITER):
-            with open("/proc/locks", "rb", 0) as file:
-                found = [line.split()[4] for line in file.read().split(b"\n") if lock in line and b"->" not in line]
-            for pid in found:
-                if self._is_ours(pid.decode()):
-                    self._await_growth()
-                    return [int(pid)]
-        return []
-
-    def _await_growth(self):
-        journal = os.path.join(self.store, "jobs.jsonl")
-        before = os.stat(journal).st_size
-        end = time.monotonic() + _LONGEST_TRANSACTION
-        while os.stat(journal).st_size == before and time.monotonic() < end:
-            pass
-
-    def _is_ours(self, pid):
-        mark = ("%s=%s" % (support.MARK, self.top)).encode()
-        return int(pid) != os.getpid() and mark in support._proc(pid, "environ").split(b"\0")
-
-    def _pidfile(self):
-        try:
-            with open(os.path.join(self.store, "workers.pid")) as file:
-                for line in file:
-                    entry = json.loads(line)
-                    yield entry["pid"], entry["kind"]
-        except FileNotFoundError:
-            return
 
     # --- coming to rest
 
