@@ -10,7 +10,7 @@ BIN     = $(HERE)/bin
 MAN     = $(HERE)/share/man/man1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dist man install bench clean
+.PHONY: help demo test dist man install bench torture clean
 
 help: ## print this list
 	@echo "usage: make TARGET"
@@ -46,6 +46,9 @@ install: ## install the one file as PREFIX/bin/queuectl, with its manual page (P
 
 bench: ## measure speed, memory and latency against yardsticks (FULL=1: a million jobs too, ARGS=--json)
 	@$(PYTHON) tests/bench $(if $(FULL),--full) $(ARGS)
+
+torture: ## kill everything with -9 at random and see that nothing is lost (SECONDS=60 SEED=1)
+	@$(PYTHON) tests/torture $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what the other targets made here
 	rm -rf dist $(OWN) .pytest_cache

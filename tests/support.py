@@ -289,9 +289,14 @@ def leftovers(top):
     mark = ("%s=%s" % (MARK, top)).encode()
     found = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
-        if name.isdigit() and int(name) != os.getpid() and mark in _proc(name, "environ").split(b"\0"):
+        if name.isdigit() and int(name) != os.getpid() and mark in environment_of(name):
             found[int(name)] = _proc(name, "cmdline").replace(b"\0", b" ").decode("utf-8", "replace")
     return found
+
+
+def environment_of(pid):
+    """What a process was started with, as [b"NAME=value"]; nothing where there is none."""
+    return _proc(pid, "environ").split(b"\0")
 
 
 def _proc(pid, name):

@@ -61,11 +61,12 @@ WORKER_LOST = Outcome(None, None, "worker lost", None, None, None)
 def claim(job, worker, now):
     """The job as taken by a worker ('SLOT.INCARNATION') to be run now (ms)."""
     text = clock.moment(now)
+    # The files of the attempt before stay named, so that whoever ends this one knows what to remove.
     return job._replace(
         state="processing", attempts=job.attempts + 1, worker=worker, progress=None,
         started_at=text, updated_at=text, finished_at=None, next_run_at=None,
         exit_code=None, signal=None, error=None, duration=None,
-        stdout=None, stderr=None, stdout_size=None, stderr_size=None, stdout_file=None, stderr_file=None,
+        stdout=None, stderr=None, stdout_size=None, stderr_size=None,
         history=job.history.told(text, "processing", worker=worker))
 
 
@@ -125,7 +126,7 @@ def hand_back(job, now):
     """A running job returned untouched by its fault: pending, and the attempt is not counted."""
     text = clock.moment(now)
     return job._replace(
-        state="pending", attempts=job.attempts - 1, updated_at=text, started_at=None,
+        state="pending", attempts=job.attempts - 1, updated_at=text, started_at=None, stdout_file=None, stderr_file=None,
         history=job.history.told(text, "pending", note="handed back"))
 
 
@@ -156,6 +157,8 @@ def cancel(job, now):
     if job.state in ENDED:
         raise NotDone("job %s is %s: there is nothing to cancel" % (job.id, job.state))
     text = clock.moment(now)
+    if job.state == "processing":
+        job = job._replace(stdout_file=None, stderr_file=None)
     return job._replace(
         state="cancelled", updated_at=text, finished_at=text, next_run_at=None, waits_for=None, held=None,
         history=job.history.told(text, "cancelled", note=WHILE_IT_RAN if job.state == "processing" else None))

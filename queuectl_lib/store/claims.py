@@ -15,7 +15,7 @@ as one batch. The next claim is then a transaction of its own, which knows of al
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle, record
-from queuectl_lib.store import disk, line, paths, pauses
+from queuectl_lib.store import line, pauses
 from queuectl_lib.store.group_sync import GroupSync
 from queuectl_lib.store.sight import Sight
 from queuectl_lib.store.spread import Change, Spread, encoded, go_on
@@ -115,7 +115,6 @@ class Claims:
                 before, over = self._sight.find(job_id) or (None, None)
                 job = lifecycle.claim(check(before), self._worker, now)
                 self._append([(job, line.encode(job, (before.state, before.queue), over))], plain=True)
-                self._drop_outputs(before)
                 return job
 
     def set_limits(self, limits):
@@ -183,13 +182,7 @@ class Claims:
         lines.append((job, line.encode(job, (before.state, before.queue), over, fixed=fixed)))
         place = self._append(lines, item, plain=True)
         self._last = _Claim(job, self._journal.header.generation, place, over, fixed)
-        self._drop_outputs(before)
         return job, False
-
-    def _drop_outputs(self, before):
-        """Remove what was kept of an earlier attempt: no line names it from its next claim on."""
-        for name in paths.outputs_of(before):
-            disk.remove(self._store.paths.inside(name))
 
     def _give_up(self, lines, item, change, now):
         """Record that a job's time has passed, instead of claiming it."""

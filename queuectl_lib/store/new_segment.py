@@ -130,7 +130,8 @@ def remove(path):
 
 def move(path, target):
     """Give a segment another name; the indexes first: a segment without them is searched through."""
-    if os.path.exists(awaited_of(path)):
-        disk.replace(awaited_of(path), awaited_of(target))
-    disk.replace(index_of(path), index_of(target))
+    for ending in (awaited_of, index_of):
+        # Who was killed in the middle of this has moved them before.
+        if os.path.exists(ending(path)):
+            disk.replace(ending(path), ending(target))
     disk.replace(path, target)

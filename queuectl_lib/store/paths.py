@@ -144,6 +144,14 @@ def is_segment_name(name):
     return len(number) >= 8 and number.isdigit() and (rewritten.isdigit() if dash else True)
 
 
+def lone_indexes(*directories):
+    """The paths of indexes in base/ and archive/ whose segment lies in neither."""
+    entries = [(directory, entry) for directory in directories for entry in os.listdir(directory)]
+    segments = {entry[:-len(".jsonl")] for _, entry in entries if entry.endswith(".jsonl")}
+    return [directory + "/" + entry for directory, entry in entries
+            if entry.endswith((".index", ".awaited")) and entry[1:].rpartition(".")[0] not in segments]
+
+
 def output_name(job_id, attempt, stream):
     """What a job's line calls the file of a big output; stream: 'out' or 'err'."""
     return "output/%s.%d.%s" % (job_id, attempt, stream)

@@ -24,7 +24,7 @@ import time
 from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, pieces, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
-from queuectl_lib.store.paths import segment_names
+from queuectl_lib.store.paths import lone_indexes, segment_names
 from queuectl_lib.store.snapshot import Snapshot
 from queuectl_lib.words.errors import StorePlanted
 
@@ -105,6 +105,9 @@ class _Roll:
         self._snapshot = Snapshot(self._paths, self._journal)
         self._copied = self._snapshot.end
         self._there = _segment_files(self._paths)
+        # Of who was killed between two renames, or two removals. Now nobody is between them.
+        for path in lone_indexes(self._paths.base, self._paths.archive):
+            disk.remove(path)
         self._number = next_number(self._paths, self._journal.header.number)
         self._base_name, self._done_name = names_of_roll(self._number + 1)
         self._new = disk.open_private(self._paths.new_jobs, os.O_RDWR | os.O_CREAT | os.O_TRUNC)

@@ -120,8 +120,11 @@ def _end(store, job):
             # Somebody is recovering it: who holds the slot's files may be a new job by now.
             return tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace)
         slots.forget(fd)
-        return tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace,
+        left = tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace,
                         holders=lambda: output.holders(paths, number))
+        if not left:
+            output.forget_lost(paths, job)
+        return left
     finally:
         if fd is not None:
             os.close(fd)

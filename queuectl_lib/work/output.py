@@ -9,6 +9,8 @@
       .progress                   the Progress that the job may tell (progress.py)
       .holders()                  pids of the job's processes that have one of the three, where /proc tells
     discard(paths, outcome)       remove the files of an attempt whose output no job's line will name
+    forget_earlier(paths, job)    remove those of the attempt before the one that is claimed
+    forget_lost(paths, job)       and those of the claimed one, whose worker died
     held(paths, slot)             whether a process of the slot's last job may still run
     holders(paths, slot)          who they are, where /proc tells; empty elsewhere
     leader_of(paths, slot, claim) pid of the leader of exactly this attempt, if it lives, else None
@@ -31,6 +33,7 @@ import os
 
 from queuectl_lib.store import disk, locking
 from queuectl_lib.words.errors import StoreError
+from queuectl_lib.store.paths import outputs_of
 from queuectl_lib.work import identity, proc
 from queuectl_lib.work.progress import Progress
 from queuectl_lib.work.spool import Spool, open_locked, replaced
@@ -117,6 +120,19 @@ def discard(paths, outcome):
     for output in (outcome.stdout, outcome.stderr):
         if output is not None and output.file is not None:
             disk.remove(paths.inside(output.file))
+
+
+def forget_earlier(paths, job):
+    """Remove what the attempt before the claimed one left: its line was the last to tell of that."""
+    for name in outputs_of(job):
+        disk.remove(paths.inside(name))
+
+
+def forget_lost(paths, job):
+    """Remove what an attempt left whose worker died, and the one before it."""
+    forget_earlier(paths, job)
+    for stream in ("out", "err"):
+        disk.remove(paths.output_file(job.id, job.attempts, stream))
 
 
 def held(paths, slot):

@@ -153,6 +153,9 @@ class Recovery:
         lost = lifecycle.WORKER_LOST._replace(progress=progress.of(case.job, self._store.paths))
         after = lifecycle.finish(case.job, lost, clock.now(), policy, random)
         try:
+            if self._claims.holds(case.job):
+                # Before it is recorded: a kill in between leaves a job that is found again.
+                output.forget_lost(self._store.paths, case.job)
             if self._claims.settle(case.job, after):
                 self._voice.say(events.ended(after))
                 self._ended(after)

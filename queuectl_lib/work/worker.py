@@ -129,6 +129,7 @@ class Worker:
     def _run(self, job):
         """Run a claimed job's command; leaves in _done what is to be recorded of it."""
         settings = self._settings.current
+        output.forget_earlier(self._store.paths, job)
         self._duties.job = job
         ended = self._place.runner.run(job, settings.kill_grace, settings.output_limit, self._duties)
         self._duties.job = None

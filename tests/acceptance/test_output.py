@@ -50,6 +50,23 @@ def test_output_too_big_for_the_line_is_whole_in_its_file(queue):
         assert file.read() == whole
 
 
+def test_of_several_attempts_only_the_last_ones_output_takes_room(queue):
+    queue.run("config", "set", "backoff_max", "10ms")
+    id = queue.enqueue("--max-retries", 1, "head -c 9000 /dev/zero; head -c 9000 /dev/zero >&2; exit $((QUEUECTL_ATTEMPT - 1))")
+    queue.work(count=1)
+    queue.run("retry", id)
+    queue.run("config", "set", "no_retry_exit_codes", "9")
+    big = queue.enqueue("--max-retries", 1, "head -c 9000 /dev/zero; exit $((4 - 3 * (QUEUECTL_ATTEMPT - 1)))")
+    queue.work(count=1)
+    assert [queue.job(one)["state"] for one in (id, big)] == ["completed", "dead"]
+    assert sorted(os.listdir(os.path.join(queue.store, "output"))) == sorted(
+        [id + ".1.out", id + ".1.err", big + ".2.out"])
+    queue.run("dlq", "retry", big)
+    queue.run("cancel", big)
+    queue.run("purge")
+    assert os.listdir(os.path.join(queue.store, "output")) == []
+
+
 def test_of_huge_output_head_and_tail_are_kept_within_the_limit(queue):
     queue.run("config", "set", "output_limit", "100KB")
     id = queue.enqueue("echo begin; head -c 5000000 /dev/zero | tr '\\0' x; echo; echo end")

@@ -154,8 +154,12 @@ def test_a_claim_forgets_how_the_last_attempt_ended():
     output = Output("tail", 10 ** 6, "output/nightly.1.out")
     job = lifecycle.claim(finished(FAILURE._replace(stdout=output, stderr=output)), "2.b", LATER)
     for name in ("exit_code", "signal", "error", "duration", "finished_at", "next_run_at", "stdout", "stderr", "stdout_size",
-                 "stderr_size", "stdout_file", "stderr_file"):
+                 "stderr_size"):
         assert getattr(job, name) is None, name
+    # Whoever ends this attempt is to know which files to remove.
+    assert job.stdout_file == job.stderr_file == "output/nightly.1.out"
+    for ended in (lifecycle.finish(job, FAILURE, LATER, POLICY, None), lifecycle.hand_back(job, LATER), lifecycle.cancel(job, LATER)):
+        assert ended.stdout_file is None and ended.stderr_file is None
 
 
 @pytest.mark.parametrize("outcome, state", [

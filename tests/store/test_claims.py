@@ -464,17 +464,3 @@ def test_an_older_claim_of_a_job_is_not_taken_for_a_desks_own_of_it(here):
     mine = here.claim(desk)
     assert not desk.settle(old, lifecycle.finish(old, lifecycle.WORKER_LOST, here.now, lifecycle.Policy(2, 10, 0), None))
     assert here.find("a").state == "processing" and desk.holds(mine)
-
-
-def test_an_earlier_attempts_big_output_goes_when_the_next_one_begins(here):
-    here.add("a")
-    desk = here.worker()
-    path = here.store.paths.output_file("a", 1, "out")
-    with open(path, "w") as file:
-        file.write("much")
-    claimed = here.claim(desk)
-    assert here.finish(desk, claimed, FAILURE._replace(stdout=lifecycle.Output("tail", 4, "output/a.1.out")))
-    assert os.path.exists(path)
-    here.pass_time(60)
-    assert here.claim(desk).attempts == 2
-    assert not os.path.exists(path)

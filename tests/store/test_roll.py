@@ -207,6 +207,25 @@ def test_killed_at_any_step_it_leaves_the_store_whole_and_the_next_roll_tidies_u
     assert_only_named_files(here)
 
 
+def test_who_is_killed_as_it_moves_an_archive_keeps_nobody_from_moving_it(here, monkeypatch):
+    here.add("a")
+    here.run("a")
+    jobs = everything(here)
+    replace = disk.replace
+
+    def killed_after(source, target):
+        replace(source, target)
+        if target.startswith(here.store.paths.archive):
+            kill_myself()
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "replace", killed_after)
+        assert in_child(lambda: roll.roll(here.opened(), True)) == -9
+    assert everything(here) == jobs
+    here.roll()
+    assert everything(here) == jobs and here.files("base") == []
+    assert_only_named_files(here)
+
+
 def kill_at(patch, owner, name, after):
     """Make a function kill its process when it is called, or when it has done its work."""
     place = "%s.%s" % (owner, name)

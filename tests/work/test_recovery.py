@@ -113,6 +113,18 @@ def test_a_lost_job_is_a_failed_attempt(house):
     assert "failed %s (worker lost)" % job.id in house.lines[0]
 
 
+def test_what_its_attempt_had_put_into_files_is_removed(house):
+    job, _ = house.lost_job()
+    kept = [house.paths.output_file(*name) for name in ((job.id, 2, "out"), ("other", 1, "out"))]
+    lost = [house.paths.output_file(job.id, 1, stream) for stream in ("out", "err")]
+    for path in kept + lost:
+        with open(path, "w") as file:
+            file.write("x")
+    care = house.recovery(house.slot(skip={1}))
+    house.tend_until(care, lambda: house.job(job).state == "failed", "the job is failed")
+    assert [os.path.exists(path) for path in kept + lost] == [True, True, False, False]
+
+
 def test_without_retries_left_it_is_dead(house):
     job, _ = house.lost_job(max_retries=0)
     care = house.recovery(house.slot(skip={1}))
