@@ -114,8 +114,11 @@ def remove(path):
 
 
 def move(path, target):
-    """Give a segment another name; the indexes first: a segment without them is searched through."""
-    if os.path.exists(awaited_of(path)):
-        disk.replace(awaited_of(path), awaited_of(target))
-    disk.replace(index_of(path), index_of(target))
+    """Give a segment another name; the indexes first: a segment without them is searched through.
+
+    One that is not there was perhaps moved before a crash came.
+    """
+    for beside in (awaited_of, index_of):
+        if os.path.exists(beside(path)):
+            disk.replace(beside(path), beside(target))
     disk.replace(path, target)

@@ -248,7 +248,7 @@ def test_everything_is_on_the_medium_before_the_rename_and_the_rename_before_the
     before, after = told[:rename], told[rename + 1:]
     written = [here.store.paths.segment(each.name) for each in here.segments()]
     assert ("sync", here.store.paths.new_jobs) in before
-    assert ("sync_directory", here.store.paths.base) in before and ("sync_directory", here.store.paths.archive) in before
+    assert ("sync_directory", here.store.paths.base) in before
     assert [place for name, place in before if name == "sync" and place in written]
     assert after[0] == ("sync_directory", here.root)
 
