@@ -9,20 +9,26 @@ from queuectl_lib.work import slots
 STREAMS = ("stdout", "stderr")
 
 _CHUNK = 1 << 16
+_CUT_OFF = b"\n[queuectl: something is missing here: the file was cut off, as by a power cut]\n"
 _LEFT_OUT = re.compile(rb"\n\[queuectl: \d+ bytes left out\]\n")
 
 
 def kept(job, stream, paths):
     """What was kept of a stream of the last attempt that ended."""
+    tail = (getattr(job, stream) or "").encode("utf-8", "surrogateescape")
     file = getattr(job, stream + "_file")
-    if file is not None:
-        try:
-            with open(paths.inside(file), "rb") as content:
-                return content.read()
-        except FileNotFoundError:
-            # Removed by hand: its tail is in the job's line.
-            pass
-    return (getattr(job, stream) or "").encode("utf-8", "surrogateescape")
+    if file is None:
+        return tail
+    try:
+        with open(paths.inside(file), "rb") as content:
+            data = content.read()
+    except FileNotFoundError:
+        # Removed by hand.
+        return tail
+    if data.endswith(tail):
+        return data
+    # Such a file is not synced as the job's line is: that would cost as much as starting another command.
+    return data.rstrip(b"\0") + _CUT_OFF + tail
 
 
 def rest(job, stream, paths, offset):
