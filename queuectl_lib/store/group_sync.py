@@ -62,12 +62,12 @@ class GroupSync:
         self._since = None
 
     def _whole(self):
-        """The place up to which everybody's lines are whole; None where that would have to be waited for.
+        """The place up to which everybody's lines are whole; None where nothing came, or where it would be a wait.
 
         The file's length alone may be more: what a killed writer tore is cut off by the next one, and
         others write there what nobody has synced.
         """
-        if not locking.try_lock(self._store.lock_fd):
+        if self._journal.length() == self._until[2] or not locking.try_lock(self._store.lock_fd):
             return None
         try:
             return self._journal.whole()
