@@ -142,12 +142,16 @@ class Life(stores.Here):
         with self.doing():
             self.store.change(ids, lambda each: function(each, self.now))
 
+    def retry(self, *ids):
+        with self.doing():
+            self.store.retry(ids, self.now)
+
     def rolled(self):
         with self.doing():
             self.roll()
 
-    def rolled_while(self, function):
-        """Roll, and do something between what the roll has read and its commit."""
+    def meanwhile(self, function, rolling):
+        """Roll in this way, and do something between what the roll has read and its commit."""
         carry = roll._Roll._carry
 
         def carry_and_do(rolling):
@@ -156,7 +160,7 @@ class Life(stores.Here):
             function()
         roll._Roll._carry = carry_and_do
         try:
-            self.rolled()
+            rolling()
         finally:
             roll._Roll._carry = carry
 
@@ -206,18 +210,15 @@ def a_life(world, monkeypatch, skipped=None):
     with life.doing():
         config.set(life.store, "max_retries", "7")
     life.batch(5, "more", after=["two"])
-    life.rolled_while(lambda: (life.enqueue("meanwhile"), life.work(desk), life.batch(6, "joins"), life.sync(desk)))
-    dead = [each.id for each in life.store.jobs({"dead"})]
-    with life.doing():
-        life.store.retry(dead, life.now)
+    life.meanwhile(lambda: (life.enqueue("meanwhile"), life.work(desk), life.batch(6, "joins"), life.sync(desk)), life.rolled)
+    life.retry(*[each.id for each in life.store.jobs({"dead"})])
     life.enqueue("parent", priority=-9)
     life.enqueue("child", after=["parent"])
     life.enqueue("grandchild", after=["child"])
     assert life.work(desk, FAILURE, DEADLY) == "parent"
     life.sync(desk)
     life.rolled()
-    with life.doing():
-        life.store.retry(["parent"], life.now)
+    life.retry("parent")
     life.change(lifecycle.cancel, "child")
     with life.doing():
         life.store.change_pauses(lambda _: {"mail": pauses.Pause("2026-11-22T03:10:00.123Z")})
@@ -234,17 +235,20 @@ def a_life(world, monkeypatch, skipped=None):
     for _ in range(3):
         life.work(other)
     life.sync(other)
-    life.rolled_while(lambda: (life.work(desk), life.enqueue("late"), life.work(desk)))
+    life.meanwhile(lambda: (life.work(desk), life.enqueue("late"), life.work(desk)), life.rolled)
     life.rolled()
     life.sync(desk)
-    life.purged("completed", older_than=1800, now=life.now)
+    life.meanwhile(lambda: life.retry("one"), lambda: life.purged("completed", older_than=1800, now=life.now))
+    assert life.find("one").state == "pending"
     life.work(desk)
     life.sync(desk)
     with life.doing():
         config.set(life.store, "retention", "1h")
     life.pass_time(3 * 3600)
+    there = len(life.states())
     with life.doing():
         keeping.roll_and_keep_house(life.opened())
+    assert len(life.states()) < there
     life.rolled()
     life.batch(5, "last")
     life.work(desk)
