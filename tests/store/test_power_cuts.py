@@ -550,3 +550,30 @@ def test_who_finds_a_store_made_by_another_may_rely_on_it(ground, monkeypatch):
             os.mkdir(place)
             power.put(played.harshest(), place)
             assert "second" in everything(place + "/store")
+
+
+def damage(path, place, data):
+    """Write there what does not belong there, for good."""
+    fd = disk.open_private(path, os.O_WRONLY)
+    disk.write_at(fd, data, place, path)
+    disk.sync(fd, path)
+    os.close(fd)
+
+
+def test_a_repair_that_is_cut_off_is_done_again(life, ground, no_medium):
+    repair = pytest.importorskip("queuectl_lib.store.repair").repair
+    life.enqueue("a", "b")
+    life.rolled()
+    life.enqueue("c")
+    segment, = life.segment_files()
+    damage(segment, 40, bytes([stores.read(segment)[40] ^ 1]))
+    damage(life.journal, os.path.getsize(life.journal), b'{"id":"damaged"}\n')
+    begin = life.at()
+    assert repair(life.store.paths)
+    no_medium()
+    for at, tree in each_once(trees_of(life)):
+        if at >= begin:
+            with pulled(life, ground, at, tree) as cut:
+                repair(paths.Paths(cut.root))
+                cut.look_at()
+                assert repair(paths.Paths(cut.root)) == []
