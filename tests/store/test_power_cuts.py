@@ -123,7 +123,7 @@ class Life(stores.Here):
         with self.doing():
             self.store.add_many(stores.many(count, prefix, **fields))
 
-    def work(self, desk, outcome=SUCCESS, policy=POLICY, rest=0):
+    def work(self, desk, outcome=SUCCESS, policy=POLICY):
         """Claim the next job and record its end; what was not synced before stays so."""
         with self.doing(sure=False):
             claimed = self.claim(desk)
