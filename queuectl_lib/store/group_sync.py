@@ -1,9 +1,8 @@
 """Bringing what one worker wrote to the medium: in groups, at the latest SYNC_WITHIN after it was written.
 
-A sync covers what everybody wrote before it, so who did one leaves word of it in the
-lock file: generation and inode of the journal, and how far it has reached the medium. What is said there
-stays true over a power cut, and of a copy of the store: the word itself is never synced, and
-speaks of one file only, and of nothing in it that could still be taken back.
+A sync covers what everybody wrote before it, so who did one leaves word in the lock file: which
+journal it was (generation and inode), and how far it has reached the medium. The word may outlive a power cut, or come
+along with a copy of the store. So it is of one file alone, and of nothing in that which could still be taken back.
 """
 
 import os
