@@ -17,9 +17,11 @@ def add_unique(store, job, if_absent):
     except DuplicateJob:
         if not if_absent:
             raise
+        _settle(store)
         _tell(store, job.id)
         return job.id
     if not added:
+        _settle(store)
         doing = "running" if found.state == "processing" else "waiting"
         terminal.note("nothing was enqueued: job %s with this command is %s already" % (found.id, doing))
     return found.id
@@ -39,11 +41,19 @@ def add_absent(store, jobs):
             if len(first) == stores.LARGEST_BATCH:
                 raise
     there = sum(1 for is_new in ids.values() if not is_new)
+    if there == len(ids):
+        _settle(store)
     if there and len(ids) == 1:
         _tell(store, next(iter(ids)))
     elif there:
         terminal.note("%d of %d jobs were there already" % (there, len(ids)))
     return ids
+
+
+def _settle(store):
+    """Have what is there outlast a power cut: who wrote it may not have synced it yet, or was killed before."""
+    _, live = store.opened()
+    store.settle(live)
 
 
 def _tell(store, job_id):

@@ -11,21 +11,27 @@ from queuectl_lib.work import slots
 STREAMS = ("stdout", "stderr")
 
 _CHUNK = 1 << 16
+_CUT_OFF = b"\n[queuectl: something is missing here: the file was cut off, as by a power cut]\n"
 _LEFT_OUT = re.compile(rb"\n\[queuectl: \d+ bytes left out\]\n")
 
 
 def kept(job, stream, paths):
     """What was kept of a stream of the last attempt that ended."""
+    tail = (getattr(job, stream) or "").encode("utf-8", "surrogateescape")
     file = getattr(job, stream + "_file")
-    if file is not None:
-        if os.path.islink(paths.output):
-            raise StorePlanted("%s is a link: remove it, the store follows none" % paths.output)
-        try:
-            return disk.read_private(paths.inside(file))
-        except FileNotFoundError:
-            # Removed by hand: its tail is in the job's line.
-            pass
-    return (getattr(job, stream) or "").encode("utf-8", "surrogateescape")
+    if file is None:
+        return tail
+    if os.path.islink(paths.output):
+        raise StorePlanted("%s is a link: remove it, the store follows none" % paths.output)
+    try:
+        data = disk.read_private(paths.inside(file))
+    except FileNotFoundError:
+        # Removed by hand.
+        return tail
+    if data.endswith(tail):
+        return data
+    # Such a file is not synced as the job's line is: that would cost as much as starting another command.
+    return data.rstrip(b"\0") + _CUT_OFF + tail
 
 
 def rest(job, stream, paths, offset):

@@ -36,7 +36,8 @@ def found(names, patience):
         locking.lock(fd, patience, names.lock)
         # Two first commands at once: one of them finds it made.
         if not os.path.exists(names.jobs):
+            # First: who finds a journal relies on the directory being there for good.
+            disk.sync_directory(os.path.dirname(names.root))
             disk.write_file(names.jobs, header.encode(header.EMPTY), names.new_jobs)
     finally:
         os.close(fd)
-    disk.sync_directory(os.path.dirname(names.root))

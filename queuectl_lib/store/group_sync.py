@@ -1,11 +1,20 @@
-"""Bringing what one worker wrote to the medium: in groups, at the latest SYNC_WITHIN after it was written."""
+"""Bringing what one worker wrote to the medium: in groups, at the latest SYNC_WITHIN after it was written.
 
+A sync covers what everybody wrote before it, so who did one leaves word in the lock file: which
+journal it was (generation and inode), and how far it has reached the medium. The word may outlive a power cut, or come
+along with a copy of the store. So it is of one file alone, and of nothing in that which could still be taken back.
+"""
+
+import os
 import time
 
+from queuectl_lib.store import disk, locking
 from queuectl_lib.words.errors import StoreError
 
 # Seconds.
 SYNC_WITHIN = 0.1
+# Bytes of a number: an inode has so many where it has most.
+_LENGTH = 16
 
 
 class GroupSync:
@@ -14,7 +23,7 @@ class GroupSync:
     def __init__(self, store, journal):
         self._store = store
         self._journal = journal
-        # Since when there is something (monotonic), and how far it reaches.
+        # Since when there is something (monotonic), and up to where in which journal it reaches.
         self._since = None
         self._until = None
 
@@ -22,7 +31,7 @@ class GroupSync:
         """Something was just appended."""
         if self._store.config.durability == "fast":
             return
-        self._until = self._journal.header.generation, self._journal.size
+        self._until = self._journal.place()
         if self._since is None:
             self._since = time.monotonic()
 
@@ -44,9 +53,36 @@ class GroupSync:
             # Closed, because what it names is gone: with the store, or by a roll.
             self._store.check_there()
             raise StoreError("%s is to be opened again before it can be synced" % self._journal.path)
-        # A sync covers what everybody wrote before it: of many workers one does it for all.
-        if self._store.synced() < self._until:
-            end = self._journal.length()
+        # Of many workers one does it for all.
+        if not self._is_told():
+            place = self._whole() or self._until
             self._store.sync(self._journal)
-            self._store.tell_synced(self._journal.header.generation, end)
+            self._tell(place)
         self._since = None
+
+    def _whole(self):
+        """The place up to which everybody's lines are whole; None where nothing came, or where it would be a wait.
+
+        The file's length alone may be more: what a killed writer tore is cut off by the next one, and
+        others write there what nobody has synced.
+        """
+        if self._journal.length() == self._until[2] or not locking.try_lock(self._store.lock_fd):
+            return None
+        try:
+            return self._journal.whole()
+        except StoreError:
+            # Who appends next meets it.
+            return None
+        finally:
+            locking.unlock(self._store.lock_fd)
+
+    def _tell(self, place):
+        word = b"".join([number.to_bytes(_LENGTH, "big") for number in place])
+        # Twice: it is read without the lock, so perhaps half written.
+        disk.write_at(self._store.lock_fd, word + word, 0, self._store.paths.lock)
+
+    def _is_told(self):
+        """Has somebody synced as far as this process wrote?"""
+        data = os.pread(self._store.lock_fd, 6 * _LENGTH, 0)
+        *journal, end = [int.from_bytes(data[at:at + _LENGTH], "big") for at in range(0, 3 * _LENGTH, _LENGTH)]
+        return data[:3 * _LENGTH] == data[3 * _LENGTH:] and tuple(journal) == self._until[:2] and end >= self._until[2]

@@ -104,6 +104,21 @@ class Journal:
         """How long the file we have open is at this moment."""
         return os.fstat(self.fd).st_size
 
+    def place(self):
+        """(generation, inode, size): which file it is, and how long when it was last seen."""
+        return self.header.generation, self.inode, self.size
+
+    def whole(self):
+        """The same as it is now, its end made fit for an append; the lock is held."""
+        seen = self.size
+        self.size = self.length()
+        try:
+            self.check_end()
+            return self.place()
+        finally:
+            # What is new is still to be taken in.
+            self.size = seen
+
     def close(self):
         if self.fd is not None:
             os.close(self.fd)

@@ -129,9 +129,11 @@ def remove(path):
 
 
 def move(path, target):
-    """Give a segment another name; the indexes first: a segment without them is searched through."""
-    for ending in (awaited_of, index_of):
-        # Who was killed in the middle of this has moved them before.
-        if os.path.exists(ending(path)):
-            disk.replace(ending(path), ending(target))
+    """Give a segment another name; the indexes first: a segment without them is searched through.
+
+    One that is not there was perhaps moved before a crash came.
+    """
+    for beside in (awaited_of, index_of):
+        if os.path.exists(beside(path)):
+            disk.replace(beside(path), beside(target))
     disk.replace(path, target)

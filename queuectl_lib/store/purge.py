@@ -143,8 +143,6 @@ class _Purge(roll._Roll):
             left += self._without_taken(entry, gone)
         self._segments, gone = compact.advanced(left, gone)
         self._gone = [(name, start, end) for (name, start), end in gone.items()]
-        disk.sync_directory(self._paths.base)
-        disk.sync_directory(self._paths.archive)
 
     def _merged(self, segments, gone):
         # A merged one would be looked at by two passes, or by none.

@@ -85,6 +85,8 @@ class _Roll:
         try:
             self._sort_out()
             self._write_segments()
+            # The names of what was written.
+            disk.sync_directory(self._paths.base)
             self._carry()
             self._copy_tail()
             with self._store.lock():
@@ -151,8 +153,6 @@ class _Roll:
             if head[8] is not None:
                 gone.pop((head[8].decode(), int(head[9])), None)
         self._gone = [(name, start, end) for (name, start), end in gone.items()]
-        disk.sync_directory(self._paths.base)
-        disk.sync_directory(self._paths.archive)
 
     def _merged(self, segments, gone):
         return compact.merged(self._paths, self._snapshot, segments, gone)
@@ -268,8 +268,13 @@ def _remove_abandoned(directory):
 def _settle_archives(paths, segments):
     """Move archives out of base/ once no older base segment is left that may hold their jobs' earlier lines."""
     oldest = min((number_of(each.name) for each in segments if each.kind == "base"), default=None)
+    moved = False
     for each in segments:
         here, there = paths.segment_places(each.name)
         if each.kind == "archive" and os.path.exists(here) and (oldest is None or number_of(each.name) < oldest):
             # Readers look in both places, so the order of the two renames does not matter.
             new_segment.move(here, there)
+            moved = True
+    if moved:
+        # Before the next sync of base, which promises no more than that they are gone from there.
+        disk.sync_directory(paths.archive)

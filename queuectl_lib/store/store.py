@@ -54,13 +54,16 @@ def load_all():
 
 
 class Store:
-    """One .queuectl/ directory. Use open_store."""
+    """One .queuectl/ directory. Use open_store.
+
+    lock_fd: its lock file, open from the first lock on.
+    """
 
     def __init__(self, names, exists):
         self.paths = names
         self.root = names.root
         self.exists = exists
-        self._lock_fd = None
+        self.lock_fd = None
         self._config = None
 
     @property
@@ -78,15 +81,15 @@ class Store:
 
     def lock(self):
         """The store lock, for `with` and short work only; StoreLocked after half a minute."""
-        if self._lock_fd is None:
+        if self.lock_fd is None:
             self.check_there()
             # Made anew where a copy of the store came without it.
-            self._lock_fd = disk.open_private(self.paths.lock, os.O_RDWR | os.O_CREAT)
-        return locking.Held(self._lock_fd, LOCK_TIMEOUT, self.paths.lock, self)
+            self.lock_fd = disk.open_private(self.paths.lock, os.O_RDWR | os.O_CREAT)
+        return locking.Held(self.lock_fd, LOCK_TIMEOUT, self.paths.lock, self)
 
     def __del__(self):
-        if self._lock_fd is not None:
-            os.close(self._lock_fd)
+        if self.lock_fd is not None:
+            os.close(self.lock_fd)
 
     def check_there(self):
         """Raise StoreError when there is no store, or no longer."""
@@ -235,20 +238,6 @@ class Store:
             fd = disk.open_private(self.paths.suspect, os.O_WRONLY | os.O_CREAT)
             os.close(fd)
             raise
-
-    def tell_synced(self, generation, end):
-        """Leave word in the lock file how far the journal has reached the medium."""
-        if self._lock_fd is not None:
-            word = generation.to_bytes(8, "big") + end.to_bytes(8, "big")
-            # Twice: it is read without the lock, so perhaps half written.
-            disk.write_at(self._lock_fd, word + word, 0, self.paths.lock)
-
-    def synced(self):
-        """(generation, offset) up to which somebody has synced, as far as is known."""
-        data = os.pread(self._lock_fd, 32, 0)
-        if data[:16] != data[16:]:
-            return 0, 0
-        return int.from_bytes(data[:8], "big"), int.from_bytes(data[8:16], "big")
 
     def start_roller(self):
         """Start the process that rolls the journal; its pid, or None when one is at it."""

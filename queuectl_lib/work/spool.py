@@ -1,6 +1,7 @@
 """One output stream of the running job: a file that the job writes itself, kept within bounds.
 
 No pipes and no threads: nothing can block, and a killed worker loses nothing.
+Nor is anything synced: a power cut may take the last half minute of big output, but for the tail in the job's line.
 The file is locked on a description that the job inherits, so the lock tells
 whether anybody can still write there.
 

@@ -24,7 +24,7 @@ def job(**fields):
 def kept_in_file(place, data, total):
     with open(place.inside("output/j.1.out"), "wb") as file:
         file.write(data)
-    return job(stdout="tail", stdout_size=total, stdout_file="output/j.1.out")
+    return job(stdout=data[-3:].decode(), stdout_size=total, stdout_file="output/j.1.out")
 
 
 @pytest.mark.parametrize("data, count, expected", [
@@ -46,7 +46,15 @@ def test_a_big_output_is_in_its_file(place):
 def test_when_the_file_was_removed_there_is_still_the_tail(place):
     one = kept_in_file(place, b"whole", 5)
     os.unlink(place.inside("output/j.1.out"))
-    assert outputs.kept(one, "stdout", place) == b"tail"
+    assert outputs.kept(one, "stdout", place) == b"ole"
+
+
+@pytest.mark.parametrize("left, expected", [(b"who", b"who"), (b"wh\0\0\0", b"wh"), (b"", b"")])
+def test_what_a_power_cut_left_of_the_file_and_the_tail_are_told_apart(place, left, expected):
+    one = kept_in_file(place, b"whole", 5)
+    kept_in_file(place, left, 5)
+    assert outputs.kept(one, "stdout", place) == expected + (
+        b"\n[queuectl: something is missing here: the file was cut off, as by a power cut]\nole")
 
 
 def test_what_was_seen_while_it_ran_is_not_printed_again(place):

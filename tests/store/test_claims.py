@@ -9,7 +9,7 @@ import pytest
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import config, disk, line
 from queuectl_lib.words.errors import DiskFull, StoreError
-from tests.store.stores import FAILURE, SUCCESS, in_child, job, kill_myself, many, read
+from tests.store.stores import FAILURE, SUCCESS, in_child, job, kill_myself, many, read, write
 
 
 @pytest.fixture(params=["in the journal", "in base segments", "some here and some there"])
@@ -425,6 +425,23 @@ def test_a_half_written_mark_of_a_sync_counts_for_nothing(here, monkeypatch):
         file.write(b"\xff")
     others.sync()
     assert synced == [here.journal] * 2
+
+
+def test_a_mark_of_a_sync_that_came_along_with_a_copy_counts_for_nothing(here, monkeypatch):
+    """Its journal was copied first and its lock file last, while somebody worked."""
+    here.add("a", "b", "c")
+    first = here.worker("1.a")
+    copied = read(here.journal)
+    here.claim(first)
+    here.claim(first)
+    first.sync()
+    write(here.journal + ".copy", copied)
+    os.replace(here.journal + ".copy", here.journal)
+    synced = counted_syncs(monkeypatch)
+    desk = here.worker("2.b")
+    here.claim(desk)
+    desk.sync()
+    assert synced == [here.journal]
 
 
 def test_with_durability_full_every_change_is_synced_at_once(here, monkeypatch):

@@ -267,7 +267,7 @@ def test_everything_is_on_the_medium_before_the_rename_and_the_rename_before_the
     before, after = told[:rename], told[rename + 1:]
     written = [here.store.paths.segment(each.name) for each in here.segments()]
     assert ("sync", here.store.paths.new_jobs) in before
-    assert ("sync_directory", here.store.paths.base) in before and ("sync_directory", here.store.paths.archive) in before
+    assert ("sync_directory", here.store.paths.base) in before
     assert [place for name, place in before if name == "sync" and place in written]
     assert after[0] == ("sync_directory", here.root)
 
@@ -397,3 +397,16 @@ def test_half_a_batch_that_is_cut_while_the_rest_is_copied_is_not_copied(here, m
     monkeypatch.setattr(roll._Roll, "_copy_tail", then_another_writer)
     here.roll()
     assert sorted(each.id for each in everything(here)) == ["early", "late"] + ["much-%02d" % number for number in range(80)]
+
+
+def test_an_archive_that_a_crash_left_without_its_index_is_moved_by_the_next_roll(here):
+    here.add("a")
+    here.run("a")
+    here.roll()
+    moved, = here.segment_files()
+    os.replace(moved, moved.replace("/archive/", "/base/"))
+    here.add("b")
+    here.roll()
+    assert moved in here.segment_files()
+    assert here.find("a").state == "completed"
+    assert_only_named_files(here)
