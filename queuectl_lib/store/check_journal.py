@@ -4,6 +4,7 @@ import os
 
 from queuectl_lib.store import header, line, salvage
 from queuectl_lib.words.errors import StoreError
+from queuectl_lib.words.text import many
 
 
 def look_at(checkup):
@@ -70,7 +71,7 @@ def _look_at_lines(checkup, body, size):
             checkup.bad_bytes(checkup.paths.jobs, start, bad)
     torn += _cut_unfinished(checkup.lines, lost)
     left = "; the next writer cuts %d bytes that a crash left" % torn if torn else ""
-    checkup.well("journal", "%s lines%s" % (format(len(checkup.lines), ","), left))
+    checkup.well("journal", many(len(checkup.lines), "line") + left)
 
 
 def _cut_unfinished(lines, least):
