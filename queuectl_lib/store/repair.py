@@ -15,10 +15,11 @@ Bytes that are put aside lie in damaged/. Jobs that wait for what is not there a
 they did not learn, are told as if it had just been removed, or had just ended.
 """
 
+import json
 import os
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import changing, check, config, disk, line, locking, new_segment, roll
+from queuectl_lib.store import changing, check, config, disk, line, locking, new_segment, roll, salvage
 from queuectl_lib.store.paths import index_of
 from queuectl_lib.store.rebuild import Rebuilt, Renewed
 from queuectl_lib.store.store import LOCK_TIMEOUT, Store
@@ -126,16 +127,20 @@ class _Repair:
     def _renew(self, checkup):
         """Put a new journal in force, and what else has to be new with it."""
         new = (Renewed if checkup.header else Rebuilt)(self._paths, checkup)
-        asides = {path: self._put_aside(path, pieces) for path, pieces in new.damaged()}
+        damaged = new.damaged()
+        asides = {path: self._put_aside(path, pieces) for path, pieces in damaged}
+        typed = {path for path, pieces in damaged if _are_objects(pieces)}
         new.commit()
         self._is_new = True
-        for path, start, length, restored, ids in new.stretches:
+        for path, start, length, bad in new.stretches:
             text = "%d bytes from byte %d on were damaged (they are in %s)" % (length, start, asides[path])
-            if restored:
-                text += "; they are set right again, nothing is lost"
-            else:
-                text += "".join(map(self._what_became_of, ids)) or "; no job can be told from them"
-            self._say(path, text)
+            if not bad:
+                self._say(path, text + "; they are set right again, nothing is lost")
+                continue
+            became = "".join(map(self._what_became_of, salvage.ids_in(bad)))
+            # As an editor leaves it: what is in the file may be meant.
+            again = "if it is what you want, queuectl enqueue --file %s/%s" % (self._paths.root, asides[path])
+            self._say(path, text + (became or "; no job can be told from them"), again if path in typed else None)
         if not new.stretches and not new.remarks:
             self._say(self._paths.jobs, "counts and places were taken anew from the lines")
         for text in new.remarks:
@@ -192,6 +197,14 @@ def _reminder(found):
     if job is None or job.state not in lifecycle.ENDED:
         return None
     return line.encode(job, (job.state, job.queue), over, telling=True)
+
+
+def _are_objects(pieces):
+    """Are these bytes JSON lines, whatever they say?"""
+    try:
+        return all(type(json.loads(each.decode())) is dict for each in b"".join(pieces).splitlines())
+    except ValueError:
+        return False
 
 
 def _few(ids):

@@ -178,6 +178,15 @@ def test_a_typed_job_is_told_with_where_it_is(here):
     assert "damaged/jobs.jsonl.1" in said and "job typed is lost" in said
 
 
+def test_what_somebody_typed_or_changed_can_be_enqueued_from_where_it_lies(here):
+    here.add("a")
+    here.add("b", command="backup.sh")
+    write(here.journal, read(here.journal).replace(b"backup.sh", b"backup-all.sh"))
+    [done] = repair.repair(here.store.paths)
+    assert "job b is lost" in done.text
+    assert done.advice.endswith("queuectl enqueue --file %s/damaged/jobs.jsonl.1" % here.root)
+
+
 def test_a_file_that_is_not_the_stores_is_left_alone_by_a_roll_and_moved_by_a_repair(busy):
     path = busy.store.paths.base + "/copy of 00000001.jsonl"
     write(path, b"mine\n")
