@@ -34,6 +34,10 @@ def checked(paths):
         checkup = Checkup(paths)
         try:
             checkup.run()
+        except OSError as error:
+            # A bad disk says so, or somebody put something else in a file's place.
+            checkup.give_up(error.filename or paths.root, "cannot be read: %s" % os.strerror(error.errno or 0),
+                            "copy what can be read, and see to the disk")
         finally:
             checkup.close()
         if not (tries_left and checkup.is_ill and checkup.is_outdated()):
@@ -62,7 +66,8 @@ class Checkup:
         self.paths = paths
         self.findings = []
         self.is_ill = False
-        self.is_newer = False
+        # Why no repair can help, if none can.
+        self.hopeless = None
         self.header = None
         self.lines = []
         self.bad = []
@@ -133,6 +138,11 @@ class Checkup:
     def fault(self, subject, text, advice=REPAIR):
         """One that tells of damage."""
         self.tell(FAULT, subject, text, advice)
+
+    def give_up(self, subject, text, advice=None):
+        """One of what no repair can help."""
+        self.hopeless = "%s: %s" % (subject, text)
+        self.fault(subject, text, advice)
 
     def bad_bytes(self, path, start, data):
         """One that tells of bytes that say nothing."""

@@ -2,7 +2,7 @@
 
 import os
 
-from queuectl_lib.store import header, line, salvage
+from queuectl_lib.store import disk, header, line, salvage
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.words.text import many
 
@@ -10,11 +10,14 @@ from queuectl_lib.words.text import many
 def look_at(checkup):
     """Read it; False when without it nothing else can be looked at."""
     try:
-        checkup.fd = os.open(checkup.paths.jobs, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except OSError as error:
+        checkup.fd = disk.open_private(checkup.paths.jobs, os.O_RDONLY)
+    except FileNotFoundError:
         checkup.old_journal = True
-        checkup.fault(checkup.paths.jobs, "%s: no job can be found without it" % os.strerror(error.errno),
+        checkup.fault(checkup.paths.jobs, "is missing: no job can be found without it",
                       "restore it from a copy; %s makes it anew from the segments" % checkup.REPAIR)
+        return False
+    except StoreError as error:
+        checkup.give_up(checkup.paths.jobs, str(error))
         return False
     status = os.fstat(checkup.fd)
     checkup.inode = status.st_ino
@@ -23,8 +26,7 @@ def look_at(checkup):
         _look_at_header(checkup, headers)
     except StoreError as error:
         # Of a newer format: nothing can be said of it.
-        checkup.is_newer = True
-        checkup.fault(checkup.paths.jobs, str(error), "use the newer queuectl")
+        checkup.give_up(checkup.paths.jobs, str(error))
         return False
     _look_at_lines(checkup, len(headers.first) + len(headers.copy), status.st_size)
     return checkup.header is not None

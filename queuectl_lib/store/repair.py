@@ -28,6 +28,8 @@ from queuectl_lib.words.finding import REPAIRED, Finding
 
 # So long the process that rolls may take until it lets this begin (seconds).
 _PATIENCE = 300
+# So many jobs are named for one stretch of bytes.
+_MOST_NAMED = 20
 
 
 def repair(names):
@@ -57,8 +59,8 @@ class _Repair:
         try:
             locking.lock(fd, LOCK_TIMEOUT, self._paths.lock)
             checkup = check.checked(self._paths)
-            if checkup.is_newer:
-                raise StoreError(checkup.findings[0].text)
+            if checkup.hopeless:
+                raise StoreError(checkup.hopeless)
             self._mend(checkup)
         finally:
             os.close(fd)
@@ -137,7 +139,10 @@ class _Repair:
             if not bad:
                 self._say(path, text + "; they are set right again, nothing is lost")
                 continue
-            became = "".join(map(self._what_became_of, salvage.ids_in(bad)))
+            ids = salvage.ids_in(bad)
+            became = "".join(map(self._what_became_of, ids[:_MOST_NAMED]))
+            if len(ids) > _MOST_NAMED:
+                became += "; and so for %d more" % (len(ids) - _MOST_NAMED)
             # As an editor leaves it: what is in the file may be meant.
             again = "if it is what you want, queuectl enqueue --file %s/%s" % (self._paths.root, asides[path])
             self._say(path, text + (became or "; no job can be told from them"), again if path in typed else None)

@@ -277,6 +277,26 @@ def test_a_newer_store_is_refused(here, monkeypatch):
         repair.repair(here.store.paths)
 
 
+@pytest.mark.parametrize("put", [os.mkdir, lambda path: os.symlink("/etc/passwd", path)])
+def test_what_is_no_file_in_the_journals_place_is_told_and_left(here, put):
+    os.unlink(here.journal)
+    put(here.journal)
+    assert [each.level for each in ills(here)] == [FAULT]
+    with pytest.raises(StoreError, match="cannot be read|is a link"):
+        repair.repair(here.store.paths)
+    assert os.path.isdir(here.journal) or os.path.islink(here.journal)
+
+
+def test_a_segment_that_somebody_changed_from_end_to_end_is_told_in_few_words(here):
+    here.bulk(many(3000))
+    path = here.segment_files()[0]
+    write(path, read(path).replace(b'"command":"true"', b'"command":"echo"'))
+    found = ills(here)
+    assert 1 <= len(found) <= 12
+    assert all(len(each.text) < 1000 for each in repair.repair(here.store.paths))
+    assert ills(here) == [] and here.ids() == []
+
+
 STEPS = ["write_all", "sync", "replace", "sync_directory", "remove", "make_private_directory"]
 
 
