@@ -8,12 +8,11 @@ wrong and the journal was replaced since, all is looked at anew.
 """
 
 import os
-import time
 from collections import Counter
 
-from queuectl_lib.store import check_ids, check_journal, config, header, index, line, salvage, segment
+from queuectl_lib.store import check_ids, check_journal, config, header, line, salvage, segment
 from queuectl_lib.store.check_segment import SegmentCheck
-from queuectl_lib.store.paths import awaited_of, index_of, is_segment_name, segment_names
+from queuectl_lib.store.paths import is_segment_name, segment_names
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.words.finding import FAULT, WARNING, WELL, Finding
 from queuectl_lib.words.text import many
@@ -195,7 +194,7 @@ class Checkup:
                 one.run()
                 lines += one.lines
                 if entry.name not in self.worn:
-                    self._look_at_index(entry, one)
+                    one.look_at_indexes()
         self.well("segments", "%s, %s" % (many(len(self.segments), "segment"), many(lines, "line")))
         if not self.stale and not self.worn:
             self.well("indexes", "fit their segments")
@@ -212,26 +211,6 @@ class Checkup:
                     head = whole and line.HEAD.match(data)
                     if head and not self.is_over(entry, head.group(line.ID + 1), start):
                         yield entry, head.groups(), start, start + len(data) + 1
-
-    def _look_at_index(self, entry, seen):
-        wanted = [(index_of, seen.ids)] + [(awaited_of, seen.awaited)] * (seen.awaited.count > 0)
-        if all(self._is_there(entry, name_of, held) for name_of, held in wanted):
-            return
-        self.stale.append(entry)
-        self.tell(WARNING, index_of(self.readers[entry.name].path),
-                  "is missing or damaged: the segment is searched instead, which takes longer")
-
-    def _is_there(self, entry, name_of, held):
-        for _ in range(3):
-            # A roll may just be moving it from the one place to the other.
-            for place in self.paths.segment_places(entry.name):
-                try:
-                    if held.fits(index.Index(name_of(place), entry.size)):
-                        return True
-                except index.Useless:
-                    pass
-            time.sleep(0.01)
-        return False
 
     # --- the rest
 
