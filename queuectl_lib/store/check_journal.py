@@ -26,7 +26,7 @@ def look_at(checkup):
         _look_at_header(checkup, headers)
     except StoreError as error:
         # Of a newer format: nothing can be said of it.
-        checkup.give_up(checkup.paths.jobs, str(error))
+        checkup.give_up(checkup.paths.jobs, str(error).lstrip())
         return False
     _look_at_lines(checkup, len(headers.first) + len(headers.copy), status.st_size)
     return checkup.header is not None
