@@ -152,7 +152,7 @@ class Queue:
         try:
             with open(os.path.join(self.store, "workers.pid")) as file:
                 return [json.loads(line) for line in file]
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return []
 
     def pids(self, kind):

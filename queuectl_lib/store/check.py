@@ -8,14 +8,14 @@ wrong and the journal was replaced since, all is looked at anew.
 """
 
 import os
-import time
 from collections import Counter
 
-from queuectl_lib.store import check_ids, check_journal, config, header, index, line, salvage, segment
+from queuectl_lib.store import check_ids, check_journal, config, header, line, salvage, segment
 from queuectl_lib.store.check_segment import SegmentCheck
-from queuectl_lib.store.paths import awaited_of, index_of, is_segment_name, segment_names
+from queuectl_lib.store.paths import is_segment_name, segment_names
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.words.finding import FAULT, WARNING, WELL, Finding
+from queuectl_lib.words.text import many
 
 _TRIES = 5
 # So many findings about one file are told one by one.
@@ -33,6 +33,10 @@ def checked(paths):
         checkup = Checkup(paths)
         try:
             checkup.run()
+        except OSError as error:
+            # A bad disk says so, or somebody put something else in a file's place.
+            checkup.give_up(error.filename or paths.root, "cannot be read: %s" % os.strerror(error.errno or 0),
+                            "copy what can be read, and see to the disk")
         finally:
             checkup.close()
         if not (tries_left and checkup.is_ill and checkup.is_outdated()):
@@ -42,11 +46,17 @@ def checked(paths):
 class Checkup:
     """One look at a whole store.
 
-    header: header.Header, None where neither copy tells; lines: [(offset, line)] of the journal that are whole, or
-    can be set right; bad: [(offset, bytes, salvage.Salvage)] of what is damaged; segments: the header.Segments in force; worn, missing: names
-    of those to be written anew, and of those that are not there; living: {name: Counter of (queue, state)}; doubles:
-    {(name, start): end} of lines of ids that stand elsewhere too; misleading: offsets of lines that name a wrong place; stale: those whose index is of no use;
-    foreign: paths of files that are not the store's; old_journal: is a new one needed? is_ill: is anything not well?
+    header      header.Header, None where neither copy tells
+    lines       [(offset, line)] of the journal that are whole, or can be set right
+    bad         [(offset, bytes, salvage.Salvage)] of what is damaged there
+    misleading  offsets of its lines that name a place in a segment where no such line is
+    segments    the header.Segments in force
+    worn        names of those to be written anew; missing: of those that are not there
+    living      {name: Counter of (queue, state)} of what they hold
+    doubles     {(name, start): end} of their lines of ids that stand in a later one, too
+    stale       those whose index is of no use
+    foreign     paths of files that are not the store's
+    old_journal is a new one needed? is_ill: is anything not well?
     """
 
     REPAIR = "queuectl doctor --repair"
@@ -55,7 +65,8 @@ class Checkup:
         self.paths = paths
         self.findings = []
         self.is_ill = False
-        self.is_newer = False
+        # Why no repair can help, if none can.
+        self.hopeless = None
         self.header = None
         self.lines = []
         self.bad = []
@@ -127,6 +138,11 @@ class Checkup:
         """One that tells of damage."""
         self.tell(FAULT, subject, text, advice)
 
+    def give_up(self, subject, text, advice=None):
+        """One of what no repair can help."""
+        self.hopeless = "%s: %s" % (subject, text)
+        self.fault(subject, text, advice)
+
     def bad_bytes(self, path, start, data):
         """One that tells of bytes that say nothing."""
         ids = salvage.ids_in(data)
@@ -161,14 +177,14 @@ class Checkup:
             reader = self.readers[entry.name] = segment.Reader(self.paths, entry.name, 0)
         except FileNotFoundError as error:
             self.missing.add(entry.name)
-            self.fault(error.filename, "is missing, with up to %s jobs" % format(entry.jobs, ","),
+            self.fault(error.filename, "is missing, with up to %s" % many(entry.jobs, "job"),
                        "restore it from a copy; %s goes on without it" % self.REPAIR)
             return
         reader.size = entry.size
         size = os.fstat(reader.fd).st_size
         if size != entry.size:
             self.worn.add(entry.name)
-            self.fault(reader.path, "has %d bytes and not %d" % (size, entry.size))
+            self.fault(reader.path, "has %s and not %d" % (many(size, "byte"), entry.size))
 
     def _look_at_segments(self):
         lines = 0
@@ -178,8 +194,8 @@ class Checkup:
                 one.run()
                 lines += one.lines
                 if entry.name not in self.worn:
-                    self._look_at_index(entry, one)
-        self.well("segments", "%d segments, %s lines" % (len(self.segments), format(lines, ",")))
+                    one.look_at_indexes()
+        self.well("segments", "%s, %s" % (many(len(self.segments), "segment"), many(lines, "line")))
         if not self.stale and not self.worn:
             self.well("indexes", "fit their segments")
 
@@ -195,26 +211,6 @@ class Checkup:
                     head = whole and line.HEAD.match(data)
                     if head and not self.is_over(entry, head.group(line.ID + 1), start):
                         yield entry, head.groups(), start, start + len(data) + 1
-
-    def _look_at_index(self, entry, seen):
-        wanted = [(index_of, seen.ids)] + [(awaited_of, seen.awaited)] * (seen.awaited.count > 0)
-        if all(self._is_there(entry, name_of, held) for name_of, held in wanted):
-            return
-        self.stale.append(entry)
-        self.tell(WARNING, index_of(self.readers[entry.name].path),
-                  "is missing or damaged: the segment is searched instead, which takes longer")
-
-    def _is_there(self, entry, name_of, held):
-        for _ in range(3):
-            # A roll may just be moving it from the one place to the other.
-            for place in self.paths.segment_places(entry.name):
-                try:
-                    if held.fits(index.Index(name_of(place), entry.size)):
-                        return True
-                except index.Useless:
-                    pass
-            time.sleep(0.01)
-        return False
 
     # --- the rest
 
@@ -258,7 +254,7 @@ class Checkup:
                               "move it away; %s does" % self.REPAIR)
             left += sum(name not in named for name in segment_names(directory))
         if left and self.header is not None:
-            self.well("files", "%d segments of a batch that is coming or left by a crash: the next roll tidies up" % left)
+            self.well("files", "%s of a batch that is coming or left by a crash: the next roll tidies up" % many(left, "segment"))
 
     def _look_at_config(self):
         try:
@@ -266,9 +262,11 @@ class Checkup:
         except StoreError as error:
             self.config_is_bad = True
             text = str(error)
-            self.fault(self.paths.config, text[len(self.paths.config):].lstrip(": ") if text.startswith(self.paths.config) else text)
+            # Its subject is the path already.
+            text = text[len(self.paths.config):].lstrip(": ") if text.startswith(self.paths.config) else text
+            self.fault(self.paths.config, text)
         else:
-            self.well("config", "%d settings" % len(values) if values else "nothing was set")
+            self.well("config", many(len(values), "setting") if values else "nothing was set")
 
 
 def _entries(directory):

@@ -5,6 +5,7 @@ from array import array
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import index, line
 from queuectl_lib.words.finding import WARNING
+from queuectl_lib.words.text import many
 
 _PARTS_BITS = 6
 _ENDED = tuple(state.encode() for state in lifecycle.ENDED)
@@ -71,7 +72,7 @@ def look_at(checkup):
     if doubles:
         _look_at_doubles(checkup, doubles)
     if not checkup.doubles:
-        checkup.well("ids", "%s jobs, each id once" % format(len(checkup.ids.all), ","))
+        checkup.well("ids", "%s, each id once" % many(len(checkup.ids.all), "job"))
     # Where bytes are missing, so may be whom somebody waits for.
     if checkup.is_complete:
         _look_at_waiting(checkup, *checkup.ids.awaited_in_vain())

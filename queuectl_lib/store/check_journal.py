@@ -2,18 +2,22 @@
 
 import os
 
-from queuectl_lib.store import header, line, salvage
+from queuectl_lib.store import disk, header, line, salvage
 from queuectl_lib.words.errors import StoreError
+from queuectl_lib.words.text import many
 
 
 def look_at(checkup):
     """Read it; False when without it nothing else can be looked at."""
     try:
-        checkup.fd = os.open(checkup.paths.jobs, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except OSError as error:
+        checkup.fd = disk.open_private(checkup.paths.jobs, os.O_RDONLY)
+    except FileNotFoundError:
         checkup.old_journal = True
-        checkup.fault(checkup.paths.jobs, "%s: no job can be found without it" % os.strerror(error.errno),
+        checkup.fault(checkup.paths.jobs, "is missing: no job can be found without it",
                       "restore it from a copy; %s makes it anew from the segments" % checkup.REPAIR)
+        return False
+    except StoreError as error:
+        checkup.give_up(checkup.paths.jobs, str(error))
         return False
     status = os.fstat(checkup.fd)
     checkup.inode = status.st_ino
@@ -22,8 +26,7 @@ def look_at(checkup):
         _look_at_header(checkup, headers)
     except StoreError as error:
         # Of a newer format: nothing can be said of it.
-        checkup.is_newer = True
-        checkup.fault(checkup.paths.jobs, str(error), "use the newer queuectl")
+        checkup.give_up(checkup.paths.jobs, str(error).lstrip())
         return False
     _look_at_lines(checkup, len(headers.first) + len(headers.copy), status.st_size)
     return checkup.header is not None
@@ -70,7 +73,7 @@ def _look_at_lines(checkup, body, size):
             checkup.bad_bytes(checkup.paths.jobs, start, bad)
     torn += _cut_unfinished(checkup.lines, lost)
     left = "; the next writer cuts %d bytes that a crash left" % torn if torn else ""
-    checkup.well("journal", "%s lines%s" % (format(len(checkup.lines), ","), left))
+    checkup.well("journal", many(len(checkup.lines), "line") + left)
 
 
 def _cut_unfinished(lines, least):

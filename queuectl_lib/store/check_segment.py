@@ -1,12 +1,15 @@
 """Checking segments: every line, the sections, and what belongs into the indexes."""
 
+import time
 from collections import Counter
 
 from queuectl_lib.store import header, index, line, salvage, segment
+from queuectl_lib.store.paths import awaited_of, index_of
+from queuectl_lib.words.finding import WARNING
 
 
 class SegmentCheck:
-    """The look at one segment. ids, awaited: the Sums of what its indexes have to hold; lines: how many there are."""
+    """The look at one segment. lines: how many there are; ids, awaited: the Sums of what its indexes have to hold."""
 
     def __init__(self, checkup, entry, reader):
         self.ids = Sum()
@@ -70,6 +73,26 @@ class SegmentCheck:
         if (self.lines, self.awaited.count) != (entry.jobs, entry.awaited):
             self._wrong("it has %d jobs, %d of them waiting for others, and not %d and %d"
                         % (self.lines, self.awaited.count, entry.jobs, entry.awaited))
+
+    def look_at_indexes(self):
+        """Do they say where the lines are? Afterwards, for what they are compared with is known by then."""
+        wanted = [(index_of, self.ids)] + [(awaited_of, self.awaited)] * (self.awaited.count > 0)
+        if not all(self._is_there(name_of, held) for name_of, held in wanted):
+            self._checkup.stale.append(self._entry)
+            self._checkup.tell(WARNING, index_of(self._reader.path),
+                               "is missing or damaged: the segment is searched instead, which takes longer")
+
+    def _is_there(self, name_of, held):
+        for _ in range(3):
+            # A roll may just be moving it from the one place to the other.
+            for place in self._checkup.paths.segment_places(self._entry.name):
+                try:
+                    if held.fits(index.Index(name_of(place), self._entry.size)):
+                        return True
+                except index.Useless:
+                    pass
+            time.sleep(0.01)
+        return False
 
     def _wrong(self, text):
         self._checkup.worn.add(self._entry.name)

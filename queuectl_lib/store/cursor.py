@@ -8,7 +8,7 @@ class Cursor:
     """item: the one it stands at (view.py), due: its moment; kind, queue: the section's."""
 
     def __init__(self, reader, section, number, gone):
-        """number: the source in its items; gone: where lines of this segment begin that are overridden, and nowhere else by now."""
+        """number: the source in its items; gone: where lines of its segment begin that are overridden, and stand nowhere else."""
         self.reader = reader
         self.kind = section.kind
         self.queue = section.queue.encode()

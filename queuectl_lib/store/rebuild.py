@@ -20,8 +20,8 @@ _PLACE_BITS = 40
 class _New:
     """What is to be put in force, built from a check.Checkup; the store lock is held.
 
-    stretches: [(path, start, length, restored, ids)] of what was damaged: was every bit of it set right, and
-    which jobs do the bytes tell of? remarks: what else is to be said.
+    stretches: [(path, start, length, bad)] of what was damaged, bad being the bytes of it that could not be set right;
+    remarks: what else is to be said.
     """
 
     def __init__(self, paths, checkup):
@@ -44,7 +44,7 @@ class _New:
 
     def _note(self, path, start, data, found):
         self._damaged.setdefault(path, []).append(data)
-        self.stretches.append((path, start, len(data), not found.bad, salvage.ids_in(found.bad)))
+        self.stretches.append((path, start, len(data), found.bad))
 
     def _read_journal(self):
         """Sort out the lines of the journal that are to be kept."""

@@ -15,10 +15,11 @@ Bytes that are put aside lie in damaged/. Jobs that wait for what is not there a
 they did not learn, are told as if it had just been removed, or had just ended.
 """
 
+import json
 import os
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import changing, check, config, disk, line, locking, new_segment, roll
+from queuectl_lib.store import changing, check, config, disk, line, locking, new_segment, roll, salvage
 from queuectl_lib.store.paths import index_of
 from queuectl_lib.store.rebuild import Rebuilt, Renewed
 from queuectl_lib.store.store import LOCK_TIMEOUT, Store
@@ -27,6 +28,8 @@ from queuectl_lib.words.finding import REPAIRED, Finding
 
 # So long the process that rolls may take until it lets this begin (seconds).
 _PATIENCE = 300
+# So many jobs are named for one stretch of bytes.
+_MOST_NAMED = 20
 
 
 def repair(names):
@@ -56,8 +59,8 @@ class _Repair:
         try:
             locking.lock(fd, LOCK_TIMEOUT, self._paths.lock)
             checkup = check.checked(self._paths)
-            if checkup.is_newer:
-                raise StoreError(checkup.findings[0].text)
+            if checkup.hopeless:
+                raise StoreError(checkup.hopeless)
             self._mend(checkup)
         finally:
             os.close(fd)
@@ -126,16 +129,23 @@ class _Repair:
     def _renew(self, checkup):
         """Put a new journal in force, and what else has to be new with it."""
         new = (Renewed if checkup.header else Rebuilt)(self._paths, checkup)
-        asides = {path: self._put_aside(path, pieces) for path, pieces in new.damaged()}
+        damaged = new.damaged()
+        asides = {path: self._put_aside(path, pieces) for path, pieces in damaged}
+        typed = {path for path, pieces in damaged if _are_objects(pieces)}
         new.commit()
         self._is_new = True
-        for path, start, length, restored, ids in new.stretches:
+        for path, start, length, bad in new.stretches:
             text = "%d bytes from byte %d on were damaged (they are in %s)" % (length, start, asides[path])
-            if restored:
-                text += "; they are set right again, nothing is lost"
-            else:
-                text += "".join(map(self._what_became_of, ids)) or "; no job can be told from them"
-            self._say(path, text)
+            if not bad:
+                self._say(path, text + "; they are set right again, nothing is lost")
+                continue
+            ids = salvage.ids_in(bad)
+            became = "".join(map(self._what_became_of, ids[:_MOST_NAMED]))
+            if len(ids) > _MOST_NAMED:
+                became += "; and so for %d more" % (len(ids) - _MOST_NAMED)
+            # As an editor leaves it: what is in the file may be meant.
+            again = "if it is what you want, queuectl enqueue --file %s/%s" % (self._paths.root, asides[path])
+            self._say(path, text + (became or "; no job can be told from them"), again if path in typed else None)
         if not new.stretches and not new.remarks:
             self._say(self._paths.jobs, "counts and places were taken anew from the lines")
         for text in new.remarks:
@@ -192,6 +202,14 @@ def _reminder(found):
     if job is None or job.state not in lifecycle.ENDED:
         return None
     return line.encode(job, (job.state, job.queue), over, telling=True)
+
+
+def _are_objects(pieces):
+    """Are these bytes JSON lines, whatever they say?"""
+    try:
+        return all(type(json.loads(each.decode())) is dict for each in b"".join(pieces).splitlines())
+    except ValueError:
+        return False
 
 
 def _few(ids):

@@ -8,6 +8,7 @@ million would be taken for such a line.)
 import os
 import re
 import zlib
+from bisect import bisect_left
 from collections import namedtuple
 
 from queuectl_lib.store import header, line, segment
@@ -20,6 +21,9 @@ _END = re.compile(rb',"crc":"[0-9a-f]{8}"\}')
 _ID = re.compile(rb'\{ ?"id": ?"([A-Za-z0-9][A-Za-z0-9._-]{0,127})"')
 # What one changed byte between two lines leaves, or an editor that ends lines its own way.
 _SEPARATOR = 2
+_TRIED = 3
+# A stretch of bad bytes ends with the line with which it is as long: somebody may have changed every line.
+_STRETCH = 1024 * 1024
 
 # crc32 goes through a table; the last byte decides which entry was taken last, so it can be gone through backwards.
 _TABLE = [zlib.crc32(bytes([number ^ 0xFF])) ^ 0xFF000000 for number in range(256)]
@@ -45,11 +49,12 @@ def _whole_lines(data):
     """(begin, end) of every line among them whose crc fits."""
     found = []
     start = 0
+    begins = [match.start() for match in _BEGIN.finditer(data)]
     for end in (match.end() for match in _END.finditer(data)):
-        # The last one, but where a variable of `env` looks like one.
-        begins = [match.start() for match in _BEGIN.finditer(data, start, end)][:-4:-1]
-        for begin in begins:
-            if line.is_whole(data[begin:end]):
+        last = bisect_left(begins, end)
+        # The last one before it, but where a variable of `env` looks like one.
+        for begin in reversed(begins[max(0, last - _TRIED):last]):
+            if begin >= start and line.is_whole(data[begin:end]):
                 found.append((begin, end))
                 start = end
                 break
@@ -153,10 +158,10 @@ def stretches(fd, start, end):
     """Yields (offset, line, None) of every whole line, and (offset, None, bytes) of what lies between two of them."""
     bad = []
     for at, each, whole in lines_of(fd, start, end):
+        if bad and (whole or at - start > _STRETCH):
+            yield start, None, b"".join(bad)
+            bad = []
         if whole:
-            if bad:
-                yield start, None, b"".join(bad)
-                bad = []
             yield at, each, None
         else:
             if not bad:

@@ -166,12 +166,15 @@ class View:
         item = self._ready.pop(now)
         if item is not None:
             self._passed(item)
-        if self._damage:
-            # Told once; the other jobs need not wait for a repair.
-            if item is not None:
-                self.put_back(item)
-            raise self._damage.pop(0)
+        if self._damage and item is not None:
+            self.put_back(item)
+        self._tell_damage()
         return item
+
+    def _tell_damage(self):
+        # Each once: the other jobs need not wait for a repair.
+        if self._damage:
+            raise self._damage.pop(0)
 
     def put_back(self, item):
         """An item that could not be claimed after all."""
@@ -210,12 +213,13 @@ class View:
                     yield data, start, reader
 
     def next_due(self):
-        """The moment (ms) at which the next waiting job falls due, or None."""
+        """The moment (ms) at which the next waiting job falls due, or None; fails as best() does."""
         while self._due and not self._current(self._due[0][1]):
             heappop(self._due)
         for cursor in list(self._due_cursors):
             if not self._current(cursor.item) and not self._advance(cursor):
                 self._due_cursors.remove(cursor)
+        self._tell_damage()
         # What is due by now and still stands here waits behind the OVERDUE_WINDOW of its lane, which is closed.
         moments = [cursor.due for cursor in self._due_cursors if cursor.due > self._now]
         if self._due:

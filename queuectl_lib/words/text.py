@@ -61,3 +61,8 @@ def did_you_mean(word, words, aliases={}):
     """' (did you mean X?)', or nothing; aliases: {word: the known one that somebody means by it}."""
     found = aliases.get(word) or nearest(word, words)
     return " (did you mean %s?)" % found if found else ""
+
+
+def many(number, word):
+    """A number of things: '1 job', '1,200 jobs'."""
+    return "%s %s%s" % (format(number, ","), word, "s" * (number != 1))

@@ -117,6 +117,43 @@ def test_a_damaged_file_is_named_and_left_alone(here, damage):
     assert read(here.store.paths.config) == damage
 
 
+def flipped(data, place, bit):
+    return data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1:]
+
+
+def test_no_flipped_bit_is_taken_for_another_value(here):
+    config.set(here.store, "max_retries", "5")
+    config.set(here.store, "no_retry_exit_codes", "2,126")
+    path = here.store.paths.config
+    whole = read(path)
+    values = config.stored_values(here.store.paths)
+    for place in range(len(whole)):
+        for bit in range(8):
+            write(path, flipped(whole, place, bit))
+            try:
+                assert config.stored_values(here.store.paths) == values
+            except StoreDamaged as error:
+                assert path in str(error)
+
+
+def test_after_an_edit_by_hand_the_line_with_the_crc_is_to_be_taken_out(here):
+    config.set(here.store, "max_retries", "5")
+    path = here.store.paths.config
+    edited = read(path).replace(b"5", b"6")
+    write(path, edited)
+    with pytest.raises(StoreDamaged, match='if you edited it, take that line out'):
+        config.load(here.store.paths)
+    write(path, b"".join(each for each in edited.splitlines(keepends=True) if b"crc" not in each))
+    assert config.load(here.store.paths).max_retries == 6
+    config.set(here.store, "timeout", "5m")
+    assert b'"crc"' in read(path) and config.stored_values(here.store.paths) == {"max_retries": 6, "timeout": 300}
+
+
+def test_a_file_written_by_hand_needs_no_crc(here):
+    write(here.store.paths.config, b'{"max_retries": 7, "timeout": "5m"}')
+    assert config.load(here.store.paths).timeout == 300
+
+
 def test_a_file_that_may_not_be_read_is_named(here, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")

@@ -178,6 +178,15 @@ def test_a_typed_job_is_told_with_where_it_is(here):
     assert "damaged/jobs.jsonl.1" in said and "job typed is lost" in said
 
 
+def test_what_somebody_typed_or_changed_can_be_enqueued_from_where_it_lies(here):
+    here.add("a")
+    here.add("b", command="backup.sh")
+    write(here.journal, read(here.journal).replace(b"backup.sh", b"backup-all.sh"))
+    [done] = repair.repair(here.store.paths)
+    assert "job b is lost" in done.text
+    assert done.advice.endswith("queuectl enqueue --file %s/damaged/jobs.jsonl.1" % here.root)
+
+
 def test_a_file_that_is_not_the_stores_is_left_alone_by_a_roll_and_moved_by_a_repair(busy):
     path = busy.store.paths.base + "/copy of 00000001.jsonl"
     write(path, b"mine\n")
@@ -266,6 +275,26 @@ def test_a_newer_store_is_refused(here, monkeypatch):
     assert "use the newer queuectl" in fault.text
     with pytest.raises(StoreError, match="use the newer queuectl"):
         repair.repair(here.store.paths)
+
+
+@pytest.mark.parametrize("put", [os.mkdir, lambda path: os.symlink("/etc/passwd", path)])
+def test_what_is_no_file_in_the_journals_place_is_told_and_left(here, put):
+    os.unlink(here.journal)
+    put(here.journal)
+    assert [each.level for each in ills(here)] == [FAULT]
+    with pytest.raises(StoreError, match="cannot be read|is a link"):
+        repair.repair(here.store.paths)
+    assert os.path.isdir(here.journal) or os.path.islink(here.journal)
+
+
+def test_a_segment_that_somebody_changed_from_end_to_end_is_told_in_few_words(here):
+    here.bulk(many(3000))
+    path = here.segment_files()[0]
+    write(path, read(path).replace(b'"command":"true"', b'"command":"echo"'))
+    found = ills(here)
+    assert 1 <= len(found) <= 12
+    assert all(len(each.text) < 1000 for each in repair.repair(here.store.paths))
+    assert ills(here) == [] and here.ids() == []
 
 
 STEPS = ["write_all", "sync", "replace", "sync_directory", "remove", "make_private_directory"]
