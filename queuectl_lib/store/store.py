@@ -37,6 +37,8 @@ def open_store(directory=None, create=False, write=False):
     if not exists and os.path.exists(names.root) and not os.path.isdir(names.root):
         raise StoreError("%s is not a directory: name the store with --store DIR" % names.root)
     store = Store(names, exists)
+    if exists:
+        journal.check_format(names.jobs)
     if write and exists:
         disk.check_private(names.root)
         if os.path.exists(names.suspect):
@@ -78,8 +80,9 @@ class Store:
 
     def lock(self):
         """The store lock, for `with` and short work only; StoreLocked after half a minute."""
+        # Each time: not even workers.pid is to be written in a format of yesterday.
+        self.check_there()
         if self._lock_fd is None:
-            self.check_there()
             # Made anew where a copy of the store came without it.
             self._lock_fd = disk.open_private(self.paths.lock, os.O_RDWR | os.O_CREAT)
         return locking.Held(self._lock_fd, LOCK_TIMEOUT, self.paths.lock, self)
@@ -89,11 +92,8 @@ class Store:
             os.close(self._lock_fd)
 
     def check_there(self):
-        """Raise StoreError when there is no store, or no longer."""
-        if not os.path.exists(self.paths.jobs):
-            if self.exists:
-                raise StoreError("%s is not there any more" % self.root)
-            raise StoreError("there is no store at %s: enqueue a job, or name the store with --store DIR" % self.root)
+        """Raise StoreError when there is no store, or no longer, or another one, or one of a newer format."""
+        journal.check_standing(self.paths, self.exists, self._lock_fd)
 
     def add(self, jobs, check=None):
         """Store new jobs, all or none, synced. Returns them with id and order; DuplicateJob.

@@ -47,5 +47,9 @@ class StoreUnwritable(StoreError):
     """The store may not, or must not, be written by this user."""
 
 
+class NewerFormat(StoreError):
+    """A newer queuectl wrote the store; nothing of it is touched."""
+
+
 class DiskFull(StoreError):
     """No room for what had to be written; nothing was changed."""
