@@ -51,11 +51,13 @@ class Worker:
 
     def live(self):
         """Work until told to leave, or until there is nothing to stay for."""
-        for_good = True
+        # In the place of one that fails unforeseen, with no memory left say, somebody comes.
+        for_good = False
         try:
             self._work()
+            for_good = True
         except (StoreError, OSError) as error:
-            # Nobody comes in the place of one that cannot use the store; of one that fails otherwise, somebody does.
+            # Nobody comes in the place of one that cannot use the store.
             for_good = isinstance(error, StoreError)
             if self._place.slot.stands():
                 raise
