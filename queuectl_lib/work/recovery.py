@@ -103,7 +103,10 @@ class Recovery:
         return True
 
     def close(self):
-        """Let go of the slots of unfinished cases: the next worker goes on with them."""
+        """Let go of the slots of unfinished cases: the next worker goes on with them, but knows of no leavings."""
+        for one in self._leavings:
+            one.kill()
+        self._leavings = []
         for case in self._cases:
             case.close()
         self._cases = []
@@ -238,8 +241,11 @@ class _Leaving:
     def ended(self, now):
         """Is nothing of it left, or all done that can be?"""
         if now >= self._kill_at:
-            self._tree.signal(signal.SIGKILL)
+            self.kill()
         return not self._tree.living() or now >= self._kill_at + _PATIENCE_AFTER_KILL
+
+    def kill(self):
+        self._tree.signal(signal.SIGKILL)
 
 
 def _kill(pid):

@@ -108,6 +108,20 @@ def test_one_that_kills_its_worker_ends_in_the_dlq_and_the_others_are_run(queue)
     assert not [pid for pid in queue.text("pids").split() if is_running(int(pid))]
 
 
+def test_whatever_signal_a_job_sends_to_its_worker_the_others_are_run(queue):
+    """TERM alone means something there: that it is to leave when the job is over."""
+    quick(queue)
+    signals = ("HUP", "INT", "USR1", "PIPE", "CHLD", "ALRM", "QUIT")
+    for name in signals:
+        queue.enqueue("--id", name, "--max-retries", 0, "kill -%s $PPID; sleep 0.05" % name)
+    after = queue.enqueue("true")
+    queue.start_workers(count=1)
+    queue.wait_for_state(after, "completed")
+    ends = {name: queue.job(name)["error"] or queue.job(name)["state"] for name in signals}
+    assert ends == dict(dict.fromkeys(signals, "completed"), ALRM="worker lost", QUIT="worker lost")
+    queue.run("worker", "stop")
+
+
 def test_one_that_kills_its_workers_supervisor_is_recorded_and_the_next_start_goes_on(queue):
     id = queue.enqueue("--priority", -1, "kill -9 $(ps -o ppid= -p $PPID); echo done")
     queue.enqueue("--id", "next", "true")
@@ -118,11 +132,10 @@ def test_one_that_kills_its_workers_supervisor_is_recorded_and_the_next_start_go
     assert queue.states()["next"] == "completed"
 
 
-def test_a_gigabyte_takes_little_room_and_little_longer_than_without_a_queue(queue):
+def test_a_gigabyte_of_output_takes_little_room(queue):
     size = 1024 ** 3
     queue.run("config", "set", "output_limit", "1MB")
-    write = "head -c %d /dev/zero" % size
-    id = queue.enqueue(write)
+    id = queue.enqueue("head -c %d /dev/zero" % size)
     started = queue.start_workers("--drain", count=1)
     spool = queue.path(".queuectl", "workers", "1.out")
     largest = 0
@@ -131,7 +144,6 @@ def test_a_gigabyte_takes_little_room_and_little_longer_than_without_a_queue(que
         time.sleep(0.01)
     job = queue.job(id)
     assert (job["state"], job["stdout_size"]) == ("completed", size)
-    print("largest", largest, job["duration"])
-    assert largest < size / 2
-    kept = os.path.join(queue.store, job["stdout_file"])
-    assert os.path.getsize(kept) < 1024 ** 2 + 100
+    # It is cut twenty times a second while it grows fast.
+    assert 0 < largest < size / 4
+    assert os.path.getsize(os.path.join(queue.store, job["stdout_file"])) < 1024 ** 2 + 100

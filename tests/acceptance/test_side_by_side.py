@@ -13,7 +13,6 @@ from support import is_running, send, wait_until
 HELD = "echo $QUEUECTL_ATTEMPT >> runs; while [ ! -e go ]; do sleep 0.02; done"
 
 
-@pytest.mark.short
 def test_workers_of_two_stores_know_nothing_of_each_other(queue):
     stores = {"one": "first/.queuectl", "two": "second"}
     os.mkdir(queue.path("first"))

@@ -330,6 +330,19 @@ def test_what_a_killed_worker_was_ending_of_a_cancelled_job_is_ended_by_who_take
     assert house.job(job).state == "cancelled" and house.ended == []
 
 
+def test_a_worker_that_leaves_meanwhile_does_not_wait_for_the_grace(house):
+    slot = house.slot()
+    job = house.claimed(slot)
+    stubborn = house.runs(job, words=("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.02; done"))
+    assert stubborn.stdout.readline() == b"ready\n"
+    house.store.change([job.id], lambda found: lifecycle.cancel(found, clock.now()))
+    slot.leave()
+    care = house.recovery(house.slot(), kill_grace=3600)
+    assert care.clear_own_slot(lambda seconds: True) and is_running(stubborn.pid)
+    care.close()
+    assert stubborn.wait() == -9
+
+
 def test_who_clears_up_after_a_lost_job_ends_the_cancelled_one_too(house):
     slot = house.slot()
     cancelled, lost = house.claimed(slot), house.claimed(slot)
