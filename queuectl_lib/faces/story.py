@@ -62,11 +62,16 @@ def _timeline(history):
     before = None
     for entry in history:
         at = clock.parse_moment(entry["at"])
-        passed = "" if before is None else "+" + clock.show_duration((at - before) / 1000)
+        passed = "" if before is None else _later(at - before)
         before = at
         line = "  %s  %-14s %-10s %s" % (entry["at"], passed, entry["state"], _told(entry))
         lines.append(safe(line.rstrip()))
     return lines
+
+
+def _later(ms):
+    # No time passes backwards.
+    return "clock set back" if ms < 0 else "+" + clock.show_duration(ms / 1000)
 
 
 def _told(entry):

@@ -164,6 +164,11 @@ def cancel(job, now):
         history=job.history.told(text, "cancelled", note=WHILE_IT_RAN if job.state == "processing" else None))
 
 
+def was_stopped(job):
+    """Whether the job was cancelled as it ran."""
+    return job.state == "cancelled" and job.history[-1].get("note") == WHILE_IT_RAN
+
+
 def leave(job, claimed, outcome, now):
     """A job that was cancelled in this attempt, with what the attempt left; NotDone for any other."""
     if (job.state, job.worker, job.attempts, job.started_at) != (

@@ -26,7 +26,7 @@ import zlib
 from collections import namedtuple
 
 from queuectl_lib.store import line
-from queuectl_lib.words.errors import StoreDamaged, StoreError
+from queuectl_lib.words.errors import NewerFormat, StoreDamaged
 
 FORMAT = 1
 PAGE = 4096
@@ -86,7 +86,7 @@ def encode(header, room=2 * PAGE):
 
 
 def glance(data, path):
-    """[generation, number, origin, carried] of a first line; StoreDamaged, or StoreError for a newer format.
+    """[generation, number, origin, carried] of a first line; StoreDamaged, or NewerFormat.
 
     More is not needed to append, and so need not be parsed.
     """
@@ -94,8 +94,8 @@ def glance(data, path):
         raise damaged(path, 0)
     version, *others = data.split(b",", 5)[:5]
     if _number(version) > FORMAT:
-        raise StoreError("%s is of format %d, this queuectl knows %d: use the newer queuectl"
-                         % (path, _number(version), FORMAT))
+        raise NewerFormat("%s is of format %d, this queuectl knows %d: use the newer queuectl"
+                          % (path, _number(version), FORMAT))
     return [_number(field) for field in others]
 
 
@@ -110,6 +110,12 @@ def damaged(path, offset):
     """The StoreDamaged for a header, or its copy, that begins there."""
     return StoreDamaged("%s: the header at byte %d is damaged: keep a copy of the file and run "
                         "'queuectl doctor --repair'" % (path, offset))
+
+
+def is_newer(start):
+    """Whether a file that begins with these bytes says that it is of a format that is not known here."""
+    version = start.partition(b",")[0]
+    return version.startswith(BEGIN) and version[len(BEGIN):].isdigit() and _number(version) > FORMAT
 
 
 def _number(field):

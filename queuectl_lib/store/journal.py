@@ -18,6 +18,7 @@ Readers without the lock leave an unfinished end alone.
 import os
 
 from queuectl_lib.store import disk, header, line
+from queuectl_lib.words.errors import StoreDamaged, StoreError
 
 # When this many bytes of news stand in it, it wants to be rolled (some 2,000 lines). Twice as
 # much made a list half as slow again, half as much doubles what starting the roller costs.
@@ -28,6 +29,45 @@ _LINE = 8192
 # The jobs of a big batch arrive one place behind the other, and its line by which they
 # join is longer than any batch of 200 million needs.
 _BATCH_BITS = 20
+# Bytes of the first line that tell its format.
+_VERSION = 32
+
+
+def check_format(path):
+    """Raise NewerFormat where a newer queuectl wrote this file; what is damaged is for who reads it to find."""
+    try:
+        # A flipped bit is no newer format: looked at again with its crc.
+        if header.is_newer(_begin_of(path)):
+            Journal(path, writable=False).refresh()
+    except (OSError, StoreDamaged):
+        pass
+
+
+def _begin_of(path):
+    fd = disk.open_private(path, os.O_RDONLY)
+    try:
+        return os.read(fd, _VERSION)
+    finally:
+        os.close(fd)
+
+
+def check_standing(paths, existed, lock_fd):
+    """Raise StoreError where no store is (any more), or a newer queuectl's, or another than that of this lock file (None: not opened)."""
+    if not os.path.exists(paths.jobs):
+        if existed:
+            raise StoreError("%s is not there any more" % paths.root)
+        raise StoreError("there is no store at %s: enqueue a job, or name the store with --store DIR" % paths.root)
+    check_format(paths.jobs)
+    # A lock of the store that was here before it was moved keeps nobody out of this one.
+    if lock_fd is not None and not _is_at(lock_fd, paths.lock):
+        raise StoreError("%s is another store by now, or its lock file is" % paths.root)
+
+
+def _is_at(fd, path):
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except OSError:
+        return False
 
 
 def origin_behind(order):

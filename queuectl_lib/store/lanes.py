@@ -93,7 +93,8 @@ class Lanes:
 
     def _look_at_ending(self, now):
         for job_id, until in list(self._ending.items()):
-            if until is None:
+            # Further away than it can be: the clock was set back.
+            if until is None or until > now + self._ending_ms:
                 self._ending[job_id] = now + self._ending_ms
             elif until <= now:
                 self._forget_run(job_id)

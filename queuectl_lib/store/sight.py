@@ -7,6 +7,7 @@ it, to save time under the lock or to look something up, an unfinished end is le
 from queuectl_lib.store import line, pauses, pieces, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.view import View
+from queuectl_lib.words.errors import StoreError
 
 
 # From KILL to the line that a worker writes when a cancelled job's processes are gone.
@@ -57,6 +58,12 @@ class Sight:
 
     def _look(self, locked):
         if self.journal.refresh():
+            try:
+                self._store.check_there()
+            except (StoreError, OSError):
+                # Nothing of another store may be taken for what is known of ours.
+                self.journal.close()
+                raise
             self._start_over()
         if self.journal.size > self.end and not self._take_settled():
             entries, end = self.journal.news(self.end, locked)

@@ -37,6 +37,8 @@ def open_store(directory=None, create=False, write=False):
             founding.found(names, LOCK_TIMEOUT)
     exists = os.path.exists(names.jobs)
     store = Store(names, exists)
+    if exists:
+        journal.check_format(names.jobs)
     if write and exists:
         disk.check_private(names.root, names.directories()[1:] + (names.jobs,))
         if os.path.exists(names.suspect):
@@ -81,8 +83,9 @@ class Store:
 
     def lock(self):
         """The store lock, for `with` and short work only; StoreLocked after half a minute."""
+        # Each time: not even workers.pid is to be written in a format of yesterday.
+        self.check_there()
         if self.lock_fd is None:
-            self.check_there()
             # Made anew where a copy of the store came without it.
             self.lock_fd = disk.open_private(self.paths.lock, os.O_RDWR | os.O_CREAT)
         return locking.Held(self.lock_fd, LOCK_TIMEOUT, self.paths.lock, self)
@@ -92,11 +95,8 @@ class Store:
             os.close(self.lock_fd)
 
     def check_there(self):
-        """Raise StoreError when there is no store, or no longer."""
-        if not os.path.exists(self.paths.jobs):
-            if self.exists:
-                raise StoreError("%s is not there any more" % self.root)
-            raise StoreError("there is no store at %s: enqueue a job, or name the store with --store DIR" % self.root)
+        """Raise StoreError when there is no store, or no longer, or another one, or one of a newer format."""
+        journal.check_standing(self.paths, self.exists, self.lock_fd)
 
     def add(self, jobs, check=None):
         """Store new jobs, all or none, synced. Returns them with id and order; DuplicateJob.

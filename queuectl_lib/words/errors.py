@@ -51,5 +51,9 @@ class StorePlanted(StoreError):
     """A link, or what is no plain file, stands where the store has one."""
 
 
+class NewerFormat(StoreError):
+    """A newer queuectl wrote the store; nothing of it is touched."""
+
+
 class DiskFull(StoreError):
     """No room for what had to be written; nothing was changed."""

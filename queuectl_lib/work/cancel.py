@@ -85,7 +85,7 @@ def check_ended(store, job):
 
 def being_ended(store, job):
     """Whether the job was cancelled while it ran, and its processes are still being ended."""
-    if job.state != "cancelled" or job.history[-1].get("note") != lifecycle.WHILE_IT_RAN:
+    if not lifecycle.was_stopped(job):
         return False
     age = (clock.now() - clock.parse_moment(job.finished_at)) / 1000
     # Who looks at a thousand jobs under the store lock cannot look for the processes of each.

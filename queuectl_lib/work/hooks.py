@@ -1,6 +1,7 @@
 """on_dead and on_complete: commands of the user's that a worker runs for jobs that ended, beside its own jobs.
 
     Hooks(store_root, settings, voice, orphans)
+      .serve(worker)  whose they are, by name
       .ended(job)     this end of a job is recorded: its hook, if there is one, waits to be started
       .tend(now)      start what waits, see off what has ended, end what takes too long; never waits, never raises
       .next           when tend() has something to do though no child ended (time.monotonic())
@@ -10,7 +11,8 @@
 A hook changes nothing of the queue: what goes wrong with it is one line of the
 worker's, no more. Few run at once and not many wait, so that neither slow hooks
 nor thousands of deaths at a time hold up the worker or fill its memory. They are
-in memory alone: of a worker that is killed they are lost, like what it printed.
+in memory alone: of a worker that is killed they are lost, like what it printed, and
+those that run are ended by who takes its slot (recovery.py): nobody else would.
 
 What a hook needs to know comes as data: the job as a JSON document on its input, a
 file without a name (a pipe would hold up the worker until it is read), and its
@@ -50,6 +52,7 @@ class Hooks:
 
     def __init__(self, store_root, settings, voice, orphans):
         self.next = _NEVER
+        self._worker = self._place = ""
         self._root = store_root
         self._settings = settings
         self._voice = voice
@@ -64,6 +67,11 @@ class Hooks:
     @property
     def busy(self):
         return bool(self._waiting or self._running)
+
+    def serve(self, worker):
+        """Be those of the worker of this name: who comes in its place ends them when it is killed."""
+        self._worker = worker
+        self._place = tree.place_of(self._root)
 
     def ended(self, job):
         """To be called with each job whose end was recorded by this worker."""
@@ -126,7 +134,7 @@ class Hooks:
     def _start(self, wanted, now):
         title = "hook %s of %s" % (wanted.name, wanted.job.id)
         self._started += 1
-        claim = "hook/%s/%d/%d" % (wanted.job.id, os.getpid(), self._started)
+        claim = tree.claim_marker(tree.HOOK + self._worker, wanted.job.id, self._started, self._place)
         try:
             pid = self._spawned(wanted, claim)
         except (OSError, ValueError) as error:

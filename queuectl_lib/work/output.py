@@ -160,7 +160,13 @@ def holders(paths, slot):
     Whoever only reads along there (`tail -f`) holds no lock, and what earlier
     jobs left behind has files that are not there any more.
     """
-    files = {os.path.realpath(path) for path in (paths.slot_job(slot), paths.slot_out(slot), paths.slot_err(slot))}
+    files = {}
+    for path in (paths.slot_job(slot), paths.slot_out(slot), paths.slot_err(slot)):
+        try:
+            files[os.path.basename(path)] = os.stat(path)
+        except OSError:
+            # Removed by hand: nobody can be found by it.
+            pass
     return {pid for pid in proc.living() if pid != os.getpid() and proc.locks(pid, files)}
 
 

@@ -79,6 +79,7 @@ class Place:
     def prepare(self, control, settings, voice, orphans, hooks):
         """Recover what former owners left and open the rest; False when the slot cannot be cleared now."""
         voice.name(self.slot.number)
+        hooks.serve(self.slot.name)
         self.recovery = Recovery(self._store, self.claims, self.slot, settings, voice, hooks.ended)
         if not self.recovery.clear_own_slot(control.nap):
             return False
@@ -101,6 +102,7 @@ class Place:
         for_good: the supervisor will start no other in its place.
         """
         self.recovery.close()
+        self.slot.end()
         try:
             with self._store.lock():
                 staffing.leave(self._store.paths, self._entry, for_good)

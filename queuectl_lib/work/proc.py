@@ -52,12 +52,15 @@ def environment(pid):
         return b""
 
 
-def locks(pid, paths):
-    """Whether the process has one of these files open under a flock of its own or inherited."""
+def locks(pid, files):
+    """Whether the process has one of these files ({name without directory: its os.stat}) open under a flock of its own or inherited."""
     directory = "/proc/%d/" % pid
     try:
         for name in os.listdir(directory + "fd"):
-            if os.readlink(directory + "fd/" + name) in paths:
+            fd = directory + "fd/" + name
+            # By another mount the same file has another path. Whose name is another is not looked at: a dead network disk would hold us.
+            file = files.get(os.path.basename(os.readlink(fd)))
+            if file is not None and os.path.samestat(os.stat(fd), file):
                 with open(directory + "fdinfo/" + name, "rb") as file:
                     if b"FLOCK" in file.read():
                         return True

@@ -59,10 +59,12 @@ class Recovery:
         self._claims = claims
         self._settings = settings
         self._own = slot.number
+        self._killed = slot.killed
         self._name = slot.name
         self._voice = voice
         self._ended = ended
         self._cases = []
+        self._leavings = []
         # When tend() next has something to do (time.monotonic()).
         self.next = 0.0
         self._next_look = 0.0
@@ -79,10 +81,11 @@ class Recovery:
                 # busy workers would read through the journal for nothing, all day long.
                 if not slots.all_held(self._store.paths):
                     self._find(now, lambda number: number != self._own)
-            if self._cases and now >= self._next_step:
+            if (self._cases or self._leavings) and now >= self._next_step:
                 self._step(now)
         finally:
-            self.next = min(self._next_look, self._next_step) if self._cases else self._next_look
+            busy = self._cases or self._leavings
+            self.next = min(self._next_look, self._next_step) if busy else self._next_look
 
     def clear_own_slot(self, wait):
         """Recover what the former owners of the own slot left, before it is used.
@@ -90,6 +93,7 @@ class Recovery:
         wait(seconds) sleeps, and returns False when there is no time for this.
         Returns whether the slot is clear. Raises StoreError.
         """
+        self._take_up(self._killed, time.monotonic())
         self._find(time.monotonic(), lambda number: number == self._own)
         while self._cases:
             if not self._step(time.monotonic()):
@@ -99,7 +103,10 @@ class Recovery:
         return True
 
     def close(self):
-        """Let go of the slots of unfinished cases: the next worker goes on with them."""
+        """Let go of the slots of unfinished cases: the next worker goes on with them, but knows of no leavings."""
+        for one in self._leavings:
+            one.kill()
+        self._leavings = []
         for case in self._cases:
             case.close()
         self._cases = []
@@ -112,11 +119,11 @@ class Recovery:
                 continue
             if not lost(job, self._store.paths):
                 continue
-            taken, fd = self._taken(number)
+            taken, fd = self._taken(number, now)
             if taken:
                 self._cases.append(_Case(self._store.paths, job, number, fd, now + self._settings.now().kill_grace))
 
-    def _taken(self, number):
+    def _taken(self, number, now):
         """(whether the slot is in our hands, its descriptor if it was taken for this)."""
         if number is None or number == self._own:
             return True, None
@@ -127,12 +134,34 @@ class Recovery:
             fd = slots.seize(self._store.paths, number)
         if fd is None:
             return False, None
+        self._take_up(slots.killed(fd), now)
         slots.forget(fd)
         return True, fd
+
+    def _take_up(self, worker, now):
+        """Begin to end what a killed worker left beside its running job, and nobody else would end: see _Leaving."""
+        if worker is None:
+            return
+        place = tree.place_of(self._store.root)
+        for owner, job_id, attempt in tree.left_by(worker, place):
+            is_hook = owner.startswith(tree.HOOK)
+            if is_hook or self._was_being_ended(job_id, worker, attempt):
+                self._voice.say("ending %s %s: its worker died" % ("a hook of" if is_hook else "cancelled job", job_id))
+                claim = tree.claim_marker(owner, job_id, int(attempt), place)
+                self._leavings.append(_Leaving(claim, now + self._settings.now().kill_grace))
+
+    def _was_being_ended(self, job_id, worker, attempt):
+        """Whether this attempt was cancelled as it ran. What one that ended by itself left is left alone."""
+        try:
+            job = self._store.find(job_id)
+        except UnknownJob:
+            return False
+        return lifecycle.was_stopped(job) and (job.worker, str(job.attempts)) == (worker, attempt)
 
     def _step(self, now):
         """One step of every case; False when a case had to be given up for now."""
         self._next_step = now + _STEP_SECONDS
+        self._leavings = [one for one in self._leavings if not one.ended(now)]
         given_up = False
         for case in list(self._cases):
             left = case.ended(now)
@@ -201,6 +230,25 @@ class _Case:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+class _Leaving:
+    """A hook of a killed worker, or a job that was cancelled as it ran: nothing is recorded of it, but it is not to run on."""
+
+    def __init__(self, claim, kill_at):
+        self._tree = tree.Tree(None, claim)
+        self._kill_at = kill_at
+        self._tree.signal(signal.SIGTERM)
+        self._tree.signal(signal.SIGCONT)
+
+    def ended(self, now):
+        """Is nothing of it left, or all done that can be?"""
+        if now >= self._kill_at:
+            self.kill()
+        return not self._tree.living() or now >= self._kill_at + _PATIENCE_AFTER_KILL
+
+    def kill(self):
+        self._tree.signal(signal.SIGKILL)
 
 
 def _kill(pid):

@@ -19,6 +19,7 @@ command ended by itself, ran out of time, or could not be started. An Outcome
 always comes back: nothing that a command can do is an exception here.
 """
 
+import errno
 import os
 import time
 from collections import namedtuple
@@ -37,6 +38,10 @@ _FIRST_LOOK = 0.05
 _LONGEST_LOOK = 1.0
 _SHORTEST_PAUSE = 0.02
 _FOREVER = float("inf")
+# Of processes, of memory, of open files in all; and how long and how often to try again then.
+_NO_ROOM = (errno.EAGAIN, errno.ENOMEM, errno.ENFILE)
+_ROOM_SECONDS = 60.0
+_AGAIN = 0.5
 
 
 class NoDuties:
@@ -63,16 +68,17 @@ class Runner:
 
     def run(self, job, grace, limit, duties):
         """Start the job's command, wait for its end, collect what it wrote."""
-        begin = time.monotonic()
         claim = tree.claim_marker(self._worker, job.id, job.attempts, self._place)
         if self._unreaped:
             self._unreaped = [pid for pid in self._unreaped if reaped(pid) is None]
         if self._spawner.unblocks:
             self._waiter.hold()
         try:
-            pid = self._start(job, claim)
+            pid, begin, order = self._started(job, claim, duties)
         except (OSError, ValueError) as error:
             return Ended(Outcome(None, None, _not_started(job, error), 0.0, None, None), None)
+        if order is not None:
+            return Ended(Outcome(None, None, order, 0.0, None, None), order)
         attempt = _Attempt(pid, claim, begin, job.timeout, grace, limit)
         status, order, error = self._wait(attempt, duties)
         duration = round(time.monotonic() - begin, 3)
@@ -83,6 +89,24 @@ class Runner:
         if os.WIFSIGNALED(status):
             return Ended(Outcome(None, os.WTERMSIG(status), None, duration, stdout, stderr, progress), None)
         return Ended(Outcome(os.WEXITSTATUS(status), None, None, duration, stdout, stderr, progress), None)
+
+    def _started(self, job, claim, duties):
+        """(pid of the command, when it began, None); (None, None, an order) that came before it could be started. Raises as _start.
+
+        A machine that has no room for another process is waited for: else it would
+        take the whole queue to the DLQ within seconds.
+        """
+        give_up = time.monotonic() + _ROOM_SECONDS
+        while True:
+            begin = time.monotonic()
+            try:
+                return self._start(job, claim), begin, None
+            except OSError as error:
+                if error.errno not in _NO_ROOM or begin >= give_up:
+                    raise
+            order, _ = _attended(duties, self._waiter.wait(_AGAIN))
+            if order is not None:
+                return None, None, order
 
     def _start(self, job, claim):
         environment = dict(job.env) if job.env else {}

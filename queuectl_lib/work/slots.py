@@ -4,9 +4,9 @@ A worker takes the lowest N whose workers/N.lock nobody holds, and keeps the
 lock for its life; kill -9 and a reboot let go of it. The file's content says
 who that is, its modification time is the heartbeat:
 
-    {"slot":2,"incarnation":"9f3c1a","pid":…,"boot":…,"start":…,"since":…,"done":17,"job":"…"}
+    {"slot":2,"incarnation":"9f3c1a","pid":…,"boot":…,"start":…,"since":…,"done":17,"job":"…","left":true}
 
-'job' and 'done' are at most about a second old. The incarnation tells this
+'job' and 'done' are at most about a second old, 'left' says that it was not killed. The incarnation tells this
 owner from the slot's earlier ones; SLOT.INCARNATION is the worker's name.
 
 A slot is taken while the store lock is held, so that two never race for one.
@@ -82,14 +82,26 @@ def forget(fd):
     os.ftruncate(fd, 0)
 
 
+def killed(fd):
+    """The name of the worker that was killed in a seized slot; None where nobody was, or of an earlier boot."""
+    try:
+        fields = json.loads(os.pread(fd, 4096, 0).split(b"\n", 1)[0].decode("ascii"))
+        name = name_of(fields["slot"], fields["incarnation"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return None if fields.get("left") or fields.get("boot") != identity.boot_id() else name
+
+
 class Slot:
-    """A slot this process holds."""
+    """A slot this process holds; `killed`: the name of the worker that was killed in it before, or None."""
 
     def __init__(self, paths, number, fd):
         self.number = number
         self.incarnation = os.urandom(3).hex()
         self.name = name_of(number, self.incarnation)
         self.done = 0
+        self.killed = killed(fd)
+        self._left = False
         self._path = paths.slot_lock(number)
         self._fd = fd
         self._who = identity.current()
@@ -117,18 +129,27 @@ class Slot:
             self._written = None
 
     def _write(self, job_id):
-        if (self.done, job_id) == self._written:
+        state = self.done, job_id, self._left
+        if state == self._written:
             # An idle worker's beat: four of them are to cost 0.2 % of a core.
             os.utime(self._fd)
             return
-        line = json.dumps(dict(self.who(), done=self.done, job=job_id), separators=(",", ":")) + "\n"
+        fields = dict(self.who(), done=self.done, job=job_id)
+        if self._left:
+            fields["left"] = True
+        line = json.dumps(fields, separators=(",", ":")) + "\n"
         data = line.encode("ascii")
         os.lseek(self._fd, 0, os.SEEK_SET)
         disk.write_all(self._fd, data)
         if len(data) < self._length:
             os.ftruncate(self._fd, len(data))
         self._length = len(data)
-        self._written = (self.done, job_id)
+        self._written = state
+
+    def end(self):
+        """Write down that this worker was not killed: nobody need look for what it left."""
+        self._left = True
+        self.beat(None)
 
     def stands(self):
         """Whether the slot's file is still where it was: it goes with the store."""

@@ -2,6 +2,7 @@
 
     claim_marker(worker, job_id, attempt, place)   the text in QUEUECTL_CLAIM that marks every process of one attempt
     marked(claim)                           pids that carry it now
+    left_by(worker, place)                  the marks of all that a dead worker's jobs and hooks left running
     end(leader, claim, grace, pause, holders)   end all of it; the pids that could not be ended
 
 The command leads a session and a group of its own. Killing the group gets
@@ -21,6 +22,9 @@ import time
 from queuectl_lib.work import identity, proc
 
 VARIABLE = "QUEUECTL_CLAIM"
+_ENTRY = VARIABLE.encode() + b"="
+# Before a worker's name: the mark of a hook.
+HOOK = "hook:"
 
 # A process in the kernel's hands (a dead network disk) ends when it wants.
 _PATIENCE_AFTER_KILL = 5.0
@@ -46,6 +50,17 @@ def marked(claim):
 def _marked(claim, table):
     entry = os.fsencode("\0%s=%s\0" % (VARIABLE, claim))
     return {pid for pid in table if entry in b"\0" + proc.environment(pid)}
+
+
+def left_by(worker, place):
+    """The marks of this worker's jobs and hooks that live, as (owner, job_id, attempt): of a hook only while its leader does."""
+    found = set()
+    for pid, one in proc.living().items():
+        entries = proc.environment(pid).split(b"\0")
+        marks = [os.fsdecode(entry[len(_ENTRY):]).split("/") for entry in entries if entry.startswith(_ENTRY)]
+        found.update(tuple(mark[:3]) for mark in marks if len(mark) == 4 and mark[3] == place
+                     and (mark[0] == worker or (mark[0] == HOOK + worker and one.session == pid)))
+    return found
 
 
 def end(leader, claim, grace, pause=time.sleep, holders=set):

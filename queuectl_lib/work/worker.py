@@ -17,7 +17,7 @@ from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import QueuectlError, StoreError
+from queuectl_lib.words.errors import NewerFormat, QueuectlError, StoreError
 from queuectl_lib.work import duties, events, output, pidfile, wake
 
 # max_jobs: leave after so many; max_idle: leave after so many seconds with nothing to run. None: no such bound.
@@ -51,11 +51,13 @@ class Worker:
 
     def live(self):
         """Work until told to leave, or until there is nothing to stay for."""
-        for_good = True
+        # In the place of one that fails unforeseen, with no memory left say, somebody comes.
+        for_good = False
         try:
             self._work()
+            for_good = True
         except (StoreError, OSError) as error:
-            # Nobody comes in the place of one that cannot use the store; of one that fails otherwise, somebody does.
+            # Nobody comes in the place of one that cannot use the store.
             for_good = isinstance(error, StoreError)
             if self._place.slot.stands():
                 raise
@@ -240,7 +242,7 @@ class Worker:
 
     def _wait_out(self, error):
         """The store did not take it: say so once and try again in a second. False: leave instead."""
-        if self._duties.gone or not self._place.slot.stands():
+        if self._duties.gone or not self._place.slot.stands() or isinstance(error, NewerFormat):
             raise error
         self._voice.say_once(str(error))
         self._failures += 1

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from support import send, wait_until
+from support import is_running, send, wait_until
 
 pytestmark = pytest.mark.short
 
@@ -82,12 +82,31 @@ def test_when_both_are_killed_the_next_start_recovers_the_job(queue):
     assert queue.text("runs").split() == ["1", "2"]
 
 
-def test_a_job_that_loses_its_worker_every_time_ends_in_the_dlq(queue):
-    quick_retries(queue)
-    id = queue.enqueue("--max-retries", 1, "echo $PPID >> runs; kill -9 $PPID; sleep 1000")
+def test_a_hook_of_a_killed_worker_does_not_run_on_without_a_time_limit(queue):
+    queue.run("config", "set", "kill_grace", "100ms")
+    queue.run("config", "set", "on_complete", "trap '' TERM; echo $$ > hook; while :; do sleep 0.05; done")
+    queue.enqueue("true")
     queue.start_workers(count=1)
-    job = queue.wait_for_state(id, "dead")
-    assert job["attempts"] == 2 and "worker lost" in job["error"]
+    hook = int(queue.wait_for_file("hook"))
+    queue.run("config", "unset", "on_complete")
+    kill_all(queue, "worker")
+    wait_until(lambda: not is_running(hook), "the hook has ended")
+    queue.run("worker", "stop")
+
+
+def test_a_job_that_was_cancelled_does_not_run_on_when_its_worker_is_killed(queue):
+    queue.run("config", "set", "kill_grace", "1h")
+    id = queue.enqueue("trap '' TERM; echo $$ > leader; while :; do sleep 0.05; done")
+    queue.start_workers(count=1)
+    leader = int(queue.wait_for_file("leader"))
+    queue.run("cancel", id)
+    kill_all(queue, "supervisor", "worker")
+    wait_until(lambda: queue.pids("worker") == [], "the worker is gone")
+    queue.run("config", "set", "kill_grace", "100ms")
+    assert is_running(leader)
+    queue.start_workers(count=1)
+    wait_until(lambda: not is_running(leader), "what is left of the job is ended")
+    assert queue.job(id)["state"] == "cancelled"
     queue.run("worker", "stop")
 
 

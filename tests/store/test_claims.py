@@ -481,3 +481,16 @@ def test_an_older_claim_of_a_job_is_not_taken_for_a_desks_own_of_it(here):
     mine = here.claim(desk)
     assert not desk.settle(old, lifecycle.finish(old, lifecycle.WORKER_LOST, here.now, lifecycle.Policy(2, 10, 0), None))
     assert here.find("a").state == "processing" and desk.holds(mine)
+
+
+def test_the_lock_of_a_store_that_was_moved_is_none_of_the_one_that_came_in_its_place(here):
+    here.add("old")
+    desk = here.worker()
+    assert here.claim(desk).id == "old"
+    os.rename(here.root, here.root + ".moved")
+    here.store = here.opened()
+    here.add("new")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="is another store by now"):
+            here.claim(desk)
+    assert here.states() == {"new": "pending"}

@@ -139,6 +139,19 @@ def test_but_not_for_ever_when_nobody_says_so(here):
     assert claimed(here, second) == "m2"
 
 
+def test_nor_an_hour_longer_because_the_clock_was_set_back(here):
+    limit(here, mail=1)
+    here.add("m1", "m2", queue="mail")
+    first, second = here.worker("1.a"), here.worker("2.a")
+    here.claim(first)
+    here.store.change(["m1"], lambda each: lifecycle.cancel(each, here.now))
+    assert claimed(here, second) is None
+    here.pass_time(-3600)
+    assert claimed(here, second) is None
+    here.pass_time(20)
+    assert claimed(here, second) == "m2"
+
+
 # Pauses
 
 def test_no_job_of_a_paused_queue_is_claimed_until_it_is_resumed(here, rolled):

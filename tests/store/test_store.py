@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import changing, disk, store
-from queuectl_lib.words.errors import (DiskFull, DuplicateJob, NotDone, QueuectlError, StoreError, StoreUnwritable,
-                                       UnknownJob)
+from queuectl_lib.store import changing, disk, header, store
+from queuectl_lib.words.errors import (DiskFull, DuplicateJob, NewerFormat, NotDone, QueuectlError, StoreError,
+                                       StoreUnwritable, UnknownJob)
 from tests.store.stores import FAILURE, Here, in_child, job, kill_myself, many, read, write
 
 
@@ -266,6 +266,23 @@ def test_removing_can_be_refused(here):
     with pytest.raises(NotDone):
         here.store.remove(["a"], refuse)
     assert here.ids() == ["a"]
+
+
+def test_a_flipped_bit_in_the_format_is_no_newer_store(here):
+    """It is damage: of such a store everything is still to be had that does not need its first line, and the repair first of all."""
+    here.add("a")
+    here.flip(here.journal, len('{"queuectl":'), bit=1)
+    with here.opened().lock():
+        pass
+
+
+def test_a_store_of_a_newer_format_is_neither_opened_nor_locked(here, monkeypatch):
+    here.add("a")
+    monkeypatch.setattr(header, "FORMAT", header.FORMAT - 1)
+    with pytest.raises(NewerFormat):
+        here.opened()
+    with pytest.raises(NewerFormat):
+        here.store.lock()
 
 
 def test_a_store_that_was_removed_meanwhile_is_an_error_and_not_made_anew(here):

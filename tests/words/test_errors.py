@@ -9,7 +9,8 @@ from queuectl_lib.words import errors
 EXIT_CODES = {
     "QueuectlError": 1, "NotDone": 1, "UnknownJob": 1, "DuplicateJob": 1,
     "BadInput": 2,
-    "StoreError": 3, "StoreLocked": 3, "StoreDamaged": 3, "StorePlanted": 3, "StoreUnwritable": 3, "DiskFull": 3,
+    "StoreError": 3, "StoreLocked": 3, "StoreDamaged": 3, "StorePlanted": 3, "StoreUnwritable": 3, "NewerFormat": 3,
+    "DiskFull": 3,
 }
 
 
@@ -27,5 +28,5 @@ def test_each_error_has_its_exit_code_and_the_one_root(name, code):
 
 
 def test_whoever_catches_a_store_error_catches_all_of_them():
-    for name in ("StoreLocked", "StoreDamaged", "StoreUnwritable", "DiskFull"):
+    for name in ("StoreLocked", "StoreDamaged", "StoreUnwritable", "NewerFormat", "DiskFull"):
         assert issubclass(getattr(errors, name), errors.StoreError)

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from queuectl_lib.job import record
+from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import config, store
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreLocked
-from queuectl_lib.work import output, recovery, slots, tree
+from queuectl_lib.work import identity, output, recovery, slots, tree
 from support import is_running, wait_until
 
 
@@ -326,3 +326,85 @@ def test_an_unfinished_case_is_left_to_the_next_worker(house):
     care.close()
     assert house.slot().number == number
 
+
+
+def test_what_a_killed_worker_was_ending_of_a_cancelled_job_is_ended_by_who_takes_its_slot(house):
+    slot = house.slot()
+    job = house.claimed(slot)
+    stubborn = house.runs(job, words=("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.02; done"))
+    assert stubborn.stdout.readline() == b"ready\n"
+    house.store.change([job.id], lambda found: lifecycle.cancel(found, clock.now()))
+    slot.leave()
+    care = house.recovery(house.slot(), kill_grace=0.1)
+    assert care.clear_own_slot(lambda seconds: True)
+    house.tend_until(care, lambda: not is_running(stubborn.pid), "the processes of the cancelled job are gone")
+    assert house.lines == ["ending cancelled job %s: its worker died" % job.id]
+    assert house.job(job).state == "cancelled" and house.ended == []
+
+
+def test_a_worker_that_leaves_meanwhile_does_not_wait_for_the_grace(house):
+    slot = house.slot()
+    job = house.claimed(slot)
+    stubborn = house.runs(job, words=("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.02; done"))
+    assert stubborn.stdout.readline() == b"ready\n"
+    house.store.change([job.id], lambda found: lifecycle.cancel(found, clock.now()))
+    slot.leave()
+    care = house.recovery(house.slot(), kill_grace=3600)
+    assert care.clear_own_slot(lambda seconds: True) and is_running(stubborn.pid)
+    care.close()
+    assert stubborn.wait() == -9
+
+
+def test_who_clears_up_after_a_lost_job_ends_the_cancelled_one_too(house):
+    slot = house.slot()
+    cancelled, lost = house.claimed(slot), house.claimed(slot)
+    process = house.runs(cancelled)
+    house.store.change([cancelled.id], lambda found: lifecycle.cancel(found, clock.now()))
+    slot.leave()
+    care = house.recovery(house.slot(skip={1}))
+    house.tend_until(care, lambda: house.job(lost).state == "failed", "the other job is failed")
+    house.tend_until(care, lambda: not is_running(process.pid), "the processes of the cancelled job are gone")
+
+
+def test_what_a_job_left_that_ended_by_itself_is_left_alone(house):
+    slot = house.slot()
+    job = house.claimed(slot)
+    daemon = house.runs(job)
+    house.store.claims(slot.name).settle(job, job._replace(state="completed"))
+    slot.leave()
+    care = house.recovery(house.slot())
+    assert care.clear_own_slot(lambda seconds: True)
+    care.tend(time.monotonic())
+    assert is_running(daemon.pid) and house.lines == []
+
+
+@pytest.mark.parametrize("whose, ends", [("1.", True), ("2.", False), ("copy", False), ("no leader", False)])
+def test_a_hook_of_a_killed_worker_is_ended_and_no_other(house, whose, ends):
+    slot = house.slot()
+    place = "0" if whose == "copy" else tree.place_of(house.store.root)
+    owner = tree.HOOK + (slot.name if whose != "2." else "2.abcdef")
+    environment = dict(os.environ, **{tree.VARIABLE: tree.claim_marker(owner, "nightly", 1, place)})
+    hook = subprocess.Popen(("sleep", "1000"), env=environment, start_new_session=whose != "no leader", stdout=subprocess.PIPE)
+    house.processes.append(hook)
+    slot.leave()
+    care = house.recovery(house.slot())
+    assert care.clear_own_slot(lambda seconds: True)
+    if ends:
+        assert hook.wait() < 0 and house.lines == ["ending a hook of nightly: its worker died"]
+    else:
+        assert is_running(hook.pid) and house.lines == []
+
+
+def test_who_left_in_order_left_nothing_to_be_looked_for(house, monkeypatch):
+    monkeypatch.setattr(tree, "left_by", lambda *_: pytest.fail("looked through all processes"))
+    slot = house.slot()
+    slot.end()
+    slot.leave()
+    assert house.recovery(house.slot()).clear_own_slot(lambda seconds: True)
+
+
+def test_of_an_earlier_boot_nothing_is_left(house, monkeypatch):
+    slot = house.slot()
+    slot.leave()
+    monkeypatch.setattr(identity, "boot_id", lambda: "another")
+    assert house.slot().killed is None

@@ -1,5 +1,6 @@
 """A command runs to an outcome, whatever it does; nothing of the worker leaks into it, nothing of it stays."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -452,3 +453,46 @@ def test_progress_without_end_takes_little_room(rig, monkeypatch, holes):
                     "echo the end >> $QUEUECTL_PROGRESS", duties=Duties(every=0.02, order=look)).outcome
     assert max(rooms) > 1000000 > rooms[-1]
     assert found.progress == "the end"
+
+
+class Crowded:
+    """The machine's refusal to start a process, so many times."""
+
+    def __init__(self, rig, monkeypatch, times, number=errno.EAGAIN):
+        self.left = times
+        self._number = number
+        self._spawn = rig.runner._spawner._spawn
+        monkeypatch.setattr(rig.runner._spawner, "_spawn", self)
+        monkeypatch.setattr(runner, "_AGAIN", 0.01)
+
+    def __call__(self, *words):
+        if self.left:
+            self.left -= 1
+            raise OSError(self._number, os.strerror(self._number))
+        return self._spawn(*words)
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM])
+def test_a_machine_without_room_for_another_process_is_waited_for(rig, monkeypatch, number):
+    crowded = Crowded(rig, monkeypatch, 3, number)
+    duties = Duties(every=0.001)
+    ended = rig.run("echo there", timeout=5, duties=duties)
+    assert (ended.order, ended.outcome.exit_code, ended.outcome.stdout.text, crowded.left) == (None, 0, "there\n", 0)
+    assert len(duties.seen) >= 3
+
+
+def test_but_not_for_ever(rig, monkeypatch):
+    monkeypatch.setattr(runner, "_ROOM_SECONDS", 0.05)
+    Crowded(rig, monkeypatch, 1000)
+    assert rig.run("true").outcome[:4] == (None, None, "cannot be started: Resource temporarily unavailable", 0.0)
+
+
+def test_who_waits_for_room_hears_orders(rig, monkeypatch):
+    crowded = Crowded(rig, monkeypatch, 1000)
+    ended = rig.run("true", duties=Duties(order=lambda woken: "stopped" if crowded.left < 998 else None))
+    assert (ended.order, ended.outcome.error) == ("stopped", "stopped")
+
+
+def test_what_is_wrong_with_a_command_itself_is_not_waited_out(rig, monkeypatch):
+    crowded = Crowded(rig, monkeypatch, 1000, errno.E2BIG)
+    assert rig.run("true").outcome.error == "cannot be started: Argument list too long" and crowded.left == 999

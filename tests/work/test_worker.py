@@ -642,7 +642,7 @@ def test_a_store_removed_while_a_job_runs_ends_the_job(where, alone):
     assert "worker leaves: " in worker.text() and "Traceback" not in worker.text()
 
 
-@pytest.mark.parametrize("error, for_good", [(StoreError("no room"), True), (OSError(5, "bad disk"), False)])
+@pytest.mark.parametrize("error, for_good", [(StoreError("no room"), True), (OSError(5, "bad disk"), False), (MemoryError(), False)])
 def test_one_that_cannot_use_its_store_leaves_for_good_and_one_that_fails_otherwise_is_replaced(where, error, for_good):
     room = Room(Desk())
     said = []
