@@ -40,7 +40,7 @@ class GroupSync:
         """Bring it to the medium. Raises StoreError, and marks the store suspect."""
         if self._since is None:
             return
-        if self._journal.fd is None:
+        if self._journal.inode is None:
             # Closed, because what it names is gone: with the store, or by a roll.
             self._store.check_there()
             raise StoreError("%s is to be opened again before it can be synced" % self._journal.path)

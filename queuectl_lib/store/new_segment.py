@@ -73,7 +73,7 @@ class Writer:
     def id_at(self, offset):
         """The id (bytes) of the job whose line begins there."""
         # An id has 128 characters at most.
-        return line.id_of(os.pread(self.fd, 256, offset))
+        return line.id_of(disk.pread(self.fd, 256, offset))
 
     def finish(self, name, counts=None):
         """Write out and sync the segment and its index; returns its header.Segment."""
@@ -115,7 +115,8 @@ def remove(path):
 
 def move(path, target):
     """Give a segment another name; the indexes first: a segment without them is searched through."""
-    if os.path.exists(awaited_of(path)):
-        disk.replace(awaited_of(path), awaited_of(target))
-    disk.replace(index_of(path), index_of(target))
+    for beside in (awaited_of, index_of):
+        # Gone there already, if the move was broken off.
+        if os.path.exists(beside(path)):
+            disk.replace(beside(path), beside(target))
     disk.replace(path, target)

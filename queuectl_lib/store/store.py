@@ -245,7 +245,7 @@ class Store:
 
     def synced(self):
         """(generation, offset) up to which somebody has synced, as far as is known."""
-        data = os.pread(self._lock_fd, 32, 0)
+        data = disk.pread(self._lock_fd, 32, 0)
         if data[:16] != data[16:]:
             return 0, 0
         return int.from_bytes(data[:8], "big"), int.from_bytes(data[8:16], "big")

@@ -28,7 +28,8 @@ Worker = namedtuple("Worker", ("slot", "incarnation", "pid", "boot", "start", "s
 _READER_TRIES = 20
 _READER_PAUSE = 0.0005
 _TORN_TRIES = 5
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+# Windows changes times by name alone.
+_TIMES_BY_DESCRIPTOR = os.utime in os.supports_fd
 
 
 def name_of(slot, incarnation):
@@ -118,7 +119,7 @@ class Slot:
     def _write(self, job_id):
         if (self.done, job_id) == self._written:
             # An idle worker's beat: four of them are to cost 0.2 % of a core.
-            os.utime(self._fd)
+            os.utime(self._fd if _TIMES_BY_DESCRIPTOR else self._path)
             return
         line = json.dumps(dict(self.who(), done=self.done, job=job_id), separators=(",", ":")) + "\n"
         data = line.encode("ascii")
@@ -184,7 +185,7 @@ def all_held(paths):
     while True:
         number += 1
         try:
-            fd = os.open(paths.slot_lock(number), _READ)
+            fd = os.open(paths.slot_lock(number), disk.READ)
         except FileNotFoundError:
             return True
         except OSError:
@@ -197,13 +198,13 @@ def all_held(paths):
 
 
 def _probed(path):
-    fd = os.open(path, _READ)
+    fd = os.open(path, disk.READ)
     try:
         for _ in range(_TORN_TRIES):
             if locking.try_shared(fd):
                 locking.unlock(fd)
                 return None
-            content = os.pread(fd, 4096, 0)
+            content = disk.pread(fd, 4096, 0)
             worker = _worker(content, os.fstat(fd).st_mtime)
             # Empty: held by somebody who clears up after its former owner.
             if worker is not None or not content:
