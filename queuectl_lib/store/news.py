@@ -46,7 +46,7 @@ class News:
             if self._journal.header.generation == look.journal.header.generation:
                 self._end = look.end
                 if self._kept is not None:
-                    self._kept = [look.content[1:]]
+                    self._kept = [look.data[1:]]
                 return look
 
     def look(self):

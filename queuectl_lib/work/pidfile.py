@@ -22,7 +22,7 @@ import os
 from collections import namedtuple
 
 from queuectl_lib.store import disk
-from queuectl_lib.work import identity, slots
+from queuectl_lib.work import identity, signals, slots
 
 SUPERVISOR = "supervisor"
 WORKER = "worker"
@@ -40,7 +40,7 @@ _KINDS = {"pid": int, "slot": int, "queues": list, "supervisor": int, "hired": i
 def read(paths):
     """Every entry, the dead ones too; [] when nobody ever ran here."""
     try:
-        with open(paths.pidfile, "rb") as file:
+        with disk.patiently(open, paths.pidfile, "rb") as file:
             lines = file.read().split(b"\n")
     except FileNotFoundError:
         return []
@@ -154,9 +154,9 @@ def write(paths, entries):
     disk.replace(temporary, paths.pidfile)
 
 
-def nudge(entry, signum):
-    """Send a signal, if exactly this process still lives."""
-    if entry.pid > 1 and identity.alive(who(entry)):
+def nudge(entry, signum=signals.NUDGE):
+    """Send a signal, if there is such a one and exactly this process still lives."""
+    if signum is not None and entry.pid > 1 and identity.alive(who(entry)):
         try:
             os.kill(entry.pid, signum)
         except OSError:

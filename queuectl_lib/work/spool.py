@@ -120,7 +120,7 @@ class Spool:
         begin = max(0, size - min(INLINE, limit))
         text = disk.pread(self.fd, size - begin, begin).decode("utf-8", "surrogateescape")
         try:
-            if total <= limit and alone:
+            if total <= limit and alone and not locking.ON_WINDOWS:
                 os.rename(self.path, target)
                 return Output(text, total, name), True
             self._copy(target, size, total, limit)

@@ -11,7 +11,7 @@ import sys
 import time
 
 from queuectl_lib.words.errors import DiskFull
-from queuectl_lib.work import log, pidfile, worker
+from queuectl_lib.work import log, pidfile, signals, worker
 from queuectl_lib.work.team import Team
 
 START_METHOD_VARIABLE = "QUEUECTL_START_METHOD"
@@ -39,10 +39,11 @@ def _context(start_method):
     # Never the version's default, which has changed three times. Fork where it is
     # safe: one thread here, no lock held, and a worker then costs 2 ms instead of 50.
     import multiprocessing
+    there = multiprocessing.get_all_start_methods()
     method = start_method or os.environ.get(START_METHOD_VARIABLE)
-    if method not in START_METHODS:
-        method = "fork" if sys.platform.startswith("linux") else "spawn"
-    if method != "fork":
+    if method not in there:
+        method = "fork" if sys.platform.startswith("linux") and "fork" in there else "spawn"
+    if method != "fork" and "fork" in there:
         # Started by the first worker's start it would unblock Ctrl+C in the middle of that.
         from multiprocessing import resource_tracker
         resource_tracker.ensure_running()
@@ -62,9 +63,11 @@ def stop(store, now=False, timeout=None):
         with store.lock():
             told = pidfile.request_stop(paths, pidfile.NOW if now else pidfile.DRAIN)
     except DiskFull:
+        if signals.NUDGE is None:
+            raise
         told = _signalled(paths, now)
     for entry in told:
-        pidfile.nudge(entry, signal.SIGUSR1)
+        pidfile.nudge(entry)
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         told = _still_there(paths, told)

@@ -225,7 +225,7 @@ def test_stop_reaches_workers_whose_supervisor_is_dead(where, crew, held):
 def test_stop_does_not_depend_on_a_signal(where, crew, monkeypatch):
     here = crew(count=2)
     here.wait_for_workers(2)
-    monkeypatch.setattr(pidfile, "nudge", lambda entry, signum: None)
+    monkeypatch.setattr(pidfile, "nudge", lambda entry: None)
     assert supervisor.stop(where) == []
     assert here.wait() == 0
 
@@ -347,7 +347,7 @@ def test_scale_returns_when_the_new_workers_are_there(where, crew, monkeypatch):
     here = crew(count=1)
     here.wait_for_workers(1)
     # Else they would be there before anybody can look.
-    monkeypatch.setattr(pidfile, "nudge", lambda entry, signum: None)
+    monkeypatch.setattr(pidfile, "nudge", lambda entry: None)
     assert scaling.scale(where, 3).before == 1
     assert len(here.workers()) == 3
     assert len(scaling.scale(where, 1, wait=True).leaving) == 2
