@@ -46,6 +46,7 @@ class Batch:
             entry = self._store_segment(pile.writer)
         except BaseException:
             ids.close()
+            pile.close()
             new_segment.remove(pile.writer.path)
             raise
         finally:

@@ -67,8 +67,8 @@ def open_private(path, flags):
 def unnamed(path):
     """A new file for what memory shall not hold, gone when it is closed."""
     # tempfile could do it, but importing that takes as long as storing a thousand jobs.
-    fd = open_private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
-    # Windows removes no open file: it is an incoming one, that the next roll removes.
+    # Windows removes no open file, but those that it was told to at once.
+    fd = open_private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_TEMPORARY", 0))
     remove(path)
     return os.fdopen(fd, "r+b")
 
