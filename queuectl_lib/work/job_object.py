@@ -27,13 +27,14 @@ class Tree:
         return {self.leader} if lives else set()
 
     def ask(self):
-        """Ctrl+Break to the command's group; ended at once where it has no console to get that from."""
-        if self._child is None:
-            return
+        """Ctrl+Break to the command's group; ended at once where it is another's, or has no console to get that from."""
         try:
-            os.kill(self.leader, signal.CTRL_BREAK_EVENT)
+            if self._child is not None:
+                os.kill(self.leader, signal.CTRL_BREAK_EVENT)
+                return
         except OSError:
-            self.kill()
+            pass
+        self.kill()
 
     def kill(self):
         """End all of it."""

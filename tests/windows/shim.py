@@ -11,16 +11,11 @@ Put in front of the program by launcher.py, and from there into all Pythons that
 """
 
 import builtins
-import ctypes
 import errno
 import fcntl
-import mmap
-import multiprocessing
-import multiprocessing.spawn
 import os
 import signal
 import struct
-import subprocess
 import sys
 import types
 
@@ -140,29 +135,60 @@ def _kill(pid, signum):
     os.killpg(pid, signal.SIGTERM)
 
 
-class Popen(subprocess.Popen):
-    """With creation flags, a handle that one can wait for, and the shim in every Python that it starts."""
+def _subprocess():
+    import subprocess
 
-    def __init__(self, args, creationflags=0, **options):
-        if not isinstance(args, str) and args[0] == sys.executable:
-            at = [word.startswith("-") for word in args[1:]].index(False) + 1
-            args = args[:at] + [LAUNCHER] + args[at:]
-        grouped = bool(creationflags & (CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW))
-        super().__init__(args, start_new_session=grouped, **options)
-        self._handle = pidfd_open(self.pid)
+    class Popen(subprocess.Popen):
+        """With creation flags, a handle that one can wait for, and the shim in every Python that it starts."""
 
-    def poll(self):
-        code = super().poll()
-        # A process that was ended has a code that its killer chose.
-        return code if code is None or code >= 0 else 1
+        def __init__(self, args, creationflags=0, **options):
+            if not isinstance(args, str) and args[0] == sys.executable:
+                at = [word.startswith("-") for word in args[1:]].index(False) + 1
+                args = args[:at] + [LAUNCHER] + args[at:]
+            grouped = bool(creationflags & (CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW))
+            super().__init__(args, start_new_session=grouped, **options)
+            self._handle = pidfd_open(self.pid)
 
-    def __del__(self):
-        os.close(self._handle)
-        super().__del__()
+        def poll(self):
+            code = super().poll()
+            # A process that was ended has a code that its killer chose.
+            return code if code is None or code >= 0 else 1
+
+        def __del__(self):
+            os.close(self._handle)
+            super().__del__()
+    return copied(subprocess, Popen=Popen, CREATE_NEW_PROCESS_GROUP=CREATE_NEW_PROCESS_GROUP,
+                  CREATE_NO_WINDOW=CREATE_NO_WINDOW, CREATE_BREAKAWAY_FROM_JOB=CREATE_BREAKAWAY_FROM_JOB,
+                  IDLE_PRIORITY_CLASS=0x40, BELOW_NORMAL_PRIORITY_CLASS=0x4000)
+
+
+def _multiprocessing():
+    import multiprocessing
+    from multiprocessing import spawn
+    command_line = spawn.get_command_line
+
+    def with_shim(**named):
+        words = command_line(**named)
+        at = words.index("-c") + 1
+        words[at] = "import sys; sys.path.insert(0, %r); import shim; shim.install(); del sys.path[0]; %s" % (HERE, words[at])
+        return words
+    spawn.get_command_line = with_shim
+    return copied(multiprocessing, get_all_start_methods=lambda: ["spawn"])
+
+
+def _ctypes():
+    import ctypes
+    return copied(ctypes, WinDLL=Kernel)
+
+
+def _mmap():
+    import mmap
+    return copied(mmap, ["MADV_REMOVE"])
 
 
 def pidfd_open(pid):
     # Python 3.8 has no name for it.
+    import ctypes
     return ctypes.CDLL(None, use_errno=True).syscall(434, pid, 0)
 
 
@@ -249,7 +275,7 @@ class Kernel:
         assert access == 0x120114 and share == 7
         path = "/proc/self/fd/%d" % file
         if not os.path.isfile(path):
-            return ctypes.c_void_p(-1).value
+            return (1 << 64) - 1
         return os.open(path, os.O_WRONLY | os.O_APPEND)
 
     def GetConsoleMode(self, console, mode):
@@ -313,18 +339,13 @@ class Msvcrt(types.ModuleType):
 # --- putting it all in front
 
 def modules():
-    """{name: what `import name` gives to the library}; None: there is none."""
+    """{name: what `import name` gives to the library, or what makes that}; None: there is none."""
     path = copied(os.path, exists=_exists)
     return {
         "os": copied(os, NOT_IN_OS, name="nt", path=path, O_BINARY=_O_BINARY, O_TEMPORARY=_O_TEMPORARY, open=_open, replace=_replace, unlink=_unlink,
                      remove=_unlink, rename=_rename, kill=_kill, listdir=_listdir, utime=_utime, supports_fd=os.supports_fd - {os.utime} - {_utime}),
         "signal": copied(signal, NOT_IN_SIGNAL, SIGBREAK=signal.SIGQUIT, CTRL_C_EVENT=0, CTRL_BREAK_EVENT=CTRL_BREAK_EVENT),
-        "subprocess": copied(subprocess, Popen=Popen, CREATE_NEW_PROCESS_GROUP=CREATE_NEW_PROCESS_GROUP,
-                             CREATE_NO_WINDOW=CREATE_NO_WINDOW, CREATE_BREAKAWAY_FROM_JOB=CREATE_BREAKAWAY_FROM_JOB,
-                             IDLE_PRIORITY_CLASS=0x40, BELOW_NORMAL_PRIORITY_CLASS=0x4000),
-        "multiprocessing": copied(multiprocessing, get_all_start_methods=lambda: ["spawn"]),
-        "ctypes": copied(ctypes, WinDLL=Kernel),
-        "mmap": copied(mmap, ["MADV_REMOVE"]),
+        "subprocess": _subprocess, "multiprocessing": _multiprocessing, "ctypes": _ctypes, "mmap": _mmap,
         "msvcrt": Msvcrt(),
         **dict.fromkeys(("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "curses", "syslog"))}
 
@@ -338,14 +359,8 @@ def install():
         if level == 0 and name in there and asks.partition(".")[0] == LIBRARY:
             if there[name] is None:
                 raise ImportError("No module named %r" % name, name=name)
+            if not isinstance(there[name], types.ModuleType):
+                there[name] = there[name]()
             return there[name]
         return _real_import(name, globals, locals, fromlist, level)
     builtins.__import__ = imported
-    command_line = multiprocessing.spawn.get_command_line
-
-    def with_shim(**named):
-        words = command_line(**named)
-        at = words.index("-c") + 1
-        words[at] = "import sys; sys.path.insert(0, %r); import shim; shim.install(); del sys.path[0]; %s" % (HERE, words[at])
-        return words
-    multiprocessing.spawn.get_command_line = with_shim
