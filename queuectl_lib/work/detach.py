@@ -73,4 +73,4 @@ def _last_words(paths, begin):
         file.seek(begin)
         lines = file.read().decode("utf-8", "replace").split("\n")
     said = [line for line in lines if line.strip()]
-    return said[-1] if said else "it said nothing"
+    return said[-1].rstrip("\r") if said else "it said nothing"

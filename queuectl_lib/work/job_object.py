@@ -32,7 +32,8 @@ class Tree:
             if self._child is not None:
                 os.kill(self.leader, signal.CTRL_BREAK_EVENT)
                 return
-        except OSError:
+        except (OSError, SystemError):
+            # The second is what os.kill raises where there is no console.
             pass
         self.kill()
 

@@ -136,8 +136,7 @@ class Slot:
             there = os.stat(self._path)
         except OSError:
             return False
-        mine = os.fstat(self._fd)
-        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+        return there.st_ino == os.fstat(self._fd).st_ino
 
     def leave(self):
         """Give the slot up."""

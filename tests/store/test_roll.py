@@ -378,3 +378,29 @@ def test_half_a_batch_that_is_cut_while_the_rest_is_copied_is_not_copied(here, m
     monkeypatch.setattr(roll._Roll, "_copy_tail", then_another_writer)
     here.roll()
     assert sorted(each.id for each in everything(here)) == ["early", "late"] + ["much-%02d" % number for number in range(80)]
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_an_archive_that_somebody_reads_is_moved_by_a_later_roll(here, monkeypatch, moved):
+    """On Windows it cannot be; and a kill may come between any two of the renames."""
+    replace = disk.replace
+    left = [moved]
+
+    def refused(source, target):
+        if "/archive/" in target:
+            left[0] -= 1
+            if left[0] < 0:
+                raise StoreError("%s is in use" % source)
+        replace(source, target)
+    here.add("a")
+    here.run("a")
+    monkeypatch.setattr(disk, "replace", refused)
+    here.roll()
+    monkeypatch.setattr(disk, "replace", replace)
+    assert here.find("a").state == "completed"
+    assert len(here.files("archive")) == (1 if moved == 2 else 0)
+    here.add("b")
+    here.run("b")
+    here.roll()
+    assert len(here.files("archive")) == 2
+    assert sorted(here.ids("completed")) == ["a", "b"]

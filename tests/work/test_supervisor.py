@@ -439,3 +439,11 @@ def in_session(session):
             except ProcessLookupError:
                 pass
     return found
+
+
+@pytest.mark.parametrize("asked", ["fork", "forkserver", None])
+def test_where_nothing_can_be_forked_workers_are_spawned(monkeypatch, asked):
+    """And nothing is started that only a fork would need (on Windows it cannot even be loaded)."""
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    monkeypatch.setattr("multiprocessing.resource_tracker.ensure_running", lambda: pytest.fail("not there"))
+    assert supervisor._context(asked).get_start_method() == "spawn"
