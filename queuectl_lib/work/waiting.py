@@ -196,8 +196,11 @@ class _HandleWaiter:
         for child in ended:
             # Its handle would end every wait from now on.
             child.is_told = True
-        arrived, self._arrived = tuple(self._arrived), []
-        return Woken(bool(ended), arrived, tuple(number for number, what in self._watched.items() if what in ready))
+        arrived = []
+        while self._arrived:
+            # One by one: another may arrive in between.
+            arrived.append(self._arrived.pop(0))
+        return Woken(bool(ended), tuple(arrived), tuple(number for number, what in self._watched.items() if what in ready))
 
     def close(self):
         for signum, previous in self._replaced.items():

@@ -145,6 +145,8 @@ def _subprocess():
             if not isinstance(args, str) and args[0] == sys.executable:
                 at = [word.startswith("-") for word in args[1:]].index(False) + 1
                 args = args[:at] + [LAUNCHER] + args[at:]
+            if options.get("shell") and os.path.isfile("/proc/self/fd/%d" % options["stdout"]):
+                assert fcntl.fcntl(options["stdout"], fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY, "it would share our place in the file"
             grouped = bool(creationflags & (CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW))
             super().__init__(args, start_new_session=grouped, **options)
             self._handle = pidfd_open(self.pid)

@@ -24,7 +24,7 @@ PLACES = {
     "work/spawn.py": "posix_spawn posix_spawnp environb SIGHUP SIGQUIT", "work/tree.py": "killpg getsid SIGCONT SIGKILL",
     "work/waiting.py": "SIGCHLD set_blocking pthread_sigmask SIG_BLOCK SIG_UNBLOCK sigtimedwait",
     "work/wake.py": "mkfifo O_NONBLOCK O_NOFOLLOW",
-    "faces/outputs.py": "SEEK_DATA", "faces/screen.py": "SIGTSTP"}
+    "faces/screen.py": "SIGTSTP"}
 
 
 @pytest.fixture
@@ -53,10 +53,12 @@ def holders(path):
 
 def test_jobs_are_enqueued_run_retried_and_looked_at(queue):
     queue.run("config", "set", "backoff_base", "1")
+    queue.run("config", "set", "kill_grace", "0.3")
     queue.enqueue("--id", "plain", "echo out; echo err >&2")
     queue.enqueue("--id", "flaky", "test -e been || { touch been; exit 3; }")
     queue.enqueue("--id", "broken", "--max-retries", 0, "exit 7")
-    queue.enqueue("--id", "slow", "--max-retries", 0, "--timeout", "0.5", "sleep 600 & echo $! > child; wait")
+    queue.enqueue("--id", "slow", "--max-retries", 0, "--timeout", "0.5", "trap '' TERM; sleep 600 & echo $! > child; wait")
+    queue.enqueue("--id", "leaving", "sleep 600 & echo $! > left")
     queue.enqueue("--id", "words", "printf", "%s|", "two words", "a&b", "x>y")
     queue.write("batch", '{"id": "one", "command": "true"}\n{"id": "two", "command": "true", "after": ["one"]}\n')
     queue.run("enqueue", "--file", queue.path("batch"))
@@ -64,12 +66,12 @@ def test_jobs_are_enqueued_run_retried_and_looked_at(queue):
     assert "failed flaky (exit 3): retry 1/3" in told and "dead slow (timed out after 0.5 s)" in told
     jobs = {job["id"]: job for job in queue.jobs()}
     assert {id: job["state"] for id, job in jobs.items()} == {
-        "plain": "completed", "flaky": "completed", "broken": "dead", "slow": "dead", "words": "completed",
-        "one": "completed", "two": "completed"}
+        "plain": "completed", "flaky": "completed", "broken": "dead", "slow": "dead", "leaving": "completed",
+        "words": "completed", "one": "completed", "two": "completed"}
     assert (jobs["plain"]["stdout"], jobs["plain"]["stderr"]) == ("out\n", "err\n")
     assert (jobs["flaky"]["attempts"], jobs["broken"]["exit_code"]) == (2, 7)
     assert jobs["words"]["stdout"] == "two words|a&b|x>y|"
-    assert not is_running(int(queue.text("child")))
+    assert not is_running(int(queue.text("child"))) and not is_running(int(queue.text("left")))
     assert queue.run("logs", "plain").out == "out\nerr\n"
     assert queue.run("dlq", "retry", "broken").out == "broken\n"
     assert queue.read("status")["states"]["pending"] == 1
@@ -131,7 +133,9 @@ def test_the_job_of_a_killed_worker_is_ended_and_recovered(queue):
 def test_output_without_end_is_bounded_and_kept(queue):
     queue.run("config", "set", "output_limit", "10000")
     queue.enqueue("--id", "big", "head -c 300000 /dev/zero | tr '\\0' x; sleep 0.3; echo end")
+    queue.enqueue("--id", "whole", "head -c 6000 /dev/zero | tr '\\0' y")
     queue.work(count=1)
+    assert queue.text(".queuectl", queue.job("whole")["stdout_file"]) == "y" * 6000
     job = queue.job("big")
     assert job["stdout_size"] >= 300000 and job["stdout"].endswith("end\n")
     assert os.path.getsize(queue.path(".queuectl", job["stdout_file"])) < 11000
@@ -212,6 +216,23 @@ def test_who_reads_along_misses_nothing_that_it_had_read_to_the_end(queue):
         add('d')
         roll.roll(one, needless=True)
         look()""") == "['b'] False\n['c'] False\n[] True\n"
+
+
+def test_who_begins_to_read_along_while_a_roll_goes_on_is_told_nothing_old(queue):
+    queue.enqueue("--id", "a", "true")
+    assert python(queue, """if True:
+        from queuectl_lib.job import record
+        from queuectl_lib.store import news, roll, store
+        one = store.open_store('.queuectl', write=True)
+        told = news.News(one)
+        carry = roll._Roll._carry
+        def begun(self):
+            carry(self)
+            one.add([record.create({'command': 'true', 'id': 'b'}, 1, record.Defaults(cwd='/'))])
+            told.start()
+        roll._Roll._carry = begun
+        roll.roll(store.open_store('.queuectl', write=True), needless=True)
+        print(told.look(), told.missed)""") == "[] False\n"
 
 
 def test_two_processes_exclude_each_other_and_readers_share(queue):

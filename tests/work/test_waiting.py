@@ -1,5 +1,6 @@
 """A worker sleeps in one place and learns what woke it."""
 
+import multiprocessing
 import os
 import select
 import signal
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from queuectl_lib.work import waiting
+from queuectl_lib.work import children, waiting
 from queuectl_lib.work.waiting import CHILD, NOTHING, Waiter
 
 LONG = 60
@@ -169,3 +170,58 @@ def test_closing_gives_the_signals_back(pipe):
         assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+class Command:
+    """A command of Windows: its handle is a pipe here, that ends with it."""
+
+    def __init__(self):
+        self._handle, self._end = os.pipe()
+        self.pid = self._handle
+
+    def end(self):
+        os.close(self._end)
+
+
+@pytest.fixture
+def handles(monkeypatch):
+    """The waiter of Windows; it waits for what multiprocessing can wait for, which here are descriptors."""
+    monkeypatch.setattr(children, "_children", {})
+    one = waiting._HandleWaiter()
+    yield one
+    one.close()
+
+
+def test_of_a_command_that_ended_it_is_told_once(handles):
+    commands = [Command(), Command()]
+    for command in commands:
+        children.keep(command, None)
+    assert handles.wait(0) == NOTHING
+    commands[0].end()
+    assert handles.wait(LONG) == CHILD
+    assert handles.wait(0) == NOTHING
+    commands[1].end()
+    assert handles.wait_for_child(LONG) == CHILD
+    assert [handles.wait(0), children.running()] == [NOTHING, []]
+
+
+def test_pipes_end_its_waits_until_they_are_forgotten(handles):
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    handles.watch(reader)
+    assert handles.wait(0) == NOTHING
+    writer.send_bytes(b"drain")
+    assert handles.wait(LONG).fds == handles.wait_for_child(LONG).fds == (reader.fileno(),)
+    handles.forget(reader)
+    assert handles.wait(0) == NOTHING
+
+
+def test_signals_between_its_short_waits_are_all_told(handles):
+    before = signal.getsignal(signal.SIGTERM)
+    handles.heed(signal.SIGTERM, signal.SIGINT)
+    handles.heed(signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert sorted(handles.wait(LONG).signals) == sorted([signal.SIGTERM, signal.SIGINT])
+    assert handles.wait(0) == NOTHING
+    handles.close()
+    assert signal.getsignal(signal.SIGTERM) == before
