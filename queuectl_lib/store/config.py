@@ -146,7 +146,7 @@ def load(paths):
 def stored_values(paths):
     """{key: value} of what was set in this store."""
     try:
-        with open(paths.config, encoding="utf-8") as file:
+        with disk.patiently(open, paths.config, "r", -1, "utf-8") as file:
             stored = json.load(file)
         return {name: key_of(name).parse(value) for name, value in stored.items()}
     except FileNotFoundError:

@@ -261,9 +261,11 @@ def _remove_abandoned(directory):
             continue
         old = time.time() - os.fstat(fd).st_mtime > _ABANDONED_AFTER
         # A writer that changes files in mid-batch is without a lock for a moment.
-        if old and locking.try_lock(fd):
-            new_segment.remove(path)
+        abandoned = old and locking.try_lock(fd)
+        # Before: Windows removes no open file. Nobody else takes up what a dead one wrote.
         os.close(fd)
+        if abandoned:
+            new_segment.remove(path)
 
 
 def _settle_archives(paths, segments):

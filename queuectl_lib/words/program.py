@@ -25,7 +25,14 @@ def path():
 
 def command():
     """The words that start this program with the same Python, run in the same way."""
-    return [sys.executable or "python3"] + _flags() + [path()]
+    return [_python()] + _flags() + [path()]
+
+
+def _python():
+    if os.name == "nt":
+        # That of a virtual environment there only starts the other, whose pid it is that counts.
+        return getattr(sys, "_base_executable", None) or sys.executable
+    return sys.executable or "python3"
 
 
 def _flags():

@@ -46,10 +46,17 @@ class Control:
 
     def read(self):
         """Read what stands in workers.pid and in the pipe."""
-        if self._connection is not None and self._connection.poll():
+        if self._connection is not None and self._is_told():
             self._receive()
         if self._orders is not None:
             self.tell(self._orders.read())
+
+    def _is_told(self):
+        try:
+            return self._connection.poll()
+        except OSError:
+            # So Windows says that its other end is closed.
+            return True
 
     def tell(self, order):
         """An order; NOW is never taken back."""

@@ -17,6 +17,7 @@ import os
 import signal
 import struct
 import sys
+import termios
 import types
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -175,6 +176,15 @@ def _multiprocessing():
         words[at] = "import sys; sys.path.insert(0, %r); import shim; shim.install(); del sys.path[0]; %s" % (HERE, words[at])
         return words
     spawn.get_command_line = with_shim
+    from multiprocessing.connection import Connection
+    poll = Connection.poll
+
+    def poll_or_break(self, timeout=0.0):
+        ready = poll(self, timeout)
+        if ready and fcntl.ioctl(self.fileno(), termios.FIONREAD, bytes(4)) == bytes(4):
+            raise BrokenPipeError(errno.EPIPE, "The pipe has been ended")
+        return ready
+    Connection.poll = poll_or_break
     return copied(multiprocessing, get_all_start_methods=lambda: ["spawn"])
 
 

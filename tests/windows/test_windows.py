@@ -130,6 +130,29 @@ def test_the_job_of_a_killed_worker_is_ended_and_recovered(queue):
     assert workers.wait() == 0
 
 
+def test_workers_whose_supervisor_is_killed_finish_their_jobs_and_leave(queue):
+    queue.start_workers(count=2)
+    workers = queue.wait_for_workers(2)
+    queue.enqueue("--id", "running", "touch begun; while ! test -e go; do sleep 0.05; done")
+    wait_until(lambda: os.path.exists(queue.path("begun")), "the job runs")
+    queue.started[0].kill()
+    wait_until(lambda: sum(map(is_running, workers)) == 1, "the idle worker has left")
+    queue.write("go", "")
+    wait_until(lambda: not any(map(is_running, workers)), "the other has left, too")
+    assert queue.job("running")["state"] == "completed"
+    assert queue.started[0].errors() == ""
+
+
+def test_what_a_dead_batch_left_is_removed_by_a_roll(queue):
+    queue.enqueue("true")
+    left = [queue.path(".queuectl", "base", name) for name in (".incoming-x.jsonl", "..incoming-x.index")]
+    for path in left:
+        queue.write(path, "x")
+        os.utime(path, (0, 0))
+    python(queue, "from queuectl_lib.store import roll, store; roll.roll(store.open_store('.queuectl', write=True), needless=True)")
+    assert not any(map(os.path.exists, left))
+
+
 def test_output_without_end_is_bounded_and_kept(queue):
     queue.run("config", "set", "output_limit", "10000")
     queue.enqueue("--id", "big", "head -c 300000 /dev/zero | tr '\\0' x; sleep 0.3; echo end")
@@ -233,6 +256,18 @@ def test_who_begins_to_read_along_while_a_roll_goes_on_is_told_nothing_old(queue
         roll._Roll._carry = begun
         roll.roll(store.open_store('.queuectl', write=True), needless=True)
         print(told.look(), told.missed)""") == "[] False\n"
+
+
+def test_a_worker_that_asks_a_dead_supervisor_for_orders_drains(queue):
+    assert python(queue, """if True:
+        from queuectl_lib.work import control, supervisor, waiting
+        reader, writer = supervisor._context(None).Pipe(duplex=False)
+        told = control.Control(waiting.Waiter(), reader)
+        told.read()
+        print(told.order)
+        writer.close()
+        told.read()
+        print(told.order)""") == "None\ndrain\n"
 
 
 def test_two_processes_exclude_each_other_and_readers_share(queue):
