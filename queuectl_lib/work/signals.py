@@ -37,19 +37,16 @@ def nudge(pid):
             pass
 
 
-def hold_back(signums):
-    """Let none of these through for now; nothing where that cannot be."""
-    _mask("SIG_BLOCK", signums)
-
-
-def let_through(signums):
-    """Let these through again."""
-    _mask("SIG_UNBLOCK", signums)
-
-
 if hasattr(signal, "pthread_sigmask"):
-    def _mask(how, signums):
-        signal.pthread_sigmask(getattr(signal, how), signums)
+    def hold_back(signums):
+        """Let none of these through for now."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, signums)
+
+    def let_through(signums):
+        """Let these through again."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signums)
 else:
-    def _mask(how, signums):
-        pass
+    def hold_back(signums):
+        """Nothing can be held back."""
+
+    let_through = hold_back

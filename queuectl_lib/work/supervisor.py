@@ -15,7 +15,6 @@ from queuectl_lib.work import log, pidfile, signals, worker
 from queuectl_lib.work.team import Team
 
 START_METHOD_VARIABLE = "QUEUECTL_START_METHOD"
-START_METHODS = ("fork", "spawn", "forkserver")
 
 _STOP_LOOK_SECONDS = 0.05
 

@@ -45,6 +45,8 @@ _CHILD_BYTE = bytes((getattr(signal, "SIGCHLD", 0),))
 _LONGEST = 86400.0
 # A wait for handles is ended by Ctrl+C, but by no other signal.
 _SHORT = 0.2
+# Nor for more than 63 at once, before Python 3.13.
+_MOST_HANDLES = 60
 
 
 class _SignalWaiter:
@@ -212,8 +214,9 @@ def _ready(objects, seconds):
         time.sleep(seconds)
         return []
     from multiprocessing import connection
+    handfuls = [objects[at:at + _MOST_HANDLES] for at in range(0, len(objects), _MOST_HANDLES)]
     try:
-        return connection.wait(objects, seconds)
+        return [each for handful in handfuls for each in connection.wait(handful, seconds / len(handfuls))]
     except OSError:
         # Ctrl+C, or one that was closed under us.
         return []

@@ -1,6 +1,7 @@
 """The supervisor: workers that die are replaced, orders are passed on, its own death takes nobody along."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -107,7 +108,7 @@ def wait_for(where, job_id, state):
     return where.find(job_id)
 
 
-@pytest.mark.parametrize("method", supervisor.START_METHODS)
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_a_killed_worker_is_replaced_and_its_job_recovered(where, crew, method):
     here = crew(count=2, start_method=method)
     before = here.wait_for_workers(2)
@@ -124,7 +125,7 @@ def test_a_killed_worker_is_replaced_and_its_job_recovered(where, crew, method):
     assert here.wait() == 0
 
 
-@pytest.mark.parametrize("method", supervisor.START_METHODS)
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_every_worker_notices_at_once_that_the_supervisor_is_dead(where, crew, held, method):
     here = crew(count=3, start_method=method)
     here.wait_for_workers(3)

@@ -1,6 +1,6 @@
 """A worker sleeps in one place and learns what woke it."""
 
-import multiprocessing
+import multiprocessing.connection
 import os
 import select
 import signal
@@ -225,3 +225,16 @@ def test_signals_between_its_short_waits_are_all_told(handles):
     assert handles.wait(0) == NOTHING
     handles.close()
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_it_waits_for_more_handles_than_windows_does_at_once(handles, monkeypatch):
+    asked = []
+    wait = multiprocessing.connection.wait
+    monkeypatch.setattr("multiprocessing.connection.wait", lambda objects, seconds: asked.append(len(objects)) or wait(objects, seconds))
+    commands = [Command() for _ in range(130)]
+    for command in commands:
+        handles.watch(command.pid)
+    assert handles.wait(0) == NOTHING
+    commands[-1].end()
+    assert handles.wait(LONG).fds == (commands[-1].pid,)
+    assert max(asked) < 64
