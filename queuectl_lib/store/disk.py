@@ -35,9 +35,10 @@ except ImportError:
     from queuectl_lib.store.positioned import pread
 
 # Windows refuses to open, rename or replace a file for as long as another program has it open, be it
-# a virus scanner; a file that is just being replaced may be refused as well. os.open does not tell which of
-# its errors it is: None. Other systems have none of these numbers.
-_IN_USE = (5, 32, 33, None)
+# a virus scanner: with these numbers, which other systems do not have. 5 may mean that as well, of a file
+# that is just being replaced for one, and so may an error of os.open, which tells none.
+_IN_USE = (32, 33)
+_PERHAPS_IN_USE = _IN_USE + (5, None)
 _TRIES = 10
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.25
@@ -50,7 +51,7 @@ def patiently(operation, *arguments):
         try:
             return operation(*arguments)
         except PermissionError as error:
-            if getattr(error, "winerror", 0) not in _IN_USE:
+            if getattr(error, "winerror", 0) not in _PERHAPS_IN_USE:
                 raise
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
@@ -77,7 +78,7 @@ def refined(error, path):
     """The QueuectlError for an OSError; ENOENT stays what it is: callers ask for it."""
     if error.errno in _FULL:
         return DiskFull("%s: no room on the disk: free some and try again" % path)
-    if getattr(error, "winerror", 0) in _IN_USE[1:3]:
+    if getattr(error, "winerror", 0) in _IN_USE:
         return StoreError("%s is in use by another program: try again when that has ended" % path)
     if error.errno in _FORBIDDEN:
         return StoreUnwritable("%s: %s: the store belongs to another user or is read-only"
