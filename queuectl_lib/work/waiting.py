@@ -89,13 +89,23 @@ class _SignalWaiter:
         try:
             return self._wait(seconds)
         finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, self._replaced)
+            self._block()
 
     def hold(self):
         """From now on keep signals back for wait_for_child; does nothing on macOS, which has no such wait."""
         if not self._held and hasattr(signal, "sigtimedwait"):
-            signal.pthread_sigmask(signal.SIG_BLOCK, self._replaced)
+            self._block()
             self._held = True
+
+    def _block(self):
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._replaced)
+        try:
+            missed = os.read(self._reader, 4096)
+        except BlockingIOError:
+            return
+        # What came just before stands in the pipe, where wait_for_child does not look: it comes again.
+        for signum in missed:
+            os.kill(os.getpid(), signum)
 
     def wait_for_child(self, seconds):
         """Sleep until a child has ended, a signal has come, or so many seconds have passed."""

@@ -172,6 +172,24 @@ def test_closing_gives_the_signals_back(pipe):
         signal.signal(signal.SIGUSR1, before)
 
 
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="nothing is held back there")
+def test_a_signal_that_came_just_before_they_are_held_back_is_told(waiter):
+    waiter.heed(signal.SIGUSR1)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    waiter.hold()
+    assert waiter.wait_for_child(1).signals == (signal.SIGUSR1,)
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="nothing is held back there")
+def test_a_signal_that_comes_at_the_end_of_a_wait_is_told_by_the_next(waiter, monkeypatch):
+    waiter.heed(signal.SIGUSR1)
+    waiter.hold()
+    wait = waiter._wait
+    monkeypatch.setattr(waiter, "_wait", lambda seconds: (wait(seconds), os.kill(os.getpid(), signal.SIGUSR1))[0])
+    assert waiter.wait(0) == NOTHING
+    assert waiter.wait_for_child(1).signals == (signal.SIGUSR1,)
+
+
 class Command:
     """A command of Windows: its handle is a pipe here, that ends with it."""
 
