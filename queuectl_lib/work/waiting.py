@@ -105,7 +105,7 @@ class _SignalWaiter:
             return
         # What came just before stands in the pipe, where wait_for_child does not look: it comes again.
         for signum in missed:
-            os.kill(os.getpid(), signum)
+            signal.raise_signal(signum)
 
     def wait_for_child(self, seconds):
         """Sleep until a child has ended, a signal has come, or so many seconds have passed."""
