@@ -54,8 +54,8 @@ class Queue:
         """
         if not isinstance(command, str):
             # Imported here: most commands are one text.
-            import shlex
-            command = " ".join(map(shlex.quote, command))
+            from queuectl_lib.work import quoting
+            command = quoting.joined(command)
         store = self._to_write(create=True)
         maker = _maker(store)
         [job] = store.add([maker.create(dict(fields, command=command))])

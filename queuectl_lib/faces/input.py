@@ -38,8 +38,8 @@ def from_words(words):
         raise BadInput("this looks like JSON that lost its quotes%s; %s" % (shown, _HINT))
     if len(words) > 1:
         # Imported here: most command lines are one word.
-        import shlex
-        return [{"command": " ".join(shlex.quote(word) for word in words)}]
+        from queuectl_lib.work import quoting
+        return [{"command": quoting.joined(words)}]
     if not may_be_json or not re.match(_JSON, together):
         return [{"command": together}]
     import json

@@ -12,6 +12,8 @@ STREAMS = ("stdout", "stderr")
 
 _CHUNK = 1 << 16
 _CUT_OFF = b"\n[queuectl: something is missing here: the file was cut off, as by a power cut]\n"
+# None: there are no holes.
+_SEEK_DATA = getattr(os, "SEEK_DATA", None)
 _LEFT_OUT = re.compile(rb"\n\[queuectl: \d+ bytes left out\]\n")
 
 
@@ -85,10 +87,10 @@ class Spool:
 
     def _next_data(self, offset):
         """Behind the hole that the cut-out middle of a long output left."""
-        if not hasattr(os, "SEEK_DATA"):
+        if _SEEK_DATA is None:
             return offset
         try:
-            return os.lseek(self._file.fileno(), offset, os.SEEK_DATA)
+            return os.lseek(self._file.fileno(), offset, _SEEK_DATA)
         except OSError as error:
             return None if error.errno == errno.ENXIO else offset
 

@@ -23,7 +23,7 @@ class Output:
         self._in_line = False
         self.tty = stream.isatty()
         self.width = _columns(stream, environ) if self.tty else None
-        self.colour = self.tty and _has_colour(environ)
+        self.colour = self.tty and _has_colour(stream, environ)
         encoding = (getattr(stream, "encoding", None) or "").lower()
         self.ellipsis = "\u2026" if encoding.replace("-", "") == "utf8" else "..."
 
@@ -143,11 +143,14 @@ def confirmed(question):
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _has_colour(environ):
+def _has_colour(stream, environ):
     if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
         return False
-    # The old Windows console shows the codes themselves; those that do not say so.
-    return os.name != "nt" or bool(environ.get("WT_SESSION") or environ.get("ANSICON") or environ.get("TERM"))
+    if os.name != "nt":
+        return True
+    # A console of Windows shows the codes themselves unless it is asked not to.
+    from queuectl_lib.work import win32
+    return win32.shows_colours(stream.fileno())
 
 
 def _columns(stream, environ):

@@ -9,7 +9,7 @@ batch exists, after it all does. Memory does not grow with the batch.
 import itertools
 
 from queuectl_lib.job import identifiers, lifecycle
-from queuectl_lib.store import dependencies, disk, header, index, line, new_segment
+from queuectl_lib.store import dependencies, disk, header, index, line, locking, new_segment
 from queuectl_lib.store.alike import Alike
 from queuectl_lib.store.duplicates import Duplicates
 from queuectl_lib.store.journal import Journal
@@ -46,6 +46,7 @@ class Batch:
             entry = self._store_segment(pile.writer)
         except BaseException:
             ids.close()
+            pile.close()
             new_segment.remove(pile.writer.path)
             raise
         finally:
@@ -145,6 +146,9 @@ class Batch:
         """Put the segment in force, by a line behind these; the store lock is held."""
         name = segment_name(next_number(self._paths, self.journal.header.number))
         path = self._paths.segment_places(name)[0]
+        if locking.ON_WINDOWS:
+            # It renames no open file; elsewhere the lock is to stay until all is there.
+            writer.close()
         new_segment.move(writer.path, path)
         entry = writer.entry(name, self._counts)
         disk.sync_directory(self._paths.base)

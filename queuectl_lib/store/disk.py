@@ -10,6 +10,7 @@ it can be played through by giving this one module another `os`.
 import errno
 import os
 import stat
+import time
 
 from queuectl_lib.words.errors import DiskFull, StoreError, StorePlanted, StoreUnwritable
 
@@ -24,13 +25,43 @@ _WRITING = os.O_WRONLY | os.O_RDWR
 _HAS_OWNERS = hasattr(os, "geteuid")
 _CHUNK = 1 << 16
 
+# To read a file of the store, or of its slots.
+READ = os.O_RDONLY | _FLAGS | _AT_ONCE
+
 # macOS: fsync reaches the drive, not the medium. Windows and macOS have no fdatasync.
 _data_sync = getattr(os, "fdatasync", os.fsync)
 try:
     from fcntl import F_FULLFSYNC, fcntl as _fcntl
 except ImportError:
     F_FULLFSYNC = None
+try:
+    # What reads a file at an offset, for all of store/ and work/.
+    from os import pread
+except ImportError:
+    from queuectl_lib.store.positioned import pread
 
+# Windows refuses to open, rename or replace a file for as long as another program has it open, be it
+# a virus scanner: with these numbers, which other systems do not have. 5 may mean that as well, of a file
+# that is just being replaced for one, and so may an error of os.open, which tells none.
+_IN_USE = (32, 33)
+_PERHAPS_IN_USE = _IN_USE + (5, None)
+_TRIES = 10
+_FIRST_PAUSE = 0.005
+_LONGEST_PAUSE = 0.25
+
+
+def patiently(operation, *arguments):
+    """Do an operation on a path; what another program may have in use now is tried again, for about a second."""
+    pause = _FIRST_PAUSE
+    for _ in range(_TRIES - 1):
+        try:
+            return operation(*arguments)
+        except PermissionError as error:
+            if getattr(error, "winerror", 0) not in _PERHAPS_IN_USE:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+    return operation(*arguments)
 
 def open_private(path, flags, mine=False):
     """os.open with mode 0600 under any umask, not inherited; expected errors as StoreError.
@@ -46,7 +77,7 @@ def open_private(path, flags, mine=False):
     if not flags & os.O_RDWR:
         flags |= _AT_ONCE
     try:
-        fd = os.open(path, flags | _FLAGS, 0o600)
+        fd = patiently(os.open, path, flags | _FLAGS, 0o600)
     except OSError as error:
         raise refined(error, path)
     try:
@@ -87,8 +118,8 @@ def read_private(path, mine=False):
 def unnamed(path):
     """A new file for what memory shall not hold, gone when it is closed."""
     # tempfile could do it, but importing that takes as long as storing a thousand jobs.
-    fd = open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-    # Windows removes no open file: it is an incoming one, that the next roll removes.
+    # Windows removes no open file, but those that it was told to at once.
+    fd = open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_TEMPORARY", 0))
     remove(path)
     return os.fdopen(fd, "r+b")
 
@@ -97,6 +128,8 @@ def refined(error, path):
     """The QueuectlError for an OSError; ENOENT stays what it is: callers ask for it."""
     if error.errno in _FULL:
         return DiskFull("%s: no room on the disk: free some and try again" % path)
+    if getattr(error, "winerror", 0) in _IN_USE:
+        return StoreError("%s is in use by another program: try again when that has ended" % path)
     if error.errno in _FORBIDDEN:
         return StoreUnwritable("%s: %s: the store belongs to another user or is read-only"
                                % (path, os.strerror(error.errno)))
@@ -137,11 +170,20 @@ def write_all(fd, data):
 def write_at(fd, data, start, path):
     """Write all of data at an offset; expected errors as StoreError."""
     try:
-        written = os.pwrite(fd, data, start)
+        written = _pwrite(fd, data, start)
         while written < len(data):
-            written += os.pwrite(fd, memoryview(data)[written:], start + written)
+            written += _pwrite(fd, memoryview(data)[written:], start + written)
     except OSError as error:
         raise refined(error, path)
+
+
+if hasattr(os, "pwrite"):
+    def _pwrite(fd, data, start):
+        return os.pwrite(fd, data, start)
+else:
+    def _pwrite(fd, data, start):
+        os.lseek(fd, start, os.SEEK_SET)
+        return os.write(fd, data)
 
 
 def cut(fd, size, path):
@@ -201,7 +243,7 @@ def sync_directory(path):
 def replace(source, target):
     """Atomic rename; expected errors as StoreError."""
     try:
-        os.replace(source, target)
+        patiently(os.replace, source, target)
     except OSError as error:
         raise refined(error, target)
 

@@ -5,7 +5,6 @@ journal it was (generation and inode), and how far it has reached the medium. Th
 along with a copy of the store. So it is of one file alone, and of nothing in that which could still be taken back.
 """
 
-import os
 import time
 
 from queuectl_lib.store import disk, locking
@@ -49,7 +48,7 @@ class GroupSync:
         """Bring it to the medium. Raises StoreError, and marks the store suspect."""
         if self._since is None:
             return
-        if self._journal.fd is None:
+        if self._journal.inode is None:
             # Closed, because what it names is gone: with the store, or by a roll.
             self._store.check_there()
             raise StoreError("%s is to be opened again before it can be synced" % self._journal.path)
@@ -83,6 +82,6 @@ class GroupSync:
 
     def _is_told(self):
         """Has somebody synced as far as this process wrote?"""
-        data = os.pread(self._store.lock_fd, 6 * _LENGTH, 0)
+        data = disk.pread(self._store.lock_fd, 6 * _LENGTH, 0)
         *journal, end = [int.from_bytes(data[at:at + _LENGTH], "big") for at in range(0, 3 * _LENGTH, _LENGTH)]
         return data[:3 * _LENGTH] == data[3 * _LENGTH:] and tuple(journal) == self._until[:2] and end >= self._until[2]

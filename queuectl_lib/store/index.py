@@ -85,7 +85,7 @@ class Builder:
         """The entries of a run that is put away whose hashes begin with these bytes."""
         bounds = self._bounds[number]
         start = _ENTRY.size * (_RUN * number + bounds[first])
-        return os.pread(self._file.fileno(), _ENTRY.size * (bounds[last] - bounds[first]), start)
+        return disk.pread(self._file.fileno(), _ENTRY.size * (bounds[last] - bounds[first]), start)
 
     def hashes(self):
         """Every hash, in tuples of rising ones."""
@@ -220,7 +220,7 @@ class Index:
         return struct.unpack(">%dQ" % (2 * entries), self._checked(page * _PAGE, entries * _ENTRY.size))
 
     def _checked(self, start, length):
-        data = os.pread(self._fd, length + _CRC.size, start) if start >= 0 else b""
+        data = disk.pread(self._fd, length + _CRC.size, start) if start >= 0 else b""
         if data[length:] != _CRC.pack(zlib.crc32(data[:length])):
             raise Useless
         return data[:length]

@@ -2,7 +2,7 @@
 
 It is only ever appended to, and replaced as a whole by rename (roll.py). A
 process keeps it open and sees by stat, one call a transaction, whether it has
-grown or was replaced.
+grown or was replaced. (On Windows an open file cannot be replaced: handles.py.)
 
 Repair happens under the lock before an append. kill -9 tears a single write
 at a page border, so it happens:
@@ -17,7 +17,7 @@ Readers without the lock leave an unfinished end alone.
 
 import os
 
-from queuectl_lib.store import disk, header, line
+from queuectl_lib.store import disk, header, line, locking
 from queuectl_lib.words.errors import StoreDamaged, StoreError
 
 # When this many bytes of news stand in it, it wants to be rolled (some 2,000 lines). Twice as
@@ -122,9 +122,9 @@ class Journal:
         self.inode = status.st_ino
         self.size = status.st_size
         self._old_end = 0 if self._old_end is not None else status.st_size
-        first = os.pread(self.fd, header.PAGE, 0)
+        first = disk.pread(self.fd, header.PAGE, 0)
         while b"\n" not in first and len(first) < self.size:
-            first += os.pread(self.fd, len(first), len(first))
+            first += disk.pread(self.fd, len(first), len(first))
         length = first.find(b"\n") + 1
         self.body = 2 * length
         self._first = first[:length]
@@ -171,9 +171,9 @@ class Journal:
     def read(self, start, end=None):
         """The bytes from start to end (the size at the last refresh)."""
         end = self.size if end is None else end
-        data = os.pread(self.fd, end - start, start)
+        data = disk.pread(self.fd, end - start, start)
         while len(data) < end - start:
-            piece = os.pread(self.fd, end - start - len(data), start + len(data))
+            piece = disk.pread(self.fd, end - start - len(data), start + len(data))
             if not piece:
                 break
             data += piece
@@ -248,3 +248,8 @@ class Journal:
 
     def sync(self):
         disk.sync(self.fd, self.path)
+
+
+if locking.ON_WINDOWS:
+    from queuectl_lib.store.handles import held_briefly
+    held_briefly(Journal)

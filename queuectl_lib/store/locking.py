@@ -6,9 +6,10 @@ closed. kill -9 and a reboot let go of it, so holding one proves existence.
 (lockf was rejected: it loses the lock as soon as any descriptor of the file
 is closed in the process, and gives no exclusion inside one.)
 
-On Windows one byte far behind the end of the file is locked: locks there are
+On Windows bytes far behind the end of the file are locked: locks there are
 mandatory, and a locked byte 0 could not be read by others. A child does not
-inherit it, and there is no shared kind.
+inherit them. There is no shared kind: who wants to share locks one byte of the
+many that an owner locks, another one each time.
 
 The lock file is never renamed and never removed: two waiters would then
 hold "the" lock of two files.
@@ -27,10 +28,17 @@ except ImportError:
     fcntl = None
     import msvcrt
 
+# Which of its two kinds of systems this is, the library asks only here, and by what is there.
+ON_WINDOWS = fcntl is None
+
 # Pauses (seconds) between two tries, where nobody can wait in the kernel.
 _SHORTEST_PAUSE = 0.0002
 _LONGEST_PAUSE = 0.001
-_BYTE = 0x7FFFFFF0
+# Where the bytes begin that are locked on Windows, which takes no offset over 2 GB, and how many they are.
+_FAR_BEHIND = 0x7FFF0000
+_MANY = 0x8000
+# (start, length) of what is locked of a descriptor there.
+_ranges = {}
 
 # To be called before a lock is taken by who takes it once: who is about to lose the CPU
 # should lose it now, not while all others wait for the lock. Of fifty writers on two cores
@@ -106,7 +114,7 @@ def _wait_in_kernel(fd, timeout):
 def own_alarm():
     """For a process that has the alarm to itself, and waits often: what the alarm does is set once."""
     global _owns_alarm
-    if fcntl is not None:
+    if not ON_WINDOWS:
         import signal
         signal.signal(signal.SIGALRM, _give_up)
         _owns_alarm = True
@@ -142,31 +150,38 @@ def _release_flock(fd):
     fcntl.flock(fd, fcntl.LOCK_UN)
 
 
-def _try_msvcrt(fd):
+def _try_msvcrt(fd, start=_FAR_BEHIND, length=_MANY):
     # LK_LOCK is not used: it retries ten times, a second apart, and then fails.
-    os.lseek(fd, _BYTE, os.SEEK_SET)
+    os.lseek(fd, start, os.SEEK_SET)
     try:
-        msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        msvcrt.locking(fd, msvcrt.LK_NBLCK, length)
     except OSError as error:
         if error.errno in _HELD:
             return False
         raise
+    _ranges[fd] = start, length
     return True
+
+
+def _share_msvcrt(fd):
+    # Its clock ticks ten million times a second: two who share do not meet at one byte.
+    return _try_msvcrt(fd, _FAR_BEHIND + time.perf_counter_ns() // 100 % _MANY, 1)
 
 
 def _release_msvcrt(fd):
     # Exactly the range that was locked, or Windows refuses.
-    os.lseek(fd, _BYTE, os.SEEK_SET)
-    msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+    start, length = _ranges.pop(fd)
+    os.lseek(fd, start, os.SEEK_SET)
+    msvcrt.locking(fd, msvcrt.LK_UNLCK, length)
 
 
-if fcntl is not None:
+if not ON_WINDOWS:
     try_lock = partial(_flocked, fcntl.LOCK_EX | fcntl.LOCK_NB)
     try_shared = partial(_flocked, fcntl.LOCK_SH | fcntl.LOCK_NB)
     unlock = _release_flock
     _waited = _wait_in_kernel
 else:
     try_lock = _try_msvcrt
-    try_shared = _try_msvcrt
+    try_shared = _share_msvcrt
     unlock = _release_msvcrt
     _waited = _try_again_and_again

@@ -64,7 +64,7 @@ class Writer:
     def id_at(self, offset):
         """The id (bytes) of the job whose line begins there."""
         # An id has 128 characters at most.
-        return line.id_of(os.pread(self.fd, 256, offset))
+        return line.id_of(disk.pread(self.fd, 256, offset))
 
     def finish(self, name, counts=None):
         """Write out and sync the segment and its index; returns its header.Segment."""
@@ -124,8 +124,11 @@ def make_indexes(path, size):
 
 def remove(path):
     """Remove a segment's file, and what belongs to it, if it is there."""
-    for each in (path, index_of(path), awaited_of(path)):
-        disk.remove(each)
+    for beside in (awaited_of(path), index_of(path)):
+        disk.remove(beside)
+    # On Windows what somebody reads stays. Left is then what the next roll knows to remove.
+    if not os.path.exists(index_of(path)):
+        disk.remove(path)
 
 
 def move(path, target):

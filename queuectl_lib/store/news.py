@@ -12,7 +12,7 @@ import os
 from collections import namedtuple
 
 from queuectl_lib.job.record import Job
-from queuectl_lib.store import header, line, pieces, segment
+from queuectl_lib.store import header, line, locking, pieces, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.words.errors import StoreError
 
@@ -32,6 +32,8 @@ class News:
         self._journal = None
         self._end = 0
         self._size = None
+        # Where a journal that is replaced cannot be read any more: what was read of it.
+        self._kept = [] if locking.ON_WINDOWS else None
         self.missed = False
 
     def start(self):
@@ -43,6 +45,8 @@ class News:
             self._open()
             if self._journal.header.generation == look.journal.header.generation:
                 self._end = look.end
+                if self._kept is not None:
+                    self._kept = [look.data[1:]]
                 return look
 
     def look(self):
@@ -53,7 +57,11 @@ class News:
                 return []
             self._open()
         replaced = self._journal.is_replaced()
-        found = self._read_on()
+        try:
+            found = self._read_on()
+        except FileNotFoundError:
+            found = []
+            replaced = True
         if replaced:
             self._cross()
             found += self._read_on()
@@ -83,19 +91,28 @@ class News:
         start = min(self._end, size)
         data = self._journal.read(start, size)
         entries, self._end = pieces.scan(data, start, self._journal.path)
+        if self._kept is not None:
+            self._kept.append(data[:self._end - start])
         return [Entry(head, data[at - start:at - start + length]) for head, at, length in entries]
 
     def _cross(self):
         """Go over to the journal that has replaced the one that was read to its end."""
         old = self._journal.header
-        seen = self._journal.read(self._journal.body, self._end)
+        end = self._end
+        if self._kept is None:
+            seen = self._journal.read(self._journal.body, end)
+        else:
+            seen, self._kept = b"".join(self._kept), []
         self._open()
         new = self._journal.header
         self._end += new.carried
-        if new.generation == old.generation + 1:
-            self._end += _overlap(seen, self._journal.read(self._end))
-        else:
+        if new.generation != old.generation + 1:
             self.missed = True
+            return
+        overlap = _overlap(seen, self._journal.read(self._end))
+        self._end += overlap
+        # It ended where this one's places of arrival begin.
+        self.missed = self._kept is not None and not overlap and old.origin + end != new.origin
 
 
 def _overlap(before, after):

@@ -184,7 +184,7 @@ class _Purge(roll._Roll):
             ranges = kept[section]
             for start, end in zip(ranges[::2], ranges[1::2]):
                 for at in range(start, end, _COPIED_AT_ONCE):
-                    data = os.pread(reader.fd, min(_COPIED_AT_ONCE, end - at), at)
+                    data = disk.pread(reader.fd, min(_COPIED_AT_ONCE, end - at), at)
                     writer.add((section.kind, section.queue), data)
         self._written += writer.size
         return [writer.finish(name)]

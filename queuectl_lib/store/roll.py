@@ -26,7 +26,7 @@ from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
 from queuectl_lib.store.paths import lone_indexes, segment_names
 from queuectl_lib.store.snapshot import Snapshot
-from queuectl_lib.words.errors import StorePlanted
+from queuectl_lib.words.errors import StoreError, StorePlanted
 
 # What may be left to copy under the lock.
 _LITTLE = 65536
@@ -93,9 +93,14 @@ class _Roll:
                 self._commit()
         finally:
             self._snapshot.close()
-            os.close(self._new)
+            self._close_new()
         self._tidy()
         return True
+
+    def _close_new(self):
+        if self._new is not None:
+            os.close(self._new)
+        self._new = None
 
     def _begin(self, needless):
         """Fix the prefix to be rolled and reserve names; the store lock is held."""
@@ -214,6 +219,8 @@ class _Roll:
         data = header.encode(final, self._room)
         disk.write_at(self._new, data, 0, self._paths.new_jobs)
         disk.sync(self._new, self._paths.new_jobs)
+        # Windows renames no open file.
+        self._close_new()
         disk.replace(self._paths.new_jobs, self._paths.jobs)
         disk.sync_directory(self._paths.root)
         disk.remove(self._paths.suspect)
@@ -260,9 +267,11 @@ def _remove_abandoned(directory):
             continue
         old = time.time() - os.fstat(fd).st_mtime > _ABANDONED_AFTER
         # A writer that changes files in mid-batch is without a lock for a moment.
-        if old and locking.try_lock(fd):
-            new_segment.remove(path)
+        abandoned = old and locking.try_lock(fd)
+        # Before: Windows removes no open file. Nobody else takes up what a dead one wrote.
         os.close(fd)
+        if abandoned:
+            new_segment.remove(path)
 
 
 def _settle_archives(paths, segments):
@@ -273,8 +282,12 @@ def _settle_archives(paths, segments):
         here, there = paths.segment_places(each.name)
         if each.kind == "archive" and os.path.exists(here) and (oldest is None or number_of(each.name) < oldest):
             # Readers look in both places, so the order of the two renames does not matter.
-            new_segment.move(here, there)
-            moved = True
+            try:
+                new_segment.move(here, there)
+                moved = True
+            except StoreError:
+                # On Windows, where somebody reads it: left to the next roll.
+                pass
     if moved:
         # Before the next sync of base, which promises no more than that they are gone from there.
         disk.sync_directory(paths.archive)

@@ -7,39 +7,54 @@ from queuectl_lib.words import program
 
 # Above what the roller opens before it looks.
 _LOCK_FD = 60
-# Pids of those that were left alone.
+# Those that were left alone.
 _left = set()
 
 
 def start_roller(paths):
-    """Start a process that rolls this store, unless one is at it; its pid or None.
+    """Start a process that rolls this store, unless one is at it; what ended() knows it by, or None.
 
     It is born with roll.lock, taken here and inherited, so that thirty-two
     workers who see a long journal at once start one process and not thirty-two.
-    Spawned, never forked: a fork would inherit all locks its parent holds.
+    Spawned, never forked: a fork would inherit all locks its parent holds. On Windows no lock
+    is inherited: it takes roll.lock itself, and leaves where another one was faster.
     """
     fd = disk.open_private(paths.roll_lock, os.O_RDWR | os.O_CREAT)
     try:
         if not locking.try_lock(fd):
             return None
-        command = program.command() + ["--store", paths.root, "roll", "--locked"]
-        files = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
-        files.append((os.POSIX_SPAWN_DUP2, fd, _LOCK_FD))
-        # A worker holds its signals back; the roller has none to wait for.
-        return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsigmask=())
+        return _spawned(program.command() + ["--store", paths.root, "roll"], fd)
     finally:
         os.close(fd)
 
 
-def leave_alone(pid):
-    """Nobody waits for this one (None: for none): it is reaped when the next is left, should this process live so long."""
-    for earlier in list(_left):
+if locking.ON_WINDOWS:
+    def _spawned(command, lock):
+        from subprocess import DEVNULL
+        locking.unlock(lock)
+        return program.start_apart(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
+
+    def ended(child):
+        return child.poll() is not None
+else:
+    def _spawned(command, lock):
+        command = command + ["--locked"]
+        files = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
+        files.append((os.POSIX_SPAWN_DUP2, lock, _LOCK_FD))
+        # A worker holds its signals back; the roller has none to wait for.
+        return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsigmask=())
+
+    def ended(child):
+        """Whether a roller has ended; it is reaped then."""
         try:
-            ended = os.waitpid(earlier, os.WNOHANG)[0]
+            return bool(os.waitpid(child, os.WNOHANG)[0])
         except ChildProcessError:
             # Reaped by somebody else, or left by the parent before a fork.
-            ended = True
-        if ended:
-            _left.discard(earlier)
-    if pid is not None:
-        _left.add(pid)
+            return True
+
+
+def leave_alone(child):
+    """Nobody waits for this one (None: for none): it is reaped when the next is left, should this process live so long."""
+    _left.difference_update([earlier for earlier in _left if ended(earlier)])
+    if child is not None:
+        _left.add(child)

@@ -11,7 +11,7 @@ import zlib
 from bisect import bisect_left
 from collections import namedtuple
 
-from queuectl_lib.store import header, line, segment
+from queuectl_lib.store import disk, header, line, segment
 
 # whole: (offset, line without newline) in their order; bad: bytes that say nothing any more.
 Salvage = namedtuple("Salvage", ("whole", "bad"))
@@ -117,7 +117,7 @@ def headers(fd):
     size = os.fstat(fd).st_size
     begins = []
     for place in range(0, min(size, _FAR), header.PAGE):
-        if os.pread(fd, len(header.BEGIN), place) == header.BEGIN:
+        if disk.pread(fd, len(header.BEGIN), place) == header.BEGIN:
             begins.append(place)
             if place:
                 break
@@ -126,9 +126,9 @@ def headers(fd):
     length = begins[-1]
     if not length:
         # The copy's own beginning is damaged.
-        first = os.pread(fd, _FAR, 0)
+        first = disk.pread(fd, _FAR, 0)
         length = first.find(b"\n") + 1 or len(first)
-    return Headers(os.pread(fd, length, 0), os.pread(fd, length, length))
+    return Headers(disk.pread(fd, length, 0), disk.pread(fd, length, length))
 
 
 def header_in(data):
@@ -149,7 +149,7 @@ def lines_of(fd, start, end):
             yield start, each, each[-tail:] == b',"crc":"%08x"}' % crc32(each[:-tail])
             start += len(each) + 1
     if start < end:
-        rest = os.pread(fd, end - start, start)
+        rest = disk.pread(fd, end - start, start)
         if rest:
             yield start, rest, False
 

@@ -45,9 +45,13 @@ def _files(directory, most):
 
 def _size(entry):
     try:
-        status = entry.stat(follow_symlinks=False)
+        return taken(entry.stat(follow_symlinks=False))
     except FileNotFoundError:
         # Removed while it was looked at.
         return 0
-    # Spools of long outputs have holes.
-    return status.st_blocks * 512 if hasattr(status, "st_blocks") else status.st_size
+
+
+def taken(status):
+    """The bytes on the disk of a file, by its os.stat_result."""
+    # Spools of long outputs have holes; Windows tells no blocks.
+    return getattr(status, "st_blocks", status.st_size / 512) * 512

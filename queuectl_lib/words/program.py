@@ -25,7 +25,14 @@ def path():
 
 def command():
     """The words that start this program with the same Python, run in the same way."""
-    return [sys.executable or "python3"] + _flags() + [path()]
+    return [_python()] + _flags() + [path()]
+
+
+def _python():
+    if os.name == "nt":
+        # That of a virtual environment there only starts the other, whose pid it is that counts.
+        return getattr(sys, "_base_executable", None) or sys.executable
+    return sys.executable or "python3"
 
 
 def _flags():
@@ -37,3 +44,17 @@ def _flags():
     if sys.flags.no_site:
         flags.append("-S")
     return flags
+
+
+def start_apart(command, **options):
+    """Start a program that goes on whatever becomes of this one and of its terminal; its subprocess.Popen."""
+    import subprocess
+    if not hasattr(subprocess, "CREATE_NO_WINDOW"):
+        return subprocess.Popen(command, start_new_session=True, **options)
+    # A console that nobody sees: without any, each command that it starts would open a window.
+    flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    try:
+        return subprocess.Popen(command, creationflags=flags | subprocess.CREATE_BREAKAWAY_FROM_JOB, **options)
+    except PermissionError:
+        # Somebody else's Job Object, which lets nobody go.
+        return subprocess.Popen(command, creationflags=flags, **options)

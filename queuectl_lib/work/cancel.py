@@ -9,14 +9,13 @@ written: whoever is killed in between leaves a job that will be recovered.
 """
 
 import os
-import signal
 import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import NotDone
-from queuectl_lib.work import identity, output, recovery, slots, tree
+from queuectl_lib.work import identity, output, recovery, signals, slots, tree
 
 # running: those of the jobs, as they were, whose workers are ending them now.
 Cancelled = namedtuple("Cancelled", ("jobs", "followers", "running"))
@@ -140,11 +139,7 @@ def _nudged(store, job):
     if worker is None or worker.incarnation != incarnation:
         return False
     if identity.alive(identity.Identity(worker.boot, worker.pid, worker.start)):
-        try:
-            os.kill(worker.pid, signal.SIGUSR1)
-        except OSError:
-            # Gone in between, or another user's: it looks by itself within a second.
-            pass
+        signals.nudge(worker.pid)
     return True
 
 

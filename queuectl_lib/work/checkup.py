@@ -11,8 +11,8 @@ They take no lock and write nothing, so what is just under way may be seen: file
     left_overs         of rolls, batches and small files that were being written
     marks              signs that something was wrong, and directories that are missing
 
-Only processes that the queue had decided to end are to be ended: those of lost jobs, and of jobs that were cancelled
-as they ran. What others left running may be meant to run on (`nohup server &`).
+Only processes that the queue had decided to end are to be ended: those of lost jobs, of jobs that were cancelled as
+they ran, and hooks of killed workers. What others left running may be meant to run on (`nohup server &`).
 """
 
 import os
@@ -34,10 +34,11 @@ REPAIR = "queuectl doctor --repair"
 _SETTLED = 60
 _NAMED = 3
 _OUTPUT = re.compile(r"([A-Za-z0-9._-]+)\.\d+\.(?:out|err)")
-_CLAIM = re.compile(rb"\0%s=(([A-Za-z0-9._-]+)/([A-Za-z0-9._-]+)/(\d+)/(\d+))\0" % tree.VARIABLE.encode())
+_CLAIM = re.compile(rb"\0%s=((%s)?([A-Za-z0-9._-]+)/([A-Za-z0-9._-]+)/(\d+)/(\d+))\0"
+                    % (tree.VARIABLE.encode(), tree.HOOK.encode()))
 
-# Processes with one mark: of a job of this store (then id and worker tell of which), or of a hook.
-Marked = namedtuple("Marked", ("claim", "id", "worker", "pids"))
+# Processes with one mark: of a job of this store, or of a hook for it.
+Marked = namedtuple("Marked", ("claim", "is_hook", "id", "worker", "pids"))
 
 
 def listed(items):
@@ -65,22 +66,19 @@ def lost(store):
 
 def processes(store, look):
     found = marked(store.paths)
-    ends = {job.id for job in unended(store, look, found)}
+    ends = to_end(store, look, found)
     if ends:
-        pids = [pid for one in found if one.id in ends for pid in one.pids]
-        yield Finding(WARNING, "processes", "of %s, cancelled as it ran, some live on (pid %s): its worker died as it ended them"
-                      % (listed(sorted(ends)), listed(pids)), REPAIR)
+        yield Finding(WARNING, "processes", "%s: of %s, left by workers that were killed as they were to end" % (
+            _pids(ends), listed(sorted({one.id for one in ends}))), "queuectl worker start, or " + REPAIR)
     for one in found:
-        if one.worker is None:
-            yield _of_hook(one)
-        elif one.id not in ends and _has_ended(look.find(one.id), one):
-            yield Finding(REMARK, "processes", "job %s has ended, and left some running: pid %s" % (one.id, listed(one.pids)),
+        if one not in ends and (one.is_hook or _has_ended(look.find(one.id), one)):
+            yield Finding(REMARK, "processes", "%s: left running by %s %s, which has ended"
+                          % (_pids([one]), "a hook of job" if one.is_hook else "job", one.id),
                           "if that was not meant: kill %s" % " ".join(map(str, one.pids)))
 
 
-def _of_hook(one):
-    return Finding(REMARK, "processes", "a hook of job %s runs on, its worker is gone: pid %s" % (one.id, listed(one.pids)),
-                   "if that is not meant: kill %s" % " ".join(map(str, one.pids)))
+def _pids(found):
+    return "pid " + listed(pid for one in found for pid in one.pids)
 
 
 def _has_ended(found, one):
@@ -88,34 +86,51 @@ def _has_ended(found, one):
     return found is None or found[0].state != "processing" or found[0].worker != one.worker
 
 
-def unended(store, look, found):
-    """The jobs that were cancelled as they ran and of which some of the Marked processes live, though their worker is dead."""
+def to_end(store, look, found):
+    """Those of the Marked processes that the queue had decided to end: hooks of killed workers, and of jobs cancelled as they ran."""
     place = tree.place_of(store.root)
-    jobs = []
+    ends = []
     for one in found:
-        job, _ = (one.worker and look.find(one.id)) or (None, None)
-        if (job is not None and job.state == "cancelled" and job.history[-1].get("note") == lifecycle.WHILE_IT_RAN
+        if one.is_hook:
+            if _was_killed(store.paths, one.worker) and any(_leads(pid) for pid in one.pids):
+                ends.append(one)
+            continue
+        job, _ = look.find(one.id) or (None, None)
+        if (job is not None and lifecycle.was_stopped(job)
                 and one.claim == tree.claim_marker(job.worker, job.id, job.attempts, place)):
-            jobs.append(job)
-    return jobs
+            ends.append(one)
+    return ends
+
+
+def _leads(pid):
+    # What a hook that has ended left may be meant to run on.
+    process = proc.process(pid)
+    return process is not None and process.session == pid
+
+
+def _was_killed(paths, worker):
+    """Does the file of its slot still say that a worker that is gone was killed?"""
+    try:
+        fd = os.open(paths.slot_lock(slots.parts(worker)[0] or 0), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return slots.killed(fd) == worker
+    finally:
+        os.close(fd)
 
 
 def marked(paths):
     """The Marked processes of this store whose worker is gone."""
-    of_this = b"\0QUEUECTL_STORE=%s\0" % os.fsencode(paths.root)
-    workers = {worker.pid for worker in slots.living(paths)}
+    place = tree.place_of(paths.root)
     found = {}
     for pid in sorted(set(proc.living()) - {os.getpid()}):
-        environment = b"\0" + proc.environment(pid)
-        match = _CLAIM.search(environment)
+        match = _CLAIM.search(b"\0" + proc.environment(pid))
         if match is None:
             continue
-        claim, worker, job_id, number, place = (each.decode() for each in match.groups())
-        if worker == "hook":
-            if of_this in environment and int(number) not in workers:
-                found.setdefault(claim, Marked(claim, job_id, None, [])).pids.append(pid)
-        elif place == tree.place_of(paths.root) and not slots.lives(paths, *slots.parts(worker)):
-            found.setdefault(claim, Marked(claim, job_id, worker, [])).pids.append(pid)
+        claim, hook, worker, job_id, _, its_place = (each and each.decode() for each in match.groups())
+        if its_place == place and not slots.lives(paths, *slots.parts(worker)):
+            found.setdefault(claim, Marked(claim, bool(hook), job_id, worker, [])).pids.append(pid)
     return list(found.values())
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from queuectl_lib.store import disk, roll
 from queuectl_lib.store.store import LOCK_TIMEOUT
 from queuectl_lib.words.finding import REPAIRED, WARNING, Finding
-from queuectl_lib.work import cancel, checkup, events, pidfile, slots
+from queuectl_lib.work import checkup, events, pidfile, slots, tree
 from queuectl_lib.work.hooks import Hooks
 from queuectl_lib.work.orphans import NoOrphans
 from queuectl_lib.work.recovery import Recovery
@@ -68,6 +68,7 @@ def lost_jobs(store):
     recovered = []
     with store.lock():
         slot = slots.take(store.paths)
+    hooks.serve(slot.name)
     claims = store.claims(slot.name)
     care = Recovery(store, claims, slot, settings, voice, lambda job: (recovered.append(job), hooks.ended(job)))
     try:
@@ -83,6 +84,7 @@ def lost_jobs(store):
     finally:
         care.close()
         claims.close()
+        slot.end()
         slot.leave()
     said = [events.ended(job) for job in recovered]
     yield from (Finding(REPAIRED, "lost jobs", text) for text in said)
@@ -104,11 +106,14 @@ class _Heard:
 
 
 def processes(store):
-    """End what a worker that died had begun to end: the processes of jobs that were cancelled as they ran."""
-    look = store.look()
-    for job in checkup.unended(store, look, checkup.marked(store.paths)):
-        if not cancel.await_end(store, [job]):
-            yield Finding(REPAIRED, "processes", "job %s: what it had left running was ended" % job.id)
+    """End what workers that were killed were to end: jobs that were cancelled as they ran, and hooks."""
+    for one in checkup.to_end(store, store.look(), checkup.marked(store.paths)):
+        left = tree.end(None, one.claim, store.config.kill_grace)
+        of = "%s %s" % ("a hook of job" if one.is_hook else "job", one.id)
+        if left:
+            yield Finding(WARNING, "processes", "of %s some cannot be ended: pid %s" % (of, checkup.listed(left)))
+        else:
+            yield Finding(REPAIRED, "processes", "what %s had left running was ended" % of)
 
 
 def outputs(store):

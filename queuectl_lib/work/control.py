@@ -14,6 +14,7 @@ reach a worker all the same, they do nothing.
 import signal
 import time
 
+from queuectl_lib.work import signals
 from queuectl_lib.work.pidfile import DRAIN, NOW
 
 
@@ -25,11 +26,8 @@ class Control:
         self.waiter = waiter
         self._connection = connection
         self._orders = None
-        waiter.heed(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-        # Ignored on purpose (nohup): the commands are to inherit that.
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-            waiter.heed(signal.SIGHUP)
-        waiter.watch(connection.fileno())
+        waiter.heed(*signals.heeded())
+        waiter.watch(connection)
 
     def follow(self, orders):
         """From now on read these pidfile.Orders, too."""
@@ -41,17 +39,24 @@ class Control:
             self._receive()
         if signal.SIGTERM in woken.signals:
             self.tell(DRAIN)
-        nudged = signal.SIGUSR1 in woken.signals
+        nudged = signals.NUDGE in woken.signals
         if nudged:
             self.read()
         return nudged
 
     def read(self):
         """Read what stands in workers.pid and in the pipe."""
-        if self._connection is not None and self._connection.poll():
+        if self._connection is not None and self._is_told():
             self._receive()
         if self._orders is not None:
             self.tell(self._orders.read())
+
+    def _is_told(self):
+        try:
+            return self._connection.poll()
+        except OSError:
+            # So Windows says that its other end is closed.
+            return True
 
     def tell(self, order):
         """An order; NOW is never taken back."""
@@ -73,7 +78,7 @@ class Control:
         try:
             self.tell(self._connection.recv_bytes(64).decode("ascii"))
         except (EOFError, OSError):
-            self.waiter.forget(self._connection.fileno())
+            self.waiter.forget(self._connection)
             self._connection.close()
             self._connection = None
             self.tell(DRAIN)

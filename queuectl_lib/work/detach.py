@@ -8,7 +8,6 @@ workers behind that carry the mark of that job and are ended with it
 
 import os
 import subprocess
-import sys
 import time
 
 from queuectl_lib.store import disk
@@ -51,13 +50,10 @@ def start(store, words):
 
 def _started(command, store, output):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_OF_A_JOB)}
-    how = {"start_new_session": True}
-    if sys.platform == "win32":
-        how = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
     # Closes every other descriptor: of a job, its lock and its spools. The store's
     # own directory is there as long as the store is, and on no disk that somebody wants to unmount.
-    return subprocess.Popen(command, env=environment, cwd=os.path.dirname(store.root), close_fds=True,
-                            stdin=subprocess.DEVNULL, stdout=output, stderr=output, **how)
+    return program.start_apart(command, env=environment, cwd=os.path.dirname(store.root), close_fds=True,
+                               stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
 
 def await_staff(paths, pid, gone):
@@ -76,4 +72,4 @@ def _last_words(paths, begin):
     """The last line of the log from this place on."""
     lines = disk.read_private(paths.log)[begin:].decode("utf-8", "replace").split("\n")
     said = [line for line in lines if line.strip()]
-    return said[-1] if said else "it said nothing"
+    return said[-1].rstrip("\r") if said else "it said nothing"

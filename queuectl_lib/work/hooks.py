@@ -22,13 +22,12 @@ It runs in the directory that holds the store, and prints where the worker print
 
 import json
 import os
-import signal
 import time
 from collections import deque, namedtuple
 
 from queuectl_lib.job import record
 from queuectl_lib.words import clock
-from queuectl_lib.work import tree
+from queuectl_lib.work import children, tree
 from queuectl_lib.work.pidfile import NOW
 from queuectl_lib.work.spawn import Spawner
 
@@ -194,13 +193,12 @@ class _Running:
             self._tree = tree.Tree(self._pid, self._claim)
             self._kill_at = now + self._grace
             self._why = why
-            self._tree.signal(signal.SIGTERM)
-            self._tree.signal(signal.SIGCONT)
+            self._tree.ask()
 
     def _ended(self, now):
         left = self._tree.living()
         if left and now >= self._kill_at:
-            self._tree.signal(signal.SIGKILL)
+            self._tree.kill()
         if left and now < self._kill_at + _PATIENCE_AFTER_KILL:
             return None
         self._orphans.ended(self._pid)
@@ -226,7 +224,7 @@ def _unnamed():
 
 
 def _told(status):
-    if os.WIFSIGNALED(status):
-        return "ended by signal %d" % os.WTERMSIG(status)
-    code = os.WEXITSTATUS(status)
+    code, signum = children.told(status)
+    if signum is not None:
+        return "ended by signal %d" % signum
     return "exit %d" % code if code else ""

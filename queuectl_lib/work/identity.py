@@ -9,6 +9,7 @@
 import os
 from collections import namedtuple
 
+from queuectl_lib.store import locking
 from queuectl_lib.work import proc
 
 Identity = namedtuple("Identity", ("boot", "pid", "start"))
@@ -24,6 +25,9 @@ def boot_id():
 
 
 def _read_boot_id():
+    if locking.ON_WINDOWS:
+        # None is needed: a start moment of another boot is another one.
+        return None
     try:
         with open("/proc/sys/kernel/random/boot_id", "r", encoding="ascii") as file:
             boot = file.read().strip()

@@ -8,7 +8,7 @@ so no line is lost. Nobody is told: each compares its output with the path.
 
 import os
 
-from queuectl_lib.store import disk
+from queuectl_lib.store import disk, locking
 from queuectl_lib.words.errors import StoreError
 
 # Bytes from which on it is renamed. The one before that is kept, an older one is not.
@@ -20,7 +20,15 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 def opened(paths):
     """A descriptor that writes to the log's end. Raises StoreError."""
-    return disk.open_private(paths.log, _FLAGS)
+    fd = disk.open_private(paths.log, _FLAGS)
+    if not locking.ON_WINDOWS:
+        return fd
+    # Elsewhere all who inherit it write at its end.
+    from queuectl_lib.work import win32
+    try:
+        return win32.appending(fd)
+    finally:
+        os.close(fd)
 
 
 def is_output(paths):
@@ -48,9 +56,20 @@ def turn(store):
         return
     with store.lock():
         # Another one may have done it since.
-        if _size(store.paths.log) > LARGEST:
+        if _size(store.paths.log) <= LARGEST:
+            return
+        if locking.ON_WINDOWS:
+            _empty(store.paths)
+        else:
             disk.replace(store.paths.log, store.paths.old_log)
             os.close(opened(store.paths))
+
+
+def _empty(paths):
+    """Where a file that many have open cannot be renamed. What is printed in between may be lost."""
+    import shutil
+    shutil.copyfile(paths.log, paths.old_log)
+    os.truncate(paths.log, 0)
 
 
 def _size(path):

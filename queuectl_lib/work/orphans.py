@@ -17,6 +17,8 @@ multiplexer that runs already, is not seen.
 import os
 import sys
 
+from queuectl_lib.work import children
+
 try:
     # Here, so that the supervisor has it before it forks: it takes 3 ms.
     import ctypes
@@ -38,7 +40,7 @@ class NoOrphans:
 
     def ended(self, pid):
         """The wait status of a child that has ended, else None."""
-        return reaped(pid)
+        return children.reaped(pid)
 
 
 class Orphans(NoOrphans):
@@ -71,20 +73,10 @@ class Orphans(NoOrphans):
         """The wait status of an expected child that has ended, told once; else None."""
         status = self._expected[pid]
         if status is None:
-            status = reaped(pid)
+            status = children.reaped(pid)
         if status is not None:
             del self._expected[pid]
         return status
-
-
-def reaped(pid):
-    """The wait status of a child that has ended, else None."""
-    try:
-        found, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        # One that could not be ended, and was reaped as an orphan since.
-        return 0
-    return status if found else None
 
 
 def _children():
@@ -107,3 +99,8 @@ def _adopt():
     except (OSError, AttributeError):
         # A system without prctl.
         return False
+
+
+if not hasattr(os, "WNOHANG"):
+    # Nothing is left of a command there: its Job Object ends with it.
+    Orphans = NoOrphans

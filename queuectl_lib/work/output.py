@@ -32,14 +32,13 @@ import json
 import os
 
 from queuectl_lib.store import disk, locking
-from queuectl_lib.words.errors import StoreError
 from queuectl_lib.store.paths import outputs_of
+from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import identity, proc
 from queuectl_lib.work.progress import Progress
 from queuectl_lib.work.spool import Spool, open_locked, replaced
 
 _JOB_FLAGS = os.O_RDWR | os.O_CREAT
-_PROBE = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Spools:
@@ -82,9 +81,9 @@ class Spools:
         line = json.dumps({"claim": claim, "pid": who.pid, "boot": who.boot, "start": who.start})
         data = line.encode("ascii") + b"\n"
         try:
-            os.pwrite(self._job, data, 0)
+            disk.write_at(self._job, data, 0, self._job_path)
             os.ftruncate(self._job, len(data))
-        except OSError:
+        except (OSError, StoreError):
             # A full disk: the marker in the environment still tells.
             pass
 
@@ -145,7 +144,7 @@ def held(paths, slot):
 
 def _held(path):
     try:
-        fd = os.open(path, _PROBE)
+        fd = os.open(path, disk.READ)
     except OSError:
         return False
     try:

@@ -24,7 +24,7 @@ from collections import namedtuple
 from queuectl_lib.store import disk
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput, StoreError
-from queuectl_lib.work import identity, slots
+from queuectl_lib.work import identity, signals, slots
 
 SUPERVISOR = "supervisor"
 WORKER = "worker"
@@ -158,9 +158,9 @@ def write(paths, entries):
     disk.replace(temporary, paths.pidfile)
 
 
-def nudge(entry, signum):
-    """Send a signal, if exactly this process still lives."""
-    if entry.pid > 1 and identity.alive(who(entry)):
+def nudge(entry, signum=signals.NUDGE):
+    """Send a signal, if there is such a one and exactly this process still lives."""
+    if signum is not None and entry.pid > 1 and identity.alive(who(entry)):
         try:
             os.kill(entry.pid, signum)
         except OSError:

@@ -1,12 +1,14 @@
 """What the system tells about a process: start moment, parents, session, environment.
 
-/proc where there is one (Linux), `ps` elsewhere. The start moment is kept as
+/proc where there is one (Linux), `ps` or Windows itself elsewhere. The start moment is kept as
 the system writes it and only ever compared: turned into a time of day it
 would change whenever the clock is set.
 """
 
 import os
 from collections import namedtuple
+
+from queuectl_lib.store import locking
 
 # gone: dead but not yet reaped by its parent.
 Process = namedtuple("Process", ("pid", "parent", "group", "session", "start", "gone"))
@@ -77,8 +79,7 @@ def _numbers():
         return []
 
 
-def listed(pid):
-    """(start, gone) of a process by `ps`, for systems without /proc; None when there is none."""
+def _by_ps(pid):
     import subprocess
     try:
         text = subprocess.run(["ps", "-o", "state=,lstart=", "-p", str(pid)], stdin=subprocess.DEVNULL,
@@ -89,3 +90,14 @@ def listed(pid):
     if not start:
         return None
     return start.strip(), state[0] == "Z"
+
+
+def listed(pid):
+    """(start, gone) of a process, for systems without /proc; None when there is none."""
+    return _started(pid)
+
+
+if locking.ON_WINDOWS:
+    from queuectl_lib.work.win32 import started as _started
+else:
+    _started = _by_ps

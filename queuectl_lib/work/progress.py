@@ -14,7 +14,7 @@ After the others the file is made anew: what they left running has the old one.
 
 import os
 
-from queuectl_lib.store import disk
+from queuectl_lib.store import disk, usage
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import slots
 from queuectl_lib.work.spool import PAGE, make_hole
@@ -24,7 +24,7 @@ LONGEST = 200
 
 _WINDOW = 4096
 _MOST_SPACE = 1 << 20
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_READ = disk.READ | getattr(os, "O_NONBLOCK", 0)
 
 
 class Progress:
@@ -67,7 +67,7 @@ class Progress:
             return
         try:
             status = os.fstat(fd)
-            if min(status.st_size, status.st_blocks * 512) > _MOST_SPACE:
+            if usage.taken(status) > _MOST_SPACE:
                 _cut(fd, status.st_size)
         finally:
             os.close(fd)
@@ -93,7 +93,7 @@ def read(path):
     except OSError:
         return None
     try:
-        data = os.pread(fd, _WINDOW, max(0, os.fstat(fd).st_size - _WINDOW))
+        data = disk.pread(fd, _WINDOW, max(0, os.fstat(fd).st_size - _WINDOW))
     except OSError:
         # A job may put anything there, a directory or a FIFO too.
         return None

@@ -18,7 +18,6 @@ attending to its own job while another's processes use up their grace.
 
 import os
 import random
-import signal
 import time
 
 from queuectl_lib.job import lifecycle
@@ -207,8 +206,7 @@ class _Case:
         leader = output.leader_of(self._paths, number, claim) if number else None
         self._tree = tree.Tree(leader, claim)
         self._kill_at = kill_at
-        self._tree.signal(signal.SIGTERM)
-        self._tree.signal(signal.SIGCONT)
+        self._tree.ask()
 
     def ended(self, now):
         """'' when nothing of the job lives, None when that may yet come, else who stays."""
@@ -220,8 +218,7 @@ class _Case:
             left = output.holders(self._paths, self.number)
         if now < self._kill_at:
             return None
-        for pid in left:
-            _kill(pid)
+        tree.kill(left)
         if now < self._kill_at + _PATIENCE_AFTER_KILL:
             return None
         return "pid %s" % ", ".join(str(pid) for pid in sorted(left)) if left else "somebody holds their output"
@@ -238,8 +235,7 @@ class _Leaving:
     def __init__(self, claim, kill_at):
         self._tree = tree.Tree(None, claim)
         self._kill_at = kill_at
-        self._tree.signal(signal.SIGTERM)
-        self._tree.signal(signal.SIGCONT)
+        self._tree.ask()
 
     def ended(self, now):
         """Is nothing of it left, or all done that can be?"""
@@ -248,12 +244,4 @@ class _Leaving:
         return not self._tree.living() or now >= self._kill_at + _PATIENCE_AFTER_KILL
 
     def kill(self):
-        self._tree.signal(signal.SIGKILL)
-
-
-def _kill(pid):
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except OSError:
-        # Gone meanwhile, or another user's: whoever stays is named.
-        pass
+        self._tree.kill()

@@ -15,7 +15,7 @@ import os
 import signal
 import time
 
-from queuectl_lib.store import keeping, store as stores
+from queuectl_lib.store import keeping, roller, store as stores
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.words.errors import QueuectlError
 from queuectl_lib.work.settings import Settings
@@ -63,10 +63,7 @@ class Rolling:
         return time.monotonic() - self._kept_house >= max(_IDLE_SECONDS, keeping.slack(retention))
 
     def _reap(self):
-        try:
-            if self._roller is not None and os.waitpid(self._roller, os.WNOHANG)[0]:
-                self._roller = None
-        except ChildProcessError:
+        if self._roller is not None and roller.ended(self._roller):
             self._roller = None
 
     def _started(self):

@@ -20,13 +20,13 @@ always comes back: nothing that a command can do is an exception here.
 """
 
 import errno
-import os
 import time
 from collections import namedtuple
 
 from queuectl_lib.job.lifecycle import Outcome
-from queuectl_lib.work import tree
-from queuectl_lib.work.orphans import NoOrphans, reaped
+from queuectl_lib.work import children, tree
+from queuectl_lib.work.children import reaped
+from queuectl_lib.work.orphans import NoOrphans
 from queuectl_lib.work.spawn import NICE, SHELL, Spawner
 from queuectl_lib.work.waiting import NOTHING
 from queuectl_lib.words import clock
@@ -86,9 +86,8 @@ class Runner:
         stdout, stderr = self._spools.collect(job.id, job.attempts, limit, self._orphans.none())
         if error is not None:
             return Ended(Outcome(None, None, error, duration, stdout, stderr, progress), order)
-        if os.WIFSIGNALED(status):
-            return Ended(Outcome(None, os.WTERMSIG(status), None, duration, stdout, stderr, progress), None)
-        return Ended(Outcome(os.WEXITSTATUS(status), None, None, duration, stdout, stderr, progress), None)
+        code, signum = children.told(status)
+        return Ended(Outcome(code, signum, None, duration, stdout, stderr, progress), None)
 
     def _started(self, job, claim, duties):
         """(pid of the command, when it began, None); (None, None, an order) that came before it could be started. Raises as _start.
@@ -121,7 +120,7 @@ class Runner:
         pause = duties.due()
         woken = NOTHING
         while True:
-            if woken.child or woken.signals or (pause is not None and pause <= 0):
+            if woken is not NOTHING or (pause is not None and pause <= 0):
                 order, pause = _attended(duties, woken)
                 if order is not None:
                     return self._end(attempt, duties, order, order)

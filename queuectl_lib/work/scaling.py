@@ -5,7 +5,6 @@ many it is to have hired, and the workers of the highest slots read in theirs
 that they are to leave after their job.
 """
 
-import signal
 import time
 from collections import namedtuple
 
@@ -28,7 +27,7 @@ def scale(store, count, wait=False):
     with store.lock():
         before, told = staffing.request_scale(store.paths, count)
     for entry in told:
-        pidfile.nudge(entry, signal.SIGUSR1)
+        pidfile.nudge(entry)
     if count < before:
         while wait and any(pidfile.alive(store.paths, entry) for entry in told):
             time.sleep(_LOOK_SECONDS)

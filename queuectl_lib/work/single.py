@@ -8,14 +8,12 @@ this process, no other worker takes the job before it is released.
 """
 
 import multiprocessing
-import signal
 import time
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import store as stores
-from queuectl_lib.words import clock
 from queuectl_lib.words.errors import NotDone, UnknownJob
-from queuectl_lib.work import duties, identity, pidfile, place, wake, worker
+from queuectl_lib.work import duties, identity, pidfile, place, signals, wake, worker
 from queuectl_lib.work.control import Control
 from queuectl_lib.work.orphans import Orphans
 from queuectl_lib.work.settings import Settings
@@ -56,7 +54,7 @@ class _Control(Control):
     """Of who sits at the terminal: what stops a command means now."""
 
     def hear(self, woken):
-        if {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}.intersection(woken.signals):
+        if set(signals.to_leave()).intersection(woken.signals):
             self.tell(pidfile.NOW)
         return super().hear(woken)
 

@@ -29,7 +29,8 @@ Worker = namedtuple("Worker", ("slot", "incarnation", "pid", "boot", "start", "s
 _READER_TRIES = 20
 _READER_PAUSE = 0.0005
 _TORN_TRIES = 5
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+# Windows changes times by name alone.
+_TIMES_BY_DESCRIPTOR = os.utime in os.supports_fd
 
 
 def name_of(slot, incarnation):
@@ -85,7 +86,7 @@ def forget(fd):
 def killed(fd):
     """The name of the worker that was killed in a seized slot; None where nobody was, or of an earlier boot."""
     try:
-        fields = json.loads(os.pread(fd, 4096, 0).split(b"\n", 1)[0].decode("ascii"))
+        fields = json.loads(disk.pread(fd, 4096, 0).split(b"\n", 1)[0].decode("ascii"))
         name = name_of(fields["slot"], fields["incarnation"])
     except (ValueError, KeyError, TypeError):
         return None
@@ -132,7 +133,7 @@ class Slot:
         state = self.done, job_id, self._left
         if state == self._written:
             # An idle worker's beat: four of them are to cost 0.2 % of a core.
-            os.utime(self._fd)
+            os.utime(self._fd if _TIMES_BY_DESCRIPTOR else self._path)
             return
         fields = dict(self.who(), done=self.done, job=job_id)
         if self._left:
@@ -157,8 +158,7 @@ class Slot:
             there = os.stat(self._path)
         except OSError:
             return False
-        mine = os.fstat(self._fd)
-        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+        return there.st_ino == os.fstat(self._fd).st_ino
 
     def leave(self):
         """Give the slot up."""
@@ -206,7 +206,7 @@ def all_held(paths):
     while True:
         number += 1
         try:
-            fd = os.open(paths.slot_lock(number), _READ)
+            fd = os.open(paths.slot_lock(number), disk.READ)
         except FileNotFoundError:
             return True
         except OSError:
@@ -219,13 +219,13 @@ def all_held(paths):
 
 
 def _probed(path):
-    fd = os.open(path, _READ)
+    fd = os.open(path, disk.READ)
     try:
         for _ in range(_TORN_TRIES):
             if locking.try_shared(fd):
                 locking.unlock(fd)
                 return None
-            content = os.pread(fd, 4096, 0)
+            content = disk.pread(fd, 4096, 0)
             worker = _worker(content, os.fstat(fd).st_mtime)
             # Empty: held by somebody who clears up after its former owner.
             if worker is not None or not content:

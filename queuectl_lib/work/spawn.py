@@ -7,6 +7,8 @@ a twentieth of a millisecond on its own bookkeeping in all of them.
 A job's command gets /dev/null, its two spools, the job lock, and no other
 descriptor; no signal ignored or blocked; the worker's environment and its own.
 
+On Windows cmd runs it, in a process group and a Job Object of its own (children.py).
+
 A nicer one is started by nice(1), which becomes the shell: so nothing of it ever
 runs at another niceness. To set it from here would come too late for what it
 starts first, and to lower the worker's own for a moment needs privileges to undo.
@@ -14,6 +16,8 @@ starts first, and to lower the worker's own for a moment needs privileges to und
 
 import os
 import signal
+
+from queuectl_lib.store import locking
 
 # Inherited by the job at a number that no script uses: they take small ones,
 # bash takes 10 and up and 255. Below 64 a process's first table suffices.
@@ -23,7 +27,7 @@ SHELL = "/bin/sh"
 NICE = "nice"
 
 
-class Spawner:
+class _ShellSpawner:
     """Starts commands for one worker; made once, after all signals were set up."""
 
     def __init__(self, environment):
@@ -111,3 +115,48 @@ def _seal_descriptors():
             except OSError:
                 # The one that listed them.
                 pass
+
+
+class _CmdSpawner:
+    """The same on Windows."""
+
+    unblocks = False
+
+    def __init__(self, environment):
+        # Imported here, for the one system that needs it.
+        import subprocess
+        from queuectl_lib.work import children, win32
+        self._subprocess = subprocess
+        self._children = children
+        self._win32 = win32
+        self._environment = dict(os.environ)
+        self._environment.update(environment)
+        self.null = os.open(os.devnull, os.O_RDONLY)
+
+    def start(self, command, cwd, environment, fds, nice=None):
+        # Names of variables are all the same there in capitals and in small letters.
+        merged = dict(self._environment, **{name.upper(): value for name, value in environment.items()})
+        outputs = [self._win32.appending(fd) for fd in fds[1:3]]
+        job = self._win32.JobObject()
+        try:
+            process = self._subprocess.Popen(
+                command, shell=True, cwd=cwd or None, env=merged, stdin=fds[0], stdout=outputs[0], stderr=outputs[1],
+                creationflags=self._subprocess.CREATE_NEW_PROCESS_GROUP | self._priority(nice))
+        except Exception:
+            job.close()
+            raise
+        finally:
+            for fd in outputs:
+                os.close(fd)
+        # It has had no time yet to start anything.
+        job.take_in(int(process._handle))
+        self._children.keep(process, job)
+        return process.pid
+
+    def _priority(self, nice):
+        if not nice:
+            return 0
+        return self._subprocess.IDLE_PRIORITY_CLASS if nice >= 10 else self._subprocess.BELOW_NORMAL_PRIORITY_CLASS
+
+
+Spawner = _CmdSpawner if locking.ON_WINDOWS else _ShellSpawner

@@ -70,7 +70,7 @@ class Spool:
             os.close(self.fd)
             self.fd, alone = open_locked(self.path, _FLAGS)
         inline = min(INLINE, limit)
-        data = os.pread(self.fd, inline + 1, 0)
+        data = disk.pread(self.fd, inline + 1, 0)
         if not data and alone and not self._lost and not self._seen:
             return _EMPTY
         moved = False
@@ -109,7 +109,7 @@ class Spool:
             # No holes here. The file can be emptied under its writer, but bytes
             # that come in this moment are lost uncounted, and the tail begins anew.
             if not self._lost:
-                self._head = os.pread(self.fd, min(limit // 2, _LONGEST_HEAD_IN_MEMORY), 0)
+                self._head = disk.pread(self.fd, min(limit // 2, _LONGEST_HEAD_IN_MEMORY), 0)
             os.ftruncate(self.fd, 0)
             self._lost += size
             self._seen = 0
@@ -119,9 +119,9 @@ class Spool:
         size = os.fstat(self.fd).st_size
         total = self._lost + size
         begin = max(0, size - min(INLINE, limit))
-        text = os.pread(self.fd, size - begin, begin).decode("utf-8", "surrogateescape")
+        text = disk.pread(self.fd, size - begin, begin).decode("utf-8", "surrogateescape")
         try:
-            if total <= limit and alone:
+            if total <= limit and alone and not locking.ON_WINDOWS:
                 os.rename(self.path, target)
                 return Output(text, total, name), True
             self._copy(target, size, total, limit)
@@ -184,7 +184,7 @@ def make_hole(fd, start, end):
 
 def _copy_range(source, target, start, end):
     while start < end:
-        data = os.pread(source, min(_CHUNK, end - start), start)
+        data = disk.pread(source, min(_CHUNK, end - start), start)
         if not data:
             return
         disk.write_all(target, data)

@@ -11,11 +11,10 @@ import sys
 import time
 
 from queuectl_lib.words.errors import DiskFull
-from queuectl_lib.work import log, pidfile, worker
+from queuectl_lib.work import log, pidfile, signals, worker
 from queuectl_lib.work.team import Team
 
 START_METHOD_VARIABLE = "QUEUECTL_START_METHOD"
-START_METHODS = ("fork", "spawn", "forkserver")
 
 _STOP_LOOK_SECONDS = 0.05
 
@@ -39,15 +38,17 @@ def method_of(start_method=None):
     """How workers are started where nobody, or this one, asks for it."""
     # Never the version's default, which has changed three times. Fork where it is
     # safe: one thread here, no lock held, and a worker then costs 2 ms instead of 50.
+    import multiprocessing
+    there = multiprocessing.get_all_start_methods()
     method = start_method or os.environ.get(START_METHOD_VARIABLE)
-    if method not in START_METHODS:
-        method = "fork" if sys.platform.startswith("linux") else "spawn"
+    if method not in there:
+        method = "fork" if sys.platform.startswith("linux") and "fork" in there else "spawn"
     return method
 
 
 def _context(method):
     import multiprocessing
-    if method != "fork":
+    if method != "fork" and "fork" in multiprocessing.get_all_start_methods():
         # Started by the first worker's start it would unblock Ctrl+C in the middle of that.
         from multiprocessing import resource_tracker
         resource_tracker.ensure_running()
@@ -67,9 +68,11 @@ def stop(store, now=False, timeout=None):
         with store.lock():
             told = pidfile.request_stop(paths, pidfile.NOW if now else pidfile.DRAIN)
     except DiskFull:
+        if signals.NUDGE is None:
+            raise
         told = _signalled(paths, now)
     for entry in told:
-        pidfile.nudge(entry, signal.SIGUSR1)
+        pidfile.nudge(entry)
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         told = _still_there(paths, told)

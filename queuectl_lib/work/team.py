@@ -13,14 +13,12 @@ Rejected: SIGTERM to the workers for "now", since whoever stops a whole process
 group (systemd, a closing terminal) sends it to them as well.
 """
 
-import os
-import signal
 import time
 
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import events, identity, leftover, log, pidfile, process, slots, staffing
+from queuectl_lib.work import events, identity, leftover, log, pidfile, process, signals, slots, staffing
 from queuectl_lib.work.rolling import Rolling
 from queuectl_lib.work.waiting import Waiter
 
@@ -61,7 +59,7 @@ class Team:
         """Until every post is given up; the exit code."""
         stores.load_all()
         self._waiter = Waiter()
-        self._waiter.heed(*_stop_signals(), signal.SIGUSR1)
+        self._waiter.heed(*signals.heeded())
         if not self._set_up():
             self._waiter.close()
             return 0
@@ -120,8 +118,8 @@ class Team:
             target=process.main, args=(self._store.root, self._options, reader, self._entry, inherited))
         post.since = time.monotonic()
         # A Ctrl+C between the fork and the child's own handlers would be counted here, as a second one.
-        heeded = _stop_signals() + (signal.SIGUSR1,)
-        signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
+        heeded = signals.heeded()
+        signals.hold_back(heeded)
         try:
             post.process.start()
         except OSError as error:
@@ -132,7 +130,7 @@ class Team:
         else:
             self._waiter.watch(post.process.sentinel)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, heeded)
+            signals.let_through(heeded)
             reader.close()
 
     def _until_next(self):
@@ -142,7 +140,7 @@ class Team:
 
     def _look(self, woken):
         """Take in what has happened: signals, orders, deaths."""
-        asked = [number for number in woken.signals if number in _stop_signals()]
+        asked = [number for number in woken.signals if number in signals.to_leave()]
         if asked:
             self._asked += len(asked)
             self._tell(pidfile.DRAIN if self._asked == 1 else pidfile.NOW)
@@ -222,7 +220,7 @@ class Team:
         for entry in pidfile.read(self._store.paths):
             if entry.kind == pidfile.WORKER and entry.pid in pids:
                 # Not reaped yet, so the number is still its own.
-                os.kill(entry.pid, signal.SIGUSR1)
+                signals.nudge(entry.pid)
 
     def _announcement(self, order):
         running = self._running()
@@ -289,10 +287,3 @@ class Team:
     def _leave(self):
         self._waiter.close()
 
-
-def _stop_signals():
-    signals = (signal.SIGINT, signal.SIGTERM)
-    # nohup and its like have it ignored on purpose.
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        signals += (signal.SIGHUP,)
-    return signals

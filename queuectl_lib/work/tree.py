@@ -4,6 +4,8 @@
     marked(claim)                           pids that carry it now
     left_by(worker, place)                  the marks of all that a dead worker's jobs and hooks left running
     end(leader, claim, grace, pause, holders)   end all of it; the pids that could not be ended
+    Tree(leader, claim, holders)            the same step by step: living(), ask(), kill()
+    kill(pids)                              end these
 
 The command leads a session and a group of its own. Killing the group gets
 pipelines and `cmd &`; it misses `setsid cmd`, a double fork, and `set -m`.
@@ -19,6 +21,7 @@ import os
 import signal
 import time
 
+from queuectl_lib.store import locking
 from queuectl_lib.work import identity, proc
 
 VARIABLE = "QUEUECTL_CLAIM"
@@ -70,16 +73,14 @@ def end(leader, claim, grace, pause=time.sleep, holders=set):
     """
     tree = Tree(leader, claim, holders)
     if grace > 0:
-        tree.signal(signal.SIGTERM)
-        # A stopped process takes its TERM when it goes on.
-        tree.signal(signal.SIGCONT)
-        _await_end(tree, grace, pause, None)
-    left = _await_end(tree, _PATIENCE_AFTER_KILL, pause, signal.SIGKILL)
+        tree.ask()
+        _await_end(tree, grace, pause)
+    left = _await_end(tree, _PATIENCE_AFTER_KILL, pause, tree.kill)
     return sorted(left)
 
 
-def _await_end(tree, seconds, pause, signum):
-    # Again and again for KILL: what was forked in between has not had it.
+def _await_end(tree, seconds, pause, kill=None):
+    # Again and again: what was forked in between has not had it.
     deadline = time.monotonic() + seconds
     length = _SHORTEST_PAUSE
     while True:
@@ -87,8 +88,8 @@ def _await_end(tree, seconds, pause, signum):
         rest = deadline - time.monotonic()
         if not left or rest <= 0:
             return left
-        if signum is not None:
-            tree.signal(signum)
+        if kill is not None:
+            kill()
         pause(min(length, rest))
         length = min(length * 2, _LONGEST_PAUSE)
 
@@ -114,6 +115,16 @@ class Tree:
         for pid, member in members.items():
             if not grouped or (member is not None and member.group != self.leader):
                 _signal_one(pid, signum)
+
+    def ask(self):
+        """Ask each to end."""
+        self.signal(signal.SIGTERM)
+        # A stopped process takes its TERM when it goes on.
+        self.signal(signal.SIGCONT)
+
+    def kill(self):
+        """End each."""
+        self.signal(signal.SIGKILL)
 
     def _members(self):
         if not proc.AVAILABLE:
@@ -166,3 +177,13 @@ def _signal_one(pid, signum):
     except OSError:
         # Gone meanwhile, or of another user (sudo): end() reports who stays.
         pass
+
+
+def kill(pids):
+    """End these processes."""
+    for pid in pids:
+        _signal_one(pid, signal.SIGKILL)
+
+
+if locking.ON_WINDOWS:
+    from queuectl_lib.work.job_object import Tree, kill  # noqa: F811

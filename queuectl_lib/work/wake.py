@@ -78,7 +78,7 @@ class Bell:
 
     def __init__(self, paths, queues=None):
         self._path = paths.wake_fifo(name_of(queues))
-        self.fd = _open_fifo(self._path)
+        self.fd = _opened(self._path)
 
     def emptied(self):
         """Take every byte out; whether there was one."""
@@ -106,8 +106,6 @@ class Bell:
 
 def _open_fifo(path):
     """The FIFO, made if it is not there, open to read and write; None where that cannot be."""
-    if not hasattr(os, "mkfifo"):
-        return None
     try:
         try:
             os.mkfifo(path, 0o600)
@@ -123,3 +121,7 @@ def _open_fifo(path):
         os.close(fd)
         return None
     return fd
+
+
+# Without FIFOs there is nothing to sleep on.
+_opened = _open_fifo if hasattr(os, "mkfifo") else lambda path: None

@@ -262,3 +262,63 @@ def test_a_file_that_cannot_even_be_looked_at_is_named_and_closed(path, monkeypa
     with pytest.raises(StoreError, match="file: Input/output error"):
         disk.open_private(path, os.O_RDWR)
     assert os.listdir("/dev/fd") == before
+class InUse:
+    """An operation that Windows refuses so many times, each time with this winerror (os.open tells none)."""
+
+    def __init__(self, times, winerror, then):
+        self.left = times
+        self.tries = 0
+        self.winerror = winerror
+        self.then = then
+
+    def __call__(self, *arguments):
+        self.tries += 1
+        self.left -= 1
+        if self.left < 0:
+            return self.then(*arguments)
+        error = PermissionError(errno.EACCES, "Permission denied")
+        if self.winerror != "none such":
+            error.winerror = self.winerror
+        raise error
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """Those that were made, none of them waited for."""
+    made = []
+    monkeypatch.setattr(disk.time, "sleep", made.append)
+    return made
+
+
+@pytest.mark.parametrize("winerror", [5, 32, 33])
+def test_a_file_that_another_program_has_in_use_is_replaced_when_that_is_over(path, monkeypatch, pauses, winerror):
+    write(path, b"old")
+    write(path + ".new", b"new")
+    monkeypatch.setattr(os, "replace", InUse(9, winerror, os.replace))
+    disk.replace(path + ".new", path)
+    assert read(path) == b"new"
+    assert len(pauses) == 9 and pauses == sorted(pauses) and 1 < sum(pauses) < 2
+
+
+def test_who_never_lets_go_of_a_file_is_named_as_the_trouble(path, monkeypatch, pauses):
+    refusal = InUse(99, 32, None)
+    monkeypatch.setattr(os, "replace", refusal)
+    with pytest.raises(StoreError, match="%s is in use by another program" % path):
+        disk.replace(path + ".new", path)
+    assert refusal.tries == 10
+
+
+@pytest.mark.parametrize("winerror", ["none such", 19, 1314])
+def test_what_is_forbidden_is_not_tried_again(path, monkeypatch, pauses, winerror):
+    refusal = InUse(1, winerror, None)
+    monkeypatch.setattr(os, "replace", refusal)
+    with pytest.raises(StoreUnwritable):
+        disk.replace(path + ".new", path)
+    assert refusal.tries == 1 and pauses == []
+
+
+def test_a_file_that_is_being_replaced_is_opened_when_that_is_over(path, monkeypatch, pauses):
+    write(path, b"new")
+    monkeypatch.setattr(os, "open", InUse(2, None, os.open))
+    os.close(disk.open_private(path, os.O_RDONLY))
+    assert len(pauses) == 2

@@ -1,11 +1,10 @@
 """Lists come in the order a person asks about jobs, and cost what is read of them."""
 
-import os
 
 import pytest
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import line, segment, sift
+from queuectl_lib.store import disk, line, segment, sift
 from queuectl_lib.store.listing import found_in
 from tests.store.stores import FAILURE, ODD, Here, job, many
 
@@ -160,8 +159,8 @@ def test_what_is_not_there_is_not_looked_for(large, monkeypatch):
 def count_bytes_read(monkeypatch):
     """A list that gets the size of every read."""
     read = []
-    pread = os.pread
-    monkeypatch.setattr(os, "pread", lambda fd, count, offset: read.append(count) or pread(fd, count, offset))
+    pread = disk.pread
+    monkeypatch.setattr(disk, "pread", lambda fd, count, offset: read.append(count) or pread(fd, count, offset))
     return read
 
 

@@ -195,10 +195,14 @@ def test_closing_another_descriptor_of_the_file_keeps_the_lock(files):
     assert not locking.try_lock(third)
 
 
-def test_several_may_share_and_keep_an_owner_out(files):
+def test_several_may_share_and_keep_an_owner_out(side, files):
     one, other, third = files.open(), files.open(), files.open()
-    assert locking.try_shared(one) and locking.try_shared(other)
-    assert not locking.try_lock(third)
+    assert side.try_shared(one) and side.try_shared(other)
+    assert not side.try_lock(third)
+    side.unlock(one)
+    assert not side.try_lock(third)
+    side.unlock(other)
+    assert side.try_lock(third) and not side.try_shared(one)
 
 
 def test_a_child_that_inherited_a_lock_keeps_it(files):

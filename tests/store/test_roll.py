@@ -410,3 +410,27 @@ def test_an_archive_that_a_crash_left_without_its_index_is_moved_by_the_next_rol
     assert moved in here.segment_files()
     assert here.find("a").state == "completed"
     assert_only_named_files(here)
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_an_archive_that_somebody_reads_is_moved_by_a_later_roll(here, monkeypatch, moved):
+    """On Windows it cannot be; and a kill may come between any two of the renames."""
+    replace = disk.replace
+    left = [moved]
+
+    def refused(source, target):
+        if "/archive/" in target:
+            left[0] -= 1
+            if left[0] < 0:
+                raise StoreError("%s is in use" % source)
+        replace(source, target)
+    here.add("a")
+    here.run("a")
+    monkeypatch.setattr(disk, "replace", refused)
+    here.roll()
+    monkeypatch.setattr(disk, "replace", replace)
+    assert here.find("a").state == "completed"
+    assert len(here.files("archive")) == (1 if moved == 2 else 0)
+    here.add("b")
+    here.run("b")
+    here.roll()
+    assert len(here.files("archive")) == 2
+    assert sorted(here.ids("completed")) == ["a", "b"]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from queuectl_lib.store import header, line, new_segment, segment
+from queuectl_lib.store import disk, header, line, new_segment, segment
 from queuectl_lib.words.errors import DiskFull, StoreDamaged
 from tests.store.stores import job, read, write
 
@@ -90,8 +90,8 @@ def test_sections_are_told_in_the_order_they_were_written(here):
 def test_reading_the_first_lines_reads_one_chunk(here, monkeypatch):
     reader, entry = written(here, [500] * 1000)
     asked = []
-    pread = os.pread
-    monkeypatch.setattr(os, "pread", lambda fd, count, offset: asked.append(count) or pread(fd, count, offset))
+    pread = disk.pread
+    monkeypatch.setattr(disk, "pread", lambda fd, count, offset: asked.append(count) or pread(fd, count, offset))
     next(reader.forward(0, entry.size))
     next(reader.backward(0, entry.size))
     assert asked == [CHUNK, CHUNK]

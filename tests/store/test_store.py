@@ -298,8 +298,8 @@ def test_counts_cost_the_same_whatever_they_count(here, monkeypatch):
     here.bulk(many(3000))
     here.roll()
     asked = []
-    pread = os.pread
-    monkeypatch.setattr(os, "pread", lambda fd, count, offset: asked.append(count) or pread(fd, count, offset))
+    pread = disk.pread
+    monkeypatch.setattr(disk, "pread", lambda fd, count, offset: asked.append(count) or pread(fd, count, offset))
     assert here.store.counts() == {"default": {"pending": 3000}}
     assert here.find("job-2999").id == "job-2999"
     assert sum(asked) < 50000

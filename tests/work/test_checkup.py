@@ -49,7 +49,7 @@ class Ruin:
         process = subprocess.Popen(["/bin/sh", "-c", command], env=environment, start_new_session=True,
                                    stdin=subprocess.DEVNULL)
         self.processes.append(process)
-        wait_until(lambda: os.fsencode(claim) in proc.environment(process.pid), "it has its mark")
+        wait_until(lambda: process.poll() is not None or os.fsencode(claim) in proc.environment(process.pid), "it is marked, or over")
         return process
 
     def of_job(self, job, command="sleep 1000"):
@@ -198,21 +198,36 @@ def test_what_a_completed_job_left_running_is_worth_a_remark_and_left_alone(ruin
     assert ruin.cleared() == [] and is_running(process.pid)
 
 
-def test_a_hook_whose_worker_is_gone_is_worth_a_remark_and_left_alone(ruin):
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    process = ruin.process("hook/a/%d/1" % gone.pid, QUEUECTL_STORE=ruin.store.root)
-    ruin.process("hook/b/%d/1" % gone.pid, QUEUECTL_STORE="/another/store")
-    (level, text), = ruin.found("processes")
-    assert level == REMARK and "hook of job a" in text and str(process.pid) in text
-    assert ruin.cleared() == [] and is_running(process.pid)
+def hook(ruin, slot, command="sleep 1000"):
+    claim = tree.claim_marker(tree.HOOK + slot.name, "a", 1, tree.place_of(ruin.store.root))
+    return ruin.process(claim, command)
 
 
-def test_a_hook_of_a_living_worker_is_its_own(ruin):
+def test_a_hook_of_a_killed_worker_is_ended(ruin):
     slot = ruin.slot()
-    ruin.process("hook/a/%d/1" % os.getpid(), QUEUECTL_STORE=ruin.store.root)
+    process = hook(ruin, slot)
     assert ruin.found("processes") == []
     slot.leave()
+    (level, text), = ruin.found("processes")
+    assert level == WARNING and str(process.pid) in text
+    assert_mended(ruin, "a hook of job a")
+    process.wait()
+
+
+def test_what_a_hook_left_running_is_worth_a_remark_and_left_alone(ruin):
+    """Of a killed worker what its hook, which has ended, left; of one that left in peace all."""
+    killed, peaceful = ruin.slot(), ruin.slot()
+    left = hook(ruin, killed, "(exec sleep 1000) & exit 0")
+    left.wait()
+    whole = hook(ruin, peaceful)
+    peaceful.end()
+    for slot in (killed, peaceful):
+        slot.leave()
+    assert [level for level, _ in ruin.found("processes")] == [REMARK, REMARK]
+    assert ruin.cleared() == [] and is_running(whole.pid)
+    for one in checkup.marked(ruin.paths):
+        for pid in one.pids:
+            os.kill(pid, 9)
 
 
 def test_marks_of_another_store_and_odd_ones_are_passed_over(ruin):

@@ -1,6 +1,7 @@
 """The supervisor: workers that die are replaced, orders are passed on, its own death takes nobody along."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -107,7 +108,7 @@ def wait_for(where, job_id, state):
     return where.find(job_id)
 
 
-@pytest.mark.parametrize("method", supervisor.START_METHODS)
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_a_killed_worker_is_replaced_and_its_job_recovered(where, crew, method):
     here = crew(count=2, start_method=method)
     before = here.wait_for_workers(2)
@@ -124,7 +125,7 @@ def test_a_killed_worker_is_replaced_and_its_job_recovered(where, crew, method):
     assert here.wait() == 0
 
 
-@pytest.mark.parametrize("method", supervisor.START_METHODS)
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_every_worker_notices_at_once_that_the_supervisor_is_dead(where, crew, held, method):
     here = crew(count=3, start_method=method)
     here.wait_for_workers(3)
@@ -225,7 +226,7 @@ def test_stop_reaches_workers_whose_supervisor_is_dead(where, crew, held):
 def test_stop_does_not_depend_on_a_signal(where, crew, monkeypatch):
     here = crew(count=2)
     here.wait_for_workers(2)
-    monkeypatch.setattr(pidfile, "nudge", lambda entry, signum: None)
+    monkeypatch.setattr(pidfile, "nudge", lambda entry: None)
     assert supervisor.stop(where) == []
     assert here.wait() == 0
 
@@ -347,7 +348,7 @@ def test_scale_returns_when_the_new_workers_are_there(where, crew, monkeypatch):
     here = crew(count=1)
     here.wait_for_workers(1)
     # Else they would be there before anybody can look.
-    monkeypatch.setattr(pidfile, "nudge", lambda entry, signum: None)
+    monkeypatch.setattr(pidfile, "nudge", lambda entry: None)
     assert scaling.scale(where, 3).before == 1
     assert len(here.workers()) == 3
     assert len(scaling.scale(where, 1, wait=True).leaving) == 2
@@ -439,3 +440,11 @@ def in_session(session):
             except ProcessLookupError:
                 pass
     return found
+
+
+@pytest.mark.parametrize("asked", ["fork", "forkserver", None])
+def test_where_nothing_can_be_forked_workers_are_spawned(monkeypatch, asked):
+    """And nothing is started that only a fork would need (on Windows it cannot even be loaded)."""
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    monkeypatch.setattr("multiprocessing.resource_tracker.ensure_running", lambda: pytest.fail("not there"))
+    assert supervisor._context(asked).get_start_method() == "spawn"

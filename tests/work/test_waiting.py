@@ -1,5 +1,6 @@
 """A worker sleeps in one place and learns what woke it."""
 
+import multiprocessing.connection
 import os
 import select
 import signal
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from queuectl_lib.work import waiting
+from queuectl_lib.work import children, waiting
 from queuectl_lib.work.waiting import CHILD, NOTHING, Waiter
 
 LONG = 60
@@ -169,3 +170,89 @@ def test_closing_gives_the_signals_back(pipe):
         assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="nothing is held back there")
+def test_a_signal_that_came_just_before_they_are_held_back_is_told(waiter):
+    waiter.heed(signal.SIGUSR1)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    waiter.hold()
+    assert waiter.wait_for_child(1).signals == (signal.SIGUSR1,)
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="nothing is held back there")
+def test_a_signal_that_comes_at_the_end_of_a_wait_is_told_by_the_next(waiter, monkeypatch):
+    waiter.heed(signal.SIGUSR1)
+    waiter.hold()
+    wait = waiter._wait
+    monkeypatch.setattr(waiter, "_wait", lambda seconds: (wait(seconds), os.kill(os.getpid(), signal.SIGUSR1))[0])
+    assert waiter.wait(0) == NOTHING
+    assert waiter.wait_for_child(1).signals == (signal.SIGUSR1,)
+
+
+class Command:
+    """A command of Windows: its handle is a pipe here, that ends with it."""
+
+    def __init__(self):
+        self._handle, self._end = os.pipe()
+        self.pid = self._handle
+
+    def end(self):
+        os.close(self._end)
+
+
+@pytest.fixture
+def handles(monkeypatch):
+    """The waiter of Windows; it waits for what multiprocessing can wait for, which here are descriptors."""
+    monkeypatch.setattr(children, "_children", {})
+    one = waiting._HandleWaiter()
+    yield one
+    one.close()
+
+
+def test_of_a_command_that_ended_it_is_told_once(handles):
+    commands = [Command(), Command()]
+    for command in commands:
+        children.keep(command, None)
+    assert handles.wait(0) == NOTHING
+    commands[0].end()
+    assert handles.wait(LONG) == CHILD
+    assert handles.wait(0) == NOTHING
+    commands[1].end()
+    assert handles.wait_for_child(LONG) == CHILD
+    assert [handles.wait(0), children.running()] == [NOTHING, []]
+
+
+def test_pipes_end_its_waits_until_they_are_forgotten(handles):
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    handles.watch(reader)
+    assert handles.wait(0) == NOTHING
+    writer.send_bytes(b"drain")
+    assert handles.wait(LONG).fds == handles.wait_for_child(LONG).fds == (reader.fileno(),)
+    handles.forget(reader)
+    assert handles.wait(0) == NOTHING
+
+
+def test_signals_between_its_short_waits_are_all_told(handles):
+    before = signal.getsignal(signal.SIGTERM)
+    handles.heed(signal.SIGTERM, signal.SIGINT)
+    handles.heed(signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert sorted(handles.wait(LONG).signals) == sorted([signal.SIGTERM, signal.SIGINT])
+    assert handles.wait(0) == NOTHING
+    handles.close()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_it_waits_for_more_handles_than_windows_does_at_once(handles, monkeypatch):
+    asked = []
+    wait = multiprocessing.connection.wait
+    monkeypatch.setattr("multiprocessing.connection.wait", lambda objects, seconds: asked.append(len(objects)) or wait(objects, seconds))
+    commands = [Command() for _ in range(130)]
+    for command in commands:
+        handles.watch(command.pid)
+    assert handles.wait(0) == NOTHING
+    commands[-1].end()
+    assert handles.wait(LONG).fds == (commands[-1].pid,)
+    assert max(asked) < 64

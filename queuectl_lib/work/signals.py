@@ -1,0 +1,52 @@
+"""The signals between queuectl's processes, as far as there are any: Windows has Ctrl+C and Ctrl+Break alone.
+
+What nobody can be told there by a signal stands in workers.pid or in a pipe, and
+is read within a second. os.kill is never called there: it ends a process, or sends
+Ctrl+C to all of a console, whatever it was meant to do.
+"""
+
+import os
+import signal
+
+# Has a worker or a supervisor look at its orders, and at its job; None where there is no such signal.
+NUDGE = getattr(signal, "SIGUSR1", None)
+# Of a terminal, or a console, that is closed.
+_CLOSED = getattr(signal, "SIGHUP", None) or getattr(signal, "SIGBREAK")
+
+
+def to_leave():
+    """Those by which somebody asks a process to leave."""
+    # nohup and its like have it ignored on purpose: the commands are to inherit that.
+    if signal.getsignal(_CLOSED) == signal.SIG_IGN:
+        return signal.SIGINT, signal.SIGTERM
+    return signal.SIGINT, signal.SIGTERM, _CLOSED
+
+
+def heeded():
+    """All that a worker or a supervisor listens to."""
+    return to_leave() if NUDGE is None else to_leave() + (NUDGE,)
+
+
+def nudge(pid):
+    """Have a process look; it is of ours, and lives."""
+    if NUDGE is not None:
+        try:
+            os.kill(pid, NUDGE)
+        except OSError:
+            # Gone in between, or another user's: it looks by itself within a second.
+            pass
+
+
+if hasattr(signal, "pthread_sigmask"):
+    def hold_back(signums):
+        """Let none of these through for now."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, signums)
+
+    def let_through(signums):
+        """Let these through again."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signums)
+else:
+    def hold_back(signums):
+        """Nothing can be held back."""
+
+    let_through = hold_back
