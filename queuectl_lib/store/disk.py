@@ -43,6 +43,22 @@ def unnamed(path):
     return os.fdopen(fd, "r+b")
 
 
+def pread(fd, length, start):
+    """As os.pread; errors as StoreError."""
+    try:
+        return os.pread(fd, length, start)
+    except OSError as error:
+        raise refined(error, name_of(fd))
+
+
+def name_of(fd):
+    """The path of an open file; where the system does not tell, what it is."""
+    try:
+        return os.readlink("/proc/self/fd/%d" % fd)
+    except (OSError, AttributeError):
+        return "a file of the store"
+
+
 def refined(error, path):
     """The QueuectlError for an OSError; ENOENT stays what it is: callers ask for it."""
     if error.errno in _FULL:
@@ -203,3 +219,19 @@ def remove(path):
         os.unlink(path)
     except OSError:
         pass
+
+
+def date(path, moment):
+    """Set a file's modification time (seconds since the epoch), where that can be."""
+    try:
+        os.utime(path, (moment, moment))
+    except OSError:
+        pass
+
+
+def free(directory):
+    """How many bytes this user may still write there; where the system does not tell, very many."""
+    if not hasattr(os, "statvfs"):
+        return 1 << 62
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize

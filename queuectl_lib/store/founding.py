@@ -2,7 +2,7 @@
 
 import os
 
-from queuectl_lib.store import disk, header, locking
+from queuectl_lib.store import ballast, disk, header, locking
 
 
 def found(names, patience):
@@ -14,8 +14,18 @@ def found(names, patience):
     try:
         locking.lock(fd, patience, names.lock)
         # Two first commands at once: one of them finds it made.
-        if not os.path.exists(names.jobs):
+        if not _is_there(names.jobs):
             disk.write_file(names.jobs, header.encode(header.EMPTY), names.new_jobs)
+            ballast.make(names)
     finally:
         os.close(fd)
     disk.sync_directory(os.path.dirname(names.root))
+
+
+def _is_there(path):
+    """As os.path.exists, for which a disk that does not answer is a no: here that would put an empty store in place of a full one."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    return True

@@ -16,6 +16,7 @@ Readers without the lock leave an unfinished end alone.
 import os
 
 from queuectl_lib.store import disk, header, line
+from queuectl_lib.words.errors import StoreError
 
 # When this many bytes of news stand in it, it wants to be rolled (some 2,000 lines). Twice as
 # much made a list half as slow again, half as much doubles what starting the roller costs.
@@ -71,13 +72,21 @@ class Journal:
     def _open(self):
         self.close()
         self.fd = disk.open_private(self.path, self._flags)
+        try:
+            self._begin()
+        except (StoreError, OSError):
+            # Else the next refresh would take it for known.
+            self.close()
+            raise
+
+    def _begin(self):
         status = os.fstat(self.fd)
         self.inode = status.st_ino
         self.size = status.st_size
         self._old_end = 0 if self._old_end is not None else status.st_size
-        first = os.pread(self.fd, header.PAGE, 0)
+        first = disk.pread(self.fd, header.PAGE, 0)
         while b"\n" not in first and len(first) < self.size:
-            first += os.pread(self.fd, len(first), len(first))
+            first += disk.pread(self.fd, len(first), len(first))
         self.body = first.find(b"\n") + 1
         self._first = first[:self.body]
         self._header = None
@@ -106,9 +115,9 @@ class Journal:
     def read(self, start, end=None):
         """The bytes from start to end (the size at the last refresh)."""
         end = self.size if end is None else end
-        data = os.pread(self.fd, end - start, start)
+        data = disk.pread(self.fd, end - start, start)
         while len(data) < end - start:
-            piece = os.pread(self.fd, end - start - len(data), start + len(data))
+            piece = disk.pread(self.fd, end - start - len(data), start + len(data))
             if not piece:
                 break
             data += piece

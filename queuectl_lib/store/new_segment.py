@@ -1,12 +1,15 @@
 """Writing a segment: its lines sorted by section, and then its indexes."""
 
 import os
+import time
 
-from queuectl_lib.store import disk, header, index, line, segment
+from queuectl_lib.store import disk, header, index, line, locking, segment
 from queuectl_lib.store.paths import awaited_of, index_of, runs_of
 
 # Bytes that are written at once.
 _HELD = 256 * 1024
+# Seconds.
+_ABANDONED_AFTER = 60
 
 
 class Writer:
@@ -73,7 +76,7 @@ class Writer:
     def id_at(self, offset):
         """The id (bytes) of the job whose line begins there."""
         # An id has 128 characters at most.
-        return line.id_of(os.pread(self.fd, 256, offset))
+        return line.id_of(disk.pread(self.fd, 256, offset))
 
     def finish(self, name, counts=None):
         """Write out and sync the segment and its index; returns its header.Segment."""
@@ -119,3 +122,20 @@ def move(path, target):
         disk.replace(awaited_of(path), awaited_of(target))
     disk.replace(index_of(path), index_of(target))
     disk.replace(path, target)
+
+
+def remove_abandoned(directory):
+    """Incoming batches whose writer is no more."""
+    for name in os.listdir(directory):
+        if not name.startswith(".incoming-"):
+            continue
+        path = directory + "/" + name
+        try:
+            fd = disk.open_private(path, os.O_RDWR)
+        except FileNotFoundError:
+            continue
+        old = time.time() - os.fstat(fd).st_mtime > _ABANDONED_AFTER
+        # A writer that changes files in mid-batch is without a lock for a moment.
+        if old and locking.try_lock(fd):
+            remove(path)
+        os.close(fd)

@@ -5,11 +5,10 @@ leave open is read off the sections, which are sorted, for a bounded number of
 lines: how many of the pending ones are ready, and who is first in line.
 """
 
-import os
 from collections import namedtuple
 from itertools import islice
 
-from queuectl_lib.store import header, line
+from queuectl_lib.store import disk, header, line
 
 # ready, delayed, blocked (held, or after others): pending jobs; (number, exactly?), where it is
 # no less than the number when it is not exact. first: the Jobs that are first in line, one of each
@@ -149,7 +148,7 @@ def _behind(reader, start, end, priority):
 def _next_line(reader, at, end):
     """Where the first line behind a place begins, or the end."""
     while at < end:
-        data = os.pread(reader.fd, min(_NEAR, end - at), at)
+        data = disk.pread(reader.fd, min(_NEAR, end - at), at)
         cut = data.find(b"\n")
         if cut >= 0:
             return at + cut + 1
@@ -159,4 +158,4 @@ def _next_line(reader, at, end):
 
 def _priority(reader, start):
     # Two names and a few numbers stand before it.
-    return int(reader.head(os.pread(reader.fd, _BEGINNING, start), start)[line.PRIORITY])
+    return int(reader.head(disk.pread(reader.fd, _BEGINNING, start), start)[line.PRIORITY])

@@ -10,7 +10,6 @@ of its own each line is a stretch, and memory must not grow with the batch.
 """
 
 import heapq
-import os
 import struct
 from operator import itemgetter
 
@@ -72,14 +71,14 @@ class Pile:
         self.writer = self._new_writer()
         try:
             for number, _, start, length in heapq.merge(*map(self._notes_of, self._ends, self._ends[1:])):
-                self.writer.add(sections[number], os.pread(source.fd, length, start))
+                self.writer.add(sections[number], disk.pread(source.fd, length, start))
         finally:
             source.close()
             disk.remove(source.path)
 
     def _notes_of(self, start, end):
         while start < end:
-            data = os.pread(self._notes.fileno(), min(_NOTES_AT_ONCE * _NOTE.size, end - start), start)
+            data = disk.pread(self._notes.fileno(), min(_NOTES_AT_ONCE * _NOTE.size, end - start), start)
             yield from _NOTE.iter_unpack(data)
             start += len(data)
 

@@ -50,7 +50,7 @@ class Reader:
 
     def line_at(self, start, end):
         """The bytes of one line, newline left out."""
-        return os.pread(self.fd, end - start, start).rstrip(b"\n")
+        return disk.pread(self.fd, end - start, start).rstrip(b"\n")
 
     def forward(self, start, end):
         """Yields (head, start, line) of every line from start to end; head: line.HEAD's groups."""
@@ -79,7 +79,7 @@ class Reader:
         rest = b""
         while end > start:
             at = max(start, end - _CHUNK)
-            data = os.pread(self.fd, end - at, at) + rest
+            data = disk.pread(self.fd, end - at, at) + rest
             lines = data.split(b"\n")
             lines.pop()
             if at > start:
@@ -136,7 +136,7 @@ class Reader:
     def _line_from(self, start):
         data = b""
         while b"\n" not in data:
-            piece = os.pread(self.fd, 8192, start + len(data))
+            piece = disk.pread(self.fd, 8192, start + len(data))
             if not piece:
                 self._damaged(start)
             data += piece
@@ -146,7 +146,7 @@ class Reader:
         start = 0
         rest = b""
         while start < self.size:
-            data = rest + os.pread(self.fd, 16 * _CHUNK, start + len(rest))
+            data = rest + disk.pread(self.fd, 16 * _CHUNK, start + len(rest))
             if len(data) == len(rest):
                 break
             at = data.find(wanted)
@@ -174,7 +174,7 @@ def pieces(fd, start, end):
     rest = b""
     while start + len(rest) < end:
         at = start + len(rest)
-        data = os.pread(fd, min(_CHUNK, end - at), at)
+        data = disk.pread(fd, min(_CHUNK, end - at), at)
         if not data:
             return
         lines = (rest + data).split(b"\n")

@@ -4,9 +4,7 @@ A chunk is looked at as bytes, before anything takes its lines apart: of a
 million jobs in which a hundred are meant, only those hundred are decoded.
 """
 
-import os
-
-from queuectl_lib.store import line, slices
+from queuectl_lib.store import disk, line, slices
 from queuectl_lib.words.text import JSON_OF
 
 _CHUNK = 65536
@@ -45,7 +43,7 @@ def forward(reader, start, end, sieve):
     """Yields (head, start, line) of the lines from start to end that may be wanted."""
     size = _CHUNK
     while start < end:
-        data = os.pread(reader.fd, min(size, end - start), start)
+        data = disk.pread(reader.fd, min(size, end - start), start)
         data = data[:data.rfind(b"\n") + 1]
         if data:
             size = _CHUNK
@@ -62,7 +60,7 @@ def backward(reader, start, end, sieve):
     size = _CHUNK
     while start < end:
         at = max(start, end - size)
-        data = os.pread(reader.fd, end - at, at)
+        data = disk.pread(reader.fd, end - at, at)
         if at > start:
             # Perhaps the end of a longer line, which the next chunk brings as a whole.
             cut = data.find(b"\n") + 1

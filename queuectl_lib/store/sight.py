@@ -7,6 +7,7 @@ it, to save time under the lock or to look something up, an unfinished end is le
 from queuectl_lib.store import line, pauses, pieces, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.view import View
+from queuectl_lib.words.errors import StoreError
 
 
 # From KILL to the line that a worker writes when a cancelled job's processes are gone.
@@ -54,6 +55,10 @@ class Sight:
                 self._store.check_there()
                 if locked or last:
                     raise segment.missing(error)
+            except (StoreError, OSError):
+                # Perhaps half of it is taken in.
+                self.journal.close()
+                raise
 
     def _look(self, locked):
         if self.journal.refresh():

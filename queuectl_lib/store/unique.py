@@ -8,10 +8,8 @@ first. What was searched once is not searched again: a line of a segment that do
 count any more never counts again.
 """
 
-import os
-
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import header, line, pieces, segment
+from queuectl_lib.store import disk, header, line, pieces, segment
 from queuectl_lib.words import clock
 from queuectl_lib.words.text import JSON_OF
 
@@ -143,7 +141,7 @@ def _lines_with(wanted, fd, section):
     rest = b""
     at = section.start
     while at < section.end:
-        piece = os.pread(fd, min(_CHUNK, section.end - at), at)
+        piece = disk.pread(fd, min(_CHUNK, section.end - at), at)
         if not piece:
             return
         data = rest + piece

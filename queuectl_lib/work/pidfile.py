@@ -183,7 +183,11 @@ class Orders:
             return self._order
         seen = (status.st_ino, status.st_mtime_ns, status.st_size)
         if seen != self._seen:
-            found = find(self._paths, self._entry)
+            try:
+                found = find(self._paths, self._entry)
+            except OSError:
+                # A command is running: it is read again at the next look.
+                return self._order
             if found is not None:
                 self._order = found.stop or self._order
                 self.hired = found.hired
