@@ -2,6 +2,7 @@
 
 import time
 
+from queuectl_lib.store.roll import roll
 from queuectl_lib.words.errors import StoreError
 
 # Seconds.
@@ -17,6 +18,7 @@ class GroupSync:
         # Since when there is something (monotonic), and how far it reaches.
         self._since = None
         self._until = None
+        self._failed = False
 
     def wrote(self):
         """Something was just appended."""
@@ -45,8 +47,31 @@ class GroupSync:
             self._store.check_there()
             raise StoreError("%s is to be opened again before it can be synced" % self._journal.path)
         # A sync covers what everybody wrote before it: of many workers one does it for all.
-        if self._store.synced() < self._until:
+        if self._failed:
+            self._build_new_files()
+        elif self._store.synced() < self._until:
             end = self._journal.length()
-            self._store.sync(self._journal)
-            self._store.tell_synced(self._journal.header.generation, end)
+            self._sync()
+            self._tell(self._journal.header.generation, end)
         self._since = None
+
+    def _sync(self):
+        try:
+            self._store.sync(self._journal)
+        except StoreError:
+            self._failed = True
+            raise
+
+    def _tell(self, *reach):
+        try:
+            self._store.tell_synced(*reach)
+        except StoreError:
+            # The others sync for themselves then.
+            pass
+
+    def _build_new_files(self):
+        """What takes the place of a sync after one that failed: the next would call pages clean that are lost."""
+        # A roll copies what is read back and syncs that; also one by somebody else.
+        if not self._journal.is_replaced() and not roll(self._store, needless=True):
+            raise StoreError("%s could not be synced, and is waiting to be copied" % self._journal.path)
+        self._failed = False

@@ -48,9 +48,9 @@ def open_store(directory=None, create=False, write=False):
 
 def load_all():
     """Import now what the verbs would import when they are called."""
-    from queuectl_lib.store import bulk, changing, claims, config, listing, roll, roller, snapshot
+    from queuectl_lib.store import bulk, changing, claims, config, listing, roll, roller, snapshot, suspicion
     line.get_ready()
-    return bulk, changing, claims, config, listing, roll, roller, snapshot
+    return bulk, changing, claims, config, listing, roll, roller, snapshot, suspicion
 
 
 class Store:
@@ -232,8 +232,8 @@ class Store:
         except StoreError:
             # Never tried again: the kernel would call the lost pages clean. Whoever
             # writes next builds new files first.
-            fd = disk.open_private(self.paths.suspect, os.O_WRONLY | os.O_CREAT)
-            os.close(fd)
+            from queuectl_lib.store.suspicion import mark
+            mark(self.paths)
             raise
 
     def tell_synced(self, generation, end):
@@ -245,7 +245,7 @@ class Store:
 
     def synced(self):
         """(generation, offset) up to which somebody has synced, as far as is known."""
-        data = os.pread(self._lock_fd, 32, 0)
+        data = disk.pread(self._lock_fd, 32, 0)
         if data[:16] != data[16:]:
             return 0, 0
         return int.from_bytes(data[:8], "big"), int.from_bytes(data[8:16], "big")
@@ -273,8 +273,8 @@ class Store:
         if self.config.durability != "fast":
             self.sync(live)
         if live.wants_roll():
-            from queuectl_lib.store.roller import leave_alone
-            leave_alone(self.start_roller())
+            from queuectl_lib.store.roller import start_and_leave_alone
+            start_and_leave_alone(self.start_roller)
         live.close()
 
     def _read(self, function, keep=False):

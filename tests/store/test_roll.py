@@ -1,12 +1,13 @@
 """Rolling moves jobs to segments while everybody goes on, and can be killed at any moment."""
 
 import os
+import time
 
 import pytest
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import disk, header, journal, line, locking, paths, roll, roller
-from queuectl_lib.words.errors import StoreError, UnknownJob
+from queuectl_lib.words.errors import DiskFull, StoreError, UnknownJob
 from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read
 
 
@@ -378,3 +379,40 @@ def test_half_a_batch_that_is_cut_while_the_rest_is_copied_is_not_copied(here, m
     monkeypatch.setattr(roll._Roll, "_copy_tail", then_another_writer)
     here.roll()
     assert sorted(each.id for each in everything(here)) == ["early", "late"] + ["much-%02d" % number for number in range(80)]
+
+
+def test_a_roll_that_fails_leaves_nothing_and_is_not_started_again_at_once(here, monkeypatch):
+    some_of_everything(here)
+    before = here.files("base"), here.files("archive"), everything(here)
+
+    def fail(fd, path):
+        raise DiskFull("no room")
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "sync", fail)
+        with pytest.raises(DiskFull):
+            here.roll()
+    assert (here.files("base"), here.files("archive"), everything(here)) == before
+    assert not os.path.exists(here.store.paths.new_jobs)
+    assert roller.is_postponed(here.store.paths)
+    assert roller.start_roller(here.store.paths) is None
+    # Who is asked for one does not wait.
+    here.roll()
+    os.utime(here.store.paths.roll_lock)
+    assert not roller.is_postponed(here.store.paths)
+
+
+def test_a_clock_that_was_set_back_does_not_hold_up_rolls(here):
+    here.roll()
+    os.utime(here.store.paths.roll_lock, (time.time() + 3600, time.time() + 3600))
+    assert not roller.is_postponed(here.store.paths)
+
+
+def test_a_roll_that_is_done_stays_done_though_what_is_old_cannot_be_removed(here, monkeypatch):
+    some_of_everything(here)
+    jobs = everything(here)
+
+    def fail(directory):
+        raise OSError(5, "Input/output error", directory)
+    monkeypatch.setattr(roll.new_segment, "remove_abandoned", fail)
+    here.roll()
+    assert everything(here) == jobs
