@@ -229,3 +229,15 @@ def test_a_worker_whose_nth_operation_fails_loses_nothing(tmp_path):
         assert {id: state for id, (state, *_) in scene.state()[0].items()} == {"first": "completed", "second": "completed"}, what
         assert runs.read_text() == "once\n", (what, done)
     assert number > 20
+
+
+def test_a_job_that_is_run_by_hand_is_not_lost_with_a_file_that_cannot_be_opened(tmp_path):
+    top = str(tmp_path / "filled")
+    os.makedirs(top)
+    here = stores.Here(os.path.join(top, ".queuectl"))
+    here.add("first", command="echo once", cwd="/")
+    here.close()
+    scene = Scene(["run", "first"], without_naps, top, str(tmp_path))
+    for what, done in scene.failed_runs([failing.Failure("open", 24, False), failing.Failure("lock", 37, False)]):
+        left = {job.state for job in store.open_store(scene.store).jobs()}
+        assert (done.code, left, done.out) in ((0, {"completed"}, "once\n"), (3, {"pending"}, "")), (what, done)
