@@ -16,6 +16,7 @@ from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import next_number, segment_name
 from queuectl_lib.store.paths import index_of
 from queuectl_lib.store.resort import Pile, incoming
+from queuectl_lib.words.errors import StoreError
 
 # Bytes of lines that are written at once.
 _HANDFUL = 1024 * 1024
@@ -151,8 +152,14 @@ class Batch:
             writer.close()
         new_segment.move(writer.path, path)
         entry = writer.entry(name, self._counts)
-        disk.sync_directory(self._paths.base)
-        self.journal.append(b"".join(first) + line.encode_segment(header.as_dict(entry)))
+        try:
+            disk.sync_directory(self._paths.base)
+            self.journal.append(b"".join(first) + line.encode_segment(header.as_dict(entry)))
+        except StoreError:
+            # It would lie there until the next roll, for which a full disk has no room. Not if a torn line names it.
+            if self.journal.length() == self.journal.size:
+                new_segment.remove(path)
+            raise
         self.is_told = not first
         return entry
 

@@ -15,12 +15,13 @@ as one batch. The next claim is then a transaction of its own, which knows of al
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle, record
-from queuectl_lib.store import line, pauses
+from queuectl_lib.store import line
+from queuectl_lib.store.ballast import Reserve
 from queuectl_lib.store.group_sync import GroupSync
 from queuectl_lib.store.sight import Sight
-from queuectl_lib.store.spread import Change, Spread, encoded, go_on
+from queuectl_lib.store.spread import Change, ending, go_on
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import StoreError
+from queuectl_lib.words.errors import DiskFull, StoreError
 
 # What is known of the last claim: the job, where its line stands, what that overrides,
 # and what need not be encoded again when its result is recorded.
@@ -32,7 +33,7 @@ class Claims:
     """The desk of one worker ('SLOT.INCARNATION') that serves these queues (None: all).
 
     ended, readied: jobs that ended in an exchange beside the one that was told, and the queues of
-    jobs that became ready by it; whoever reads them empties them.
+    jobs that became ready by it; whoever reads them empties them. reserve: a ballast.Reserve.
     """
 
     def __init__(self, store, worker, queues=None):
@@ -45,6 +46,7 @@ class Claims:
         self._lock = None
         self.ended = []
         self.readied = set()
+        self.reserve = Reserve(store)
         self._written = GroupSync(store, self._journal)
 
     def exchange(self, done=None, take=True, now=None):
@@ -54,8 +56,11 @@ class Claims:
         Returns (kept, job): kept tells whether the result counted (None without
         one), job is the newly claimed one or None. Raises StoreError with
         nothing changed; call again with the same arguments.
+        On a full disk a result is recorded all the same, and nothing is claimed.
         """
         now = clock.now() if now is None else now
+        if take and done is None:
+            self.reserve.check()
         if self._lock is None:
             self._lock = self._store.lock()
         if self._journal.is_replaced():
@@ -70,12 +75,25 @@ class Claims:
                 kept = self._still(done[0])
                 if kept:
                     lines = self._with_consequences(*done, result or self._result(*done), now)
-            job, again = self._transact(lines, now, take)
+            try:
+                job, again = self._transact(lines, now, take)
+            except StoreError as error:
+                job, again, take = self._after_failure(error, done if kept else None, now)
         if again or self._view.untold():
             job = self._go_on(job, now, take)
         if self._store.config.durability == "full":
             self._sync_at_once()
         return kept, job
+
+    def _after_failure(self, error, done, now):
+        """(None, whether to call again, whether to claim then: no) once a result is recorded though the disk is full."""
+        if not isinstance(error, DiskFull):
+            # What was just looked at is perhaps half taken in: all of it is read anew.
+            self._journal.close()
+            raise error
+        lines = self._with_consequences(*done, self._result(*done), now) if done else []
+        self.reserve.make_room(error, lines)
+        return self._transact(lines, now, take=False) + (False,)
 
     def _go_on(self, job, now, take):
         """Claim a job, if none is yet, knowing of what has just been written; and tell who has still to learn of something."""
@@ -90,9 +108,9 @@ class Claims:
             with self._lock:
                 self._sight.catch_up(locked=True)
                 self._tell(now)
-        except StoreError:
+        except StoreError as error:
             # What was recorded is recorded, and what was claimed is claimed. The next exchange meets the trouble again.
-            pass
+            self.reserve.error = error
         return job
 
     def _tell(self, now):
@@ -143,19 +161,8 @@ class Claims:
         """[(job, its line)] that record what became of a claimed job, and what follows from that."""
         if after.state not in lifecycle.ENDED or not (self._view.pauses or self._view.is_awaited(after.id.encode())):
             return [(after, result)]
-        lines = self._ending(Change(before, after, self._over_of(before)), now)
+        lines = ending(self._sight, Change(before, after, self._over_of(before)), now)
         return lines if len(lines) > 1 else [(after, result)]
-
-    def _ending(self, change, now):
-        """The lines of a job's end, and of all that follows from it."""
-        after = change.after
-        spread = Spread(self._sight, now)
-        spread.tell([after])
-        paused = pauses.after_death(self._view.pauses, after.queue, after.id, now) if after.state == "dead" else None
-        lines = encoded([change] + list(spread.changes.values()), spread.untold, more=paused is not None)
-        if paused is not None:
-            lines.append((None, line.encode_pauses(pauses.encoded(paused))))
-        return lines
 
     def _transact(self, lines, now, take):
         """Write the lines, and with them the claim of the best ready job: (that job or None, whether to call again)."""
@@ -186,9 +193,9 @@ class Claims:
 
     def _give_up(self, lines, item, change, now):
         """Record that a job's time has passed, instead of claiming it."""
-        ending = self._ending(change, now)
-        self._append(lines + ending, item)
-        self._note(ending)
+        told = ending(self._sight, change, now)
+        self._append(lines + told, item)
+        self._note(told)
 
     def _note(self, lines):
         """Remember who ended and who became ready, for the worker to tell."""
@@ -218,7 +225,11 @@ class Claims:
             if not self._still(before):
                 return False
             lines = self._with_consequences(before, after, self._result(before, after), clock.now())
-            self._append(lines)
+            try:
+                self._append(lines)
+            except DiskFull as error:
+                self.reserve.make_room(error, lines)
+                self._append(lines)
             self._note(lines[1:])
         self.sync()
         return True

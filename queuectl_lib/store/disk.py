@@ -34,11 +34,11 @@ try:
     from fcntl import F_FULLFSYNC, fcntl as _fcntl
 except ImportError:
     F_FULLFSYNC = None
-try:
-    # What reads a file at an offset, for all of store/ and work/.
-    from os import pread
-except ImportError:
-    from queuectl_lib.store.positioned import pread
+if hasattr(os, "pread"):
+    def _read_at(fd, length, start):
+        return os.pread(fd, length, start)
+else:
+    from queuectl_lib.store.positioned import pread as _read_at
 
 # Windows refuses to open, rename or replace a file for as long as another program has it open, be it
 # a virus scanner: with these numbers, which other systems do not have. 5 may mean that as well, of a file
@@ -122,6 +122,22 @@ def unnamed(path):
     fd = open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | getattr(os, "O_TEMPORARY", 0))
     remove(path)
     return os.fdopen(fd, "r+b")
+
+
+def pread(fd, length, start):
+    """As os.pread, for all of store/ and work/; errors as StoreError."""
+    try:
+        return _read_at(fd, length, start)
+    except OSError as error:
+        raise refined(error, name_of(fd))
+
+
+def name_of(fd):
+    """The path of an open file; where the system does not tell, what it is."""
+    try:
+        return os.readlink("/proc/self/fd/%d" % fd)
+    except (OSError, AttributeError):
+        return "a file of the store"
 
 
 def refined(error, path):
@@ -327,3 +343,19 @@ def remove(path):
         os.unlink(path)
     except OSError:
         pass
+
+
+def date(path, moment):
+    """Set a file's modification time (seconds since the epoch), where that can be."""
+    try:
+        os.utime(path, (moment, moment))
+    except OSError:
+        pass
+
+
+def free(directory):
+    """How many bytes this user may still write there; where the system does not tell, very many."""
+    if not hasattr(os, "statvfs"):
+        return 1 << 62
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize

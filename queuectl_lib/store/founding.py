@@ -2,7 +2,7 @@
 
 import os
 
-from queuectl_lib.store import disk, header, locking
+from queuectl_lib.store import ballast, disk, header, locking
 from queuectl_lib.store.paths import segment_names
 from queuectl_lib.words.errors import StoreDamaged, StoreError
 
@@ -35,9 +35,19 @@ def found(names, patience):
     try:
         locking.lock(fd, patience, names.lock)
         # Two first commands at once: one of them finds it made.
-        if not os.path.exists(names.jobs):
+        if not _is_there(names.jobs):
             # First: who finds a journal relies on the directory being there for good.
             disk.sync_directory(os.path.dirname(names.root))
             disk.write_file(names.jobs, header.encode(header.EMPTY), names.new_jobs)
+            ballast.make(names)
     finally:
         os.close(fd)
+
+
+def _is_there(path):
+    """As os.path.exists, for which a disk that does not answer is a no: here that would put an empty store in place of a full one."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    return True

@@ -8,6 +8,7 @@ along with a copy of the store. So it is of one file alone, and of nothing in th
 import time
 
 from queuectl_lib.store import disk, locking
+from queuectl_lib.store.roll import roll
 from queuectl_lib.words.errors import StoreError
 
 # Seconds.
@@ -25,6 +26,7 @@ class GroupSync:
         # Since when there is something (monotonic), and up to where in which journal it reaches.
         self._since = None
         self._until = None
+        self._failed = False
 
     def wrote(self):
         """Something was just appended."""
@@ -53,11 +55,27 @@ class GroupSync:
             self._store.check_there()
             raise StoreError("%s is to be opened again before it can be synced" % self._journal.path)
         # Of many workers one does it for all.
-        if not self._is_told():
+        if self._failed:
+            self._build_new_files()
+        elif not self._is_told():
             place = self._whole() or self._until
-            self._store.sync(self._journal)
+            self._sync()
             self._tell(place)
         self._since = None
+
+    def _sync(self):
+        try:
+            self._store.sync(self._journal)
+        except StoreError:
+            self._failed = True
+            raise
+
+    def _build_new_files(self):
+        """What takes the place of a sync after one that failed: the next would call pages clean that are lost."""
+        # A roll copies what is read back and syncs that; also one by somebody else.
+        if not self._journal.is_replaced() and not roll(self._store, needless=True):
+            raise StoreError("%s could not be synced, and is waiting to be copied" % self._journal.path)
+        self._failed = False
 
     def _whole(self):
         """The place up to which everybody's lines are whole; None where nothing came, or where it would be a wait.
@@ -77,8 +95,12 @@ class GroupSync:
 
     def _tell(self, place):
         word = b"".join([number.to_bytes(_LENGTH, "big") for number in place])
-        # Twice: it is read without the lock, so perhaps half written.
-        disk.write_at(self._store.lock_fd, word + word, 0, self._store.paths.lock)
+        try:
+            # Twice: it is read without the lock, so perhaps half written.
+            disk.write_at(self._store.lock_fd, word + word, 0, self._store.paths.lock)
+        except StoreError:
+            # The others sync for themselves then.
+            pass
 
     def _is_told(self):
         """Has somebody synced as far as this process wrote?"""

@@ -146,8 +146,11 @@ def _with_crc(data):
     return data + _CRC.pack(zlib.crc32(data))
 
 
-class Useless(Exception):
-    """An index that is missing, damaged, or of another segment."""
+class Useless(StoreError):
+    """An index that is missing, damaged, or of another segment. Who has just written it cannot do without."""
+
+    def __init__(self, path):
+        super().__init__("%s cannot be read, or does not fit its segment: try again" % path)
 
 
 class Index:
@@ -156,14 +159,15 @@ class Index:
     _fd = None
 
     def __init__(self, path, size):
+        self._path = path
         try:
             self._fd = disk.open_private(path, os.O_RDONLY)
         except (OSError, StoreError):
-            raise Useless
+            raise Useless(path)
         end = os.fstat(self._fd).st_size - _END.size
         self._count, segment_size = struct.unpack(">QQ", self._checked(end, 16))
         if segment_size != size:
-            raise Useless
+            raise Useless(path)
         pages = -(-self._count // _PER_PAGE)
         self._firsts = struct.unpack(">%dQ" % pages, self._checked(end - _CRC.size - pages * 8, pages * 8))
 
@@ -220,7 +224,10 @@ class Index:
         return struct.unpack(">%dQ" % (2 * entries), self._checked(page * _PAGE, entries * _ENTRY.size))
 
     def _checked(self, start, length):
-        data = disk.pread(self._fd, length + _CRC.size, start) if start >= 0 else b""
+        try:
+            data = disk.pread(self._fd, length + _CRC.size, start) if start >= 0 else b""
+        except StoreError:
+            raise Useless(self._path)
         if data[length:] != _CRC.pack(zlib.crc32(data[:length])):
-            raise Useless
+            raise Useless(self._path)
         return data[:length]

@@ -118,6 +118,14 @@ class Journal:
     def _open(self):
         self.close()
         self.fd = disk.open_private(self.path, self._flags)
+        try:
+            self._begin()
+        except (StoreError, OSError):
+            # Else the next refresh would take it for known.
+            self.close()
+            raise
+
+    def _begin(self):
         status = os.fstat(self.fd)
         self.inode = status.st_ino
         self.size = status.st_size

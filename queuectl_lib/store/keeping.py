@@ -3,7 +3,7 @@
 import time
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import line, purge, roll
+from queuectl_lib.store import ballast, line, purge, roll
 from queuectl_lib.store.sieve import updated_at
 from queuectl_lib.words import clock
 
@@ -15,13 +15,15 @@ _FOLLOWERS = 0.5
 def roll_and_keep_house(store, locked=False):
     """What who rolls in the background does: roll, if there is enough news, and purge what `retention` no longer keeps."""
     rolled = roll.roll(store, locked=locked)
+    with store.lock():
+        ballast.make(store.paths)
     retention = store.config.retention
     now = clock.now()
     if retention is not None and _is_worth_it(store, retention, now):
         if rolled:
             time.sleep(_FOLLOWERS)
         wanted = purge.selection(lifecycle.FINISHED, older_than=retention, now=now)
-        roll.alone(store, lambda: purge.in_passes(store, wanted, thorough=False), locked=locked)
+        roll.alone(store, lambda: purge.in_passes(store, wanted), locked=locked)
 
 
 def slack(retention):

@@ -20,7 +20,8 @@ import os
 import time
 from functools import partial
 
-from queuectl_lib.words.errors import StoreLocked
+from queuectl_lib.store import disk
+from queuectl_lib.words.errors import StoreError, StoreLocked
 
 try:
     import fcntl
@@ -100,6 +101,8 @@ def _wait_in_kernel(fd, timeout):
         signal.setitimer(signal.ITIMER_REAL, timeout)
         fcntl.flock(fd, fcntl.LOCK_EX)
         signal.setitimer(signal.ITIMER_REAL, 0)
+    except OSError as error:
+        raise _refused(error, fd)
     except _TooLong:
         # The lock may have come with the alarm.
         unlock(fd)
@@ -142,8 +145,15 @@ def _flocked(kind, fd):
     except OSError as error:
         if error.errno in _HELD:
             return False
-        raise
+        if error.errno == errno.EBADF:
+            # A fault of our own.
+            raise
+        raise _refused(error, fd)
     return True
+
+
+def _refused(error, fd):
+    return StoreError("%s cannot be locked (%s): has its disk locks?" % (disk.name_of(fd), os.strerror(error.errno)))
 
 
 def _release_flock(fd):

@@ -1,12 +1,16 @@
 """Writing a segment: its lines sorted by section, and then its indexes."""
 
 import os
+import time
 
-from queuectl_lib.store import disk, header, index, line, segment
+from queuectl_lib.store import disk, header, index, line, locking, segment
 from queuectl_lib.store.paths import awaited_of, index_of, runs_of
+from queuectl_lib.words.errors import StorePlanted
 
 # Bytes that are written at once.
 _HELD = 256 * 1024
+# Seconds.
+_ABANDONED_AFTER = 60
 
 
 class Writer:
@@ -140,3 +144,25 @@ def move(path, target):
         if os.path.exists(beside(path)):
             disk.replace(beside(path), beside(target))
     disk.replace(path, target)
+
+
+def remove_abandoned(directory):
+    """Incoming batches whose writer is no more."""
+    for name in os.listdir(directory):
+        if not name.startswith(".incoming-"):
+            continue
+        path = directory + "/" + name
+        try:
+            fd = disk.open_private(path, os.O_RDWR)
+        except FileNotFoundError:
+            continue
+        except StorePlanted:
+            disk.remove(path)
+            continue
+        old = time.time() - os.fstat(fd).st_mtime > _ABANDONED_AFTER
+        # A writer that changes files in mid-batch is without a lock for a moment.
+        abandoned = old and locking.try_lock(fd)
+        # Before: Windows removes no open file. Nobody else takes up what a dead one wrote.
+        os.close(fd)
+        if abandoned:
+            remove(path)

@@ -23,11 +23,12 @@ the next one needs room.
 import os
 from collections import Counter
 
-from queuectl_lib.store import changing, compact, disk, header, line, new_segment, paths, pieces, roll, segment
+from queuectl_lib.store import ballast, changing, compact, disk, header, line, new_segment, paths, pieces, roll, segment
 from queuectl_lib.store.numbers import number_of, renamed
 from queuectl_lib.store.resort import incoming
 from queuectl_lib.store.sieve import Selection, Sieve
 from queuectl_lib.words import clock
+from queuectl_lib.words.errors import DiskFull
 
 # So long the process that rolls may take until it lets a purge begin (seconds).
 _PATIENCE = 300
@@ -60,7 +61,7 @@ def purge(store, wanted, patience=_PATIENCE):
     Raises StoreLocked when another process rolls for longer than patience (seconds).
     """
     try:
-        taken = roll.alone(store, lambda: in_passes(store, wanted, thorough=True), patience)
+        taken = roll.alone(store, lambda: _thoroughly(store, wanted), patience)
     except FileNotFoundError as error:
         # Nobody else rolls: it was not there before.
         raise segment.missing(error)
@@ -70,12 +71,29 @@ def purge(store, wanted, patience=_PATIENCE):
     return taken
 
 
-def in_passes(store, wanted, thorough):
-    """As purge(), by who sees to it that nobody else rolls; thorough: an archive that loses anything is written anew."""
+def _thoroughly(store, wanted):
     taken = Counter()
+    try:
+        return in_passes(store, wanted, 0, taken)
+    except DiskFull:
+        # What is to make room needs some; the less, the fewer files are written anew.
+        with store.lock():
+            ballast.give_up(store.paths, ballast.SIZE)
+        in_passes(store, wanted, None, taken)
+        with store.lock():
+            ballast.make(store.paths)
+        return taken
+
+
+def in_passes(store, wanted, much=_MUCH, taken=None):
+    """As purge(), by who sees to it that nobody else rolls.
+
+    much: the dead part of an archive from which on it is written anew, None for never; taken: what is added to.
+    """
+    taken = Counter() if taken is None else taken
     progress = None
     while progress is None or progress.unfinished:
-        one = _Purge(store, wanted, thorough, progress)
+        one = _Purge(store, wanted, much, progress)
         one.run(needless=True)
         progress = one.progress
         taken.update(one.taken)
@@ -102,10 +120,10 @@ class _Progress:
 class _Purge(roll._Roll):
     """One pass: a roll that leaves out what a Selection takes."""
 
-    def __init__(self, store, wanted, thorough, progress):
+    def __init__(self, store, wanted, much, progress):
         super().__init__(store)
         self._wanted = wanted
-        self._much = 0 if thorough else _MUCH
+        self._much = much
         self.progress = progress
         self.taken = Counter()
 
@@ -168,6 +186,8 @@ class _Purge(roll._Roll):
         return left
 
     def _is_much(self, entry, lost):
+        if self._much is None:
+            return False
         alive = compact.alive(entry)
         if entry.kind == "base":
             return lost >= _MUCH * alive

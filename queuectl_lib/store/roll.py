@@ -14,24 +14,23 @@ Done by one process of its own (roll.lock), while everybody goes on:
 
 Lines are copied as they are, byte for byte. The live file is never truncated
 or rewritten: a crash at any point leaves the old one in force, and files that
-no header names, which the next roll removes.
+no header names, which the next roll removes. One that fails, as on a full disk,
+removes them itself.
 """
 
 import itertools
 import os
-import time
 
-from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, pieces, segment
+from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, pieces, roller, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
 from queuectl_lib.store.paths import lone_indexes, segment_names
 from queuectl_lib.store.snapshot import Snapshot
-from queuectl_lib.words.errors import StoreError, StorePlanted
+from queuectl_lib.words.errors import StoreError
 
 # What may be left to copy under the lock.
 _LITTLE = 65536
 _MOST_ROUNDS = 20
-_ABANDONED_AFTER = 60
 
 
 def roll(store, needless=False, patience=None, locked=False):
@@ -77,12 +76,30 @@ class _Roll:
         self._store = store
         self._paths = store.paths
         self._journal = Journal(store.paths.jobs, writable=True)
+        self._snapshot = None
+        self._there = None
+        self._new = None
+        self._inode = None
 
     def run(self, needless):
-        with self._store.lock():
-            if not self._begin(needless):
-                return False
         try:
+            if not self._build(needless):
+                return False
+        except BaseException:
+            self._give_up()
+            raise
+        try:
+            self._tidy()
+        except (StoreError, OSError):
+            # All is in force; what could not be removed the next roll removes.
+            pass
+        return True
+
+    def _build(self, needless):
+        try:
+            with self._store.lock():
+                if not self._begin(needless):
+                    return False
             self._sort_out()
             self._write_segments()
             # The names of what was written.
@@ -91,11 +108,27 @@ class _Roll:
             self._copy_tail()
             with self._store.lock():
                 self._commit()
+            return True
         finally:
-            self._snapshot.close()
+            if self._snapshot is not None:
+                self._snapshot.close()
             self._close_new()
-        self._tidy()
-        return True
+
+    def _give_up(self):
+        """Remove what was written, and let the next roll wait a little."""
+        roller.postpone(self._paths)
+        try:
+            if self._inode is None or os.stat(self._paths.jobs).st_ino == self._inode:
+                # Nothing was begun; or the rename was done, and only then something failed.
+                return
+            disk.remove(self._paths.new_jobs)
+            for name, path in set(_segment_files(self._paths)).difference(self._there):
+                # A batch that has joined meanwhile has a greater number.
+                if number_of(name)[0] <= self._number + 1:
+                    new_segment.remove(path)
+        except (StoreError, OSError):
+            # The next one that succeeds removes it.
+            pass
 
     def _close_new(self):
         if self._new is not None:
@@ -118,6 +151,7 @@ class _Roll:
         self._number = next_number(self._paths, self._journal.header.number)
         self._base_name, self._done_name = names_of_roll(self._number + 1)
         self._new = disk.open_private(self._paths.new_jobs, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        self._inode = os.fstat(self._new).st_ino
         # Reserved by being there: a batch that joins now gets a greater number.
         for path in (self._base_path(), self._done_path()):
             os.close(disk.open_private(path, os.O_WRONLY | os.O_CREAT))
@@ -232,7 +266,7 @@ class _Roll:
         for name, path in self._there:
             if name not in named:
                 new_segment.remove(path)
-        _remove_abandoned(self._paths.base)
+        new_segment.remove_abandoned(self._paths.base)
         _settle_archives(self._paths, self._segments)
 
 
@@ -250,28 +284,6 @@ def _with_key(entry, number):
 
 def _place(item):
     return item[:2]
-
-
-def _remove_abandoned(directory):
-    """Incoming batches whose writer is no more."""
-    for name in os.listdir(directory):
-        if not name.startswith(".incoming-"):
-            continue
-        path = directory + "/" + name
-        try:
-            fd = disk.open_private(path, os.O_RDWR)
-        except FileNotFoundError:
-            continue
-        except StorePlanted:
-            disk.remove(path)
-            continue
-        old = time.time() - os.fstat(fd).st_mtime > _ABANDONED_AFTER
-        # A writer that changes files in mid-batch is without a lock for a moment.
-        abandoned = old and locking.try_lock(fd)
-        # Before: Windows removes no open file. Nobody else takes up what a dead one wrote.
-        os.close(fd)
-        if abandoned:
-            new_segment.remove(path)
 
 
 def _settle_archives(paths, segments):

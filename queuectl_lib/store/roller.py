@@ -1,12 +1,16 @@
 """Starting the process that rolls the journal (roll.py), by whoever sees that it is long."""
 
 import os
+import time
 
 from queuectl_lib.store import disk, locking
 from queuectl_lib.words import program
+from queuectl_lib.words.errors import StoreError
 
 # Above what the roller opens before it looks.
 _LOCK_FD = 60
+# Seconds during which nobody starts another after one that failed.
+_PAUSE = 30
 # Those that were left alone.
 _left = set()
 
@@ -21,7 +25,7 @@ def start_roller(paths):
     """
     fd = disk.open_private(paths.roll_lock, os.O_RDWR | os.O_CREAT)
     try:
-        if not locking.try_lock(fd):
+        if is_postponed(paths) or not locking.try_lock(fd):
             return None
         return _spawned(program.command() + ["--store", paths.root, "roll"], fd)
     finally:
@@ -58,3 +62,29 @@ def leave_alone(child):
     _left.difference_update([earlier for earlier in _left if ended(earlier)])
     if child is not None:
         _left.add(child)
+
+
+def start_and_leave_alone(start):
+    """Have a roller started by this function. That it cannot be matters to nobody: the next who sees the long journal tries again."""
+    try:
+        leave_alone(start())
+    except (StoreError, OSError):
+        pass
+
+
+def postpone(paths):
+    """A roll failed, and on a full disk the next would, too: let it not be started by every transaction.
+
+    roll.lock says so, by a modification time in the future: that takes no room, and is forgotten
+    by itself. Who is asked for a roll (a purge, a store under suspicion) begins at once.
+    """
+    disk.date(paths.roll_lock, time.time() + _PAUSE)
+
+
+def is_postponed(paths):
+    """Did a roll fail a short while ago?"""
+    try:
+        # A clock that was set back must not make it wait for days.
+        return 0 < os.stat(paths.roll_lock).st_mtime - time.time() <= _PAUSE
+    except OSError:
+        return False

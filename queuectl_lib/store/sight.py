@@ -55,6 +55,10 @@ class Sight:
                 self._store.check_there()
                 if locked or last:
                     raise segment.missing(error)
+            except (StoreError, OSError):
+                # Perhaps half of it is taken in.
+                self.journal.close()
+                raise
 
     def _look(self, locked):
         if self.journal.refresh():

@@ -15,7 +15,7 @@ from collections import deque, namedtuple
 from itertools import islice
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import line
+from queuectl_lib.store import line, pauses
 
 MOST = 1000
 
@@ -82,6 +82,18 @@ def state_of(look, id):
     """The state of a job, None where there is none."""
     found = look.find(id)
     return found and found[0].state
+
+
+def ending(sight, change, now):
+    """[(job, its line)] of a job's end (a Change), and of all that follows from it: in the end the pause of a queue, too."""
+    after = change.after
+    spread = Spread(sight, now)
+    spread.tell([after])
+    paused = pauses.after_death(sight.view.pauses, after.queue, after.id, now) if after.state == "dead" else None
+    lines = encoded([change] + list(spread.changes.values()), spread.untold, more=paused is not None)
+    if paused is not None:
+        lines.append((None, line.encode_pauses(pauses.encoded(paused))))
+    return lines
 
 
 def encoded(changes, untold, more=False):

@@ -50,9 +50,9 @@ def open_store(directory=None, create=False, write=False):
 
 def load_all():
     """Import now what the verbs would import when they are called."""
-    from queuectl_lib.store import bulk, changing, claims, config, listing, roll, roller, snapshot
+    from queuectl_lib.store import bulk, changing, claims, config, listing, roll, roller, snapshot, suspicion
     line.get_ready()
-    return bulk, changing, claims, config, listing, roll, roller, snapshot
+    return bulk, changing, claims, config, listing, roll, roller, snapshot, suspicion
 
 
 class Store:
@@ -235,8 +235,8 @@ class Store:
         except StoreError:
             # Never tried again: the kernel would call the lost pages clean. Whoever
             # writes next builds new files first.
-            fd = disk.open_private(self.paths.suspect, os.O_WRONLY | os.O_CREAT)
-            os.close(fd)
+            from queuectl_lib.store.suspicion import mark
+            mark(self.paths)
             raise
 
     def start_roller(self):
@@ -263,8 +263,8 @@ class Store:
         if self.config.durability != "fast":
             self.sync(live)
         if live.wants_roll():
-            from queuectl_lib.store.roller import leave_alone
-            leave_alone(self.start_roller())
+            from queuectl_lib.store.roller import start_and_leave_alone
+            start_and_leave_alone(self.start_roller)
         live.close()
 
     def _read(self, function, keep=False):

@@ -2,6 +2,7 @@
 
     Spools(paths, slot)
       .open() / .close()
+      .is_open                    False when a full disk, say, closed one of them in collect()
       .fds                        (out, err, job): descriptors for the job to inherit
       .note_leader(pid, claim)    write into N.job who leads the job
       .trim(limit)                bound the disk space of output without end; True: look again soon
@@ -36,7 +37,7 @@ from queuectl_lib.store.paths import outputs_of
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import identity, proc
 from queuectl_lib.work.progress import Progress
-from queuectl_lib.work.spool import Spool, open_locked, replaced
+from queuectl_lib.work.spool import Spool, open_locked
 
 _JOB_FLAGS = os.O_RDWR | os.O_CREAT
 
@@ -58,6 +59,10 @@ class Spools:
         """(out, err, job), valid until the next collect()."""
         return self._out.fd, self._err.fd, self._job
 
+    @property
+    def is_open(self):
+        return self._out.fd >= 0 and self._err.fd >= 0 and self._job >= 0
+
     def open(self):
         """Open all, empty; the caller holds the slot, and nobody's job runs in it."""
         self._out.open()
@@ -71,7 +76,7 @@ class Spools:
         self._out.close()
         self._err.close()
         self.progress.close()
-        os.close(self._job)
+        self._close_job()
 
     def note_leader(self, pid, claim):
         """Write down who leads the running job; recovery and readers look here."""
@@ -99,8 +104,12 @@ class Spools:
         alone: no process of the job is left.
         """
         if not alone:
-            os.close(self._job)
-            self._open_job()
+            self._close_job()
+            try:
+                self._open_job()
+            except (OSError, StoreError):
+                # The result is what counts now.
+                pass
         return (self._out.collect(job_id, attempt, limit, alone),
                 self._err.collect(job_id, attempt, limit, alone))
 
@@ -108,10 +117,17 @@ class Spools:
         """The pids that hold this slot's files: the running job's, however well they hide."""
         return holders(self._paths, self._slot)
 
+    def _close_job(self):
+        if self._job >= 0:
+            os.close(self._job)
+        self._job = -1
+
     def _open_job(self):
         self._job, alone = open_locked(self._job_path, _JOB_FLAGS)
         if not alone:
-            self._job = replaced(self._job, self._job_path, _JOB_FLAGS)
+            self._close_job()
+            disk.remove(self._job_path)
+            self._job, _ = open_locked(self._job_path, _JOB_FLAGS)
 
 
 def discard(paths, outcome):

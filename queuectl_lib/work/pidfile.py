@@ -189,9 +189,10 @@ class Orders:
         if seen != self._seen:
             try:
                 found = find(self._paths, self._entry)
-            except StoreError:
-                # Somebody put something else there: that is no reason to stop.
-                found = None
+            except (StoreError, OSError):
+                # A command is running, and somebody put something else there, or the disk does not answer:
+                # that is no reason to stop. It is read again at the next look.
+                return self._order
             if found is not None:
                 self._order = found.stop or self._order
                 self.hired = found.hired

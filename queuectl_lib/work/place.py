@@ -7,6 +7,7 @@ A slot is clear when nothing of its former owners' jobs runs any more; whoever
 takes it recovers them first. One that cannot be cleared is left alone.
 """
 
+from queuectl_lib.store import ballast
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import pidfile, slots, staffing
 from queuectl_lib.work.hooks import Hooks
@@ -52,6 +53,7 @@ def take(store, options, control, settings, voice, supervisor, orphans):
 
 def _take(store, options, control, supervisor, skip):
     with store.lock():
+        ballast.make(store.paths)
         slot = slots.take(store.paths, skip)
         try:
             entry = pidfile.Entry(kind=pidfile.WORKER, queues=options.queues and list(options.queues),

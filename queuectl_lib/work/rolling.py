@@ -48,7 +48,7 @@ class Rolling:
             self._journal.refresh()
             busy = self._journal.size != before
             wanted = self._journal.wants_roll(_BUSY_TIMES if busy else 1) or self._wants_purge()
-            if wanted and self._roller is None:
+            if wanted and self._roller is None and not roller.is_postponed(self._store.paths):
                 self._roller = self._started()
                 self._kept_house = time.monotonic()
         except (QueuectlError, OSError):

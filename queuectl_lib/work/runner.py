@@ -2,6 +2,7 @@
 
     Runner(waiter, spools, store_root, worker, orphans)
       .run(job, grace, limit, duties) -> Ended(outcome, order)
+      .is_ready, .get_ready()     whether it can run one; after a full disk it may have to be made ready
 
 job: anything with id, attempts, command, cwd, env, timeout, nice (a job.record.Job).
 grace: seconds from TERM to KILL; limit: bytes of output kept a stream.
@@ -24,6 +25,7 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.job.lifecycle import Outcome
+from queuectl_lib.store import disk
 from queuectl_lib.work import children, tree
 from queuectl_lib.work.children import reaped
 from queuectl_lib.work.orphans import NoOrphans
@@ -42,6 +44,9 @@ _FOREVER = float("inf")
 _NO_ROOM = (errno.EAGAIN, errno.ENOMEM, errno.ENFILE)
 _ROOM_SECONDS = 60.0
 _AGAIN = 0.5
+# Fewer free bytes are none. Who could not write its output failed, mostly, and could not say why.
+_FULL = 16 * 1024
+_NOTE = "[queuectl: the disk was full when this ended: of its output something may be missing]\n"
 
 
 class NoDuties:
@@ -62,9 +67,20 @@ class Runner:
         self._orphans = orphans
         self._spools = spools
         self._worker = worker
+        self._root = store_root
         self._place = tree.place_of(store_root)
         self._spawner = Spawner({"QUEUECTL_STORE": store_root, "QUEUECTL_PROGRESS": spools.progress.path})
         self._unreaped = []
+
+    @property
+    def is_ready(self):
+        return self._spools.is_open
+
+    def get_ready(self):
+        """Open the files again that could not be opened after the last job. Raises StoreError."""
+        if not self._spools.is_open:
+            self._spools.close()
+            self._spools.open()
 
     def run(self, job, grace, limit, duties):
         """Start the job's command, wait for its end, collect what it wrote."""
@@ -84,6 +100,8 @@ class Runner:
         duration = round(time.monotonic() - begin, 3)
         progress = self._spools.progress.collect()
         stdout, stderr = self._spools.collect(job.id, job.attempts, limit, self._orphans.none())
+        if status and disk.free(self._root) < _FULL:
+            stderr = stderr._replace(text=_NOTE + stderr.text)
         if error is not None:
             return Ended(Outcome(None, None, error, duration, stdout, stderr, progress), order)
         code, signum = children.told(status)

@@ -21,7 +21,7 @@ from collections import namedtuple
 
 from queuectl_lib.store import disk, locking
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import BadInput
+from queuectl_lib.words.errors import BadInput, StoreError
 from queuectl_lib.work import identity
 
 Worker = namedtuple("Worker", ("slot", "incarnation", "pid", "boot", "start", "since", "done", "job", "heartbeat"))
@@ -180,7 +180,7 @@ def lives(paths, number, incarnation):
     """Whether exactly this worker is alive; where that cannot be told, it is."""
     try:
         found = holder(paths, number or 0)
-    except OSError:
+    except (StoreError, OSError):
         return True
     return found is not None and found.incarnation == incarnation
 
@@ -194,7 +194,7 @@ def living(paths):
         number += 1
         try:
             worker = _probed(paths.slot_lock(number))
-        except OSError:
+        except (StoreError, OSError):
             return workers
         if worker is not None:
             workers.append(worker)

@@ -51,23 +51,34 @@ class Spool:
         """Open it empty and locked; one that somebody still holds is replaced."""
         self.fd, alone = open_locked(self.path, _FLAGS)
         if not alone:
-            self.fd = replaced(self.fd, self.path, _FLAGS)
+            self._open_another()
         os.ftruncate(self.fd, 0)
         self._begin()
 
     def close(self):
         """Let go of it."""
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
         self.fd = -1
 
     def collect(self, job_id, attempt, limit, alone):
-        """The Output of the job that has ended; the spool is empty for the next one then.
+        """The Output of the job that has ended; the spool is empty for the next one then, or closed.
 
         alone: the job's processes are known to be gone. Big output goes into a file of its own.
+        Never raises: whatever becomes of its output, a job has ended.
         """
+        try:
+            return self._collected(job_id, attempt, limit, alone)
+        except (OSError, StoreError) as error:
+            self.close()
+            return Output("[queuectl: the output could not be kept: %s]\n" % error, 0, None)
+        finally:
+            self._begin()
+
+    def _collected(self, job_id, attempt, limit, alone):
         if not alone:
             # Opened again, because the lock of this description is the job's too.
-            os.close(self.fd)
+            self.close()
             self.fd, alone = open_locked(self.path, _FLAGS)
         inline = min(INLINE, limit)
         data = disk.pread(self.fd, inline + 1, 0)
@@ -81,11 +92,20 @@ class Spool:
             output, moved = self._keep(self._paths.output_file(job_id, attempt, self._stream), name, limit, alone)
         if moved or not alone:
             # A left-over child writes on into the old file, which is gone when it ends.
-            self.fd = replaced(self.fd, self.path, _FLAGS)
+            try:
+                self._open_another()
+            except (OSError, StoreError):
+                # On a full disk: it stays closed, and no job is started.
+                pass
         elif data or self._lost:
             os.ftruncate(self.fd, 0)
-        self._begin()
         return output
+
+    def _open_another(self):
+        """Have a new file in the place of one that somebody else still has."""
+        self.close()
+        disk.remove(self.path)
+        self.fd, _ = open_locked(self.path, _FLAGS)
 
     def trim(self, limit):
         """Give back the disk space of the middle of output without end.
@@ -165,14 +185,11 @@ def open_locked(path, flags):
         # A former job's doing: it is not to keep workers from their slot.
         disk.remove(path)
         fd = disk.open_private(path, flags)
-    return fd, locking.try_lock(fd)
-
-
-def replaced(fd, path, flags):
-    """A new locked file in the place of one that somebody else still has."""
-    os.close(fd)
-    disk.remove(path)
-    return open_locked(path, flags)[0]
+    try:
+        return fd, locking.try_lock(fd)
+    except StoreError:
+        os.close(fd)
+        raise
 
 
 def make_hole(fd, start, end):

@@ -17,7 +17,7 @@ from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import NewerFormat, QueuectlError, StoreError
+from queuectl_lib.words.errors import DiskFull, NewerFormat, QueuectlError, StoreError
 from queuectl_lib.work import duties, events, output, pidfile, wake
 
 # max_jobs: leave after so many; max_idle: leave after so many seconds with nothing to run. None: no such bound.
@@ -29,6 +29,8 @@ _RETRY_SECONDS = 1.0
 _SHORTEST_SLEEP = 0.01
 _PASS_ON_MS = 100
 _LAST_TRIES = 3
+_NO_ROOM = ("no room on the disk of %s: no job is started until there is some; free some, perhaps by: "
+            "queuectl purge --older-than 7d")
 
 
 class Worker:
@@ -47,6 +49,7 @@ class Worker:
         self._outcome = None
         self._passed_on = 0
         self._failures = 0
+        self._lacked_room = False
         self._idle_since = None
 
     def live(self):
@@ -64,6 +67,9 @@ class Worker:
             raise StoreError("the store %s was removed" % self._store.root) from error
         finally:
             self._duties.sync()
+            if self._claims.sync_due() is not None:
+                # It failed, and is not tried again: now new files are built.
+                self._duties.sync()
             self._place.hooks.see_off(self._control, self._duties)
             self._place.leave(for_good)
 
@@ -83,13 +89,16 @@ class Worker:
 
     def _exchange(self, now):
         """Record the last result and claim the next job; None when there is none to run."""
-        take = self._control.order is None and not self._used_up()
+        take = self._control.order is None and not self._used_up() and self._place.runner.is_ready
         self._claims.set_limits(self._settings.current.limits)
         kept, job = self._claims.exchange(self._done, take, now)
         # From here on nothing may raise: nobody else knows of the claim.
-        if self._failures:
+        if self._failures and self._claims.reserve.error is None:
             self._failures = 0
             self._voice.forget()
+            if self._lacked_room:
+                self._lacked_room = False
+                self._voice.say("there is room on the disk again: going on")
         said = []
         if kept:
             said.append(events.ended(self._done[1]))
@@ -167,6 +176,10 @@ class Worker:
         """Nothing to run: sleep until there may be something; False when it is time to leave."""
         if self._control.order is not None or self._used_up():
             return False
+        if self._claims.reserve.error is not None or not self._place.runner.is_ready:
+            # What is wrong is said by the next exchange, or here.
+            self._place.runner.get_ready()
+            return True
         # A hook may enqueue what is to be run, too.
         if self._options.drain and not self._place.hooks.busy:
             return False
@@ -244,7 +257,8 @@ class Worker:
         """The store did not take it: say so once and try again in a second. False: leave instead."""
         if self._duties.gone or not self._place.slot.stands() or isinstance(error, NewerFormat):
             raise error
-        self._voice.say_once(str(error))
+        self._lacked_room = self._lacked_room or isinstance(error, DiskFull)
+        self._voice.say_once(_NO_ROOM % self._store.root if isinstance(error, DiskFull) else str(error))
         self._failures += 1
         if self._done is None:
             if self._control.order is not None:

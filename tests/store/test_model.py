@@ -214,8 +214,8 @@ class Model:
         before = {id: each for id, each in self.jobs.items() if each.state in states and (queues is None or each.queue in queues)
                   and (wanted.before is None or each.updated_at.encode() < wanted.before)}
         assert sum(purge.count(self.store, wanted).values()) == len(before)
-        thorough = self.random.choice([True, False])
-        taken = roll.alone(self.store, lambda: purge.in_passes(self.store, wanted, thorough))
+        much = self.random.choice([0, 0.25, None])
+        taken = roll.alone(self.store, lambda: purge.in_passes(self.store, wanted, much))
         gone = [id for id, each in before.items() if self.jobs.get(id) == each]
         assert sum(taken.values()) == len(gone)
         for id in gone:

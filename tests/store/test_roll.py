@@ -1,12 +1,13 @@
 """Rolling moves jobs to segments while everybody goes on, and can be killed at any moment."""
 
 import os
+import time
 
 import pytest
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import disk, header, journal, line, locking, paths, roll, roller
-from queuectl_lib.words.errors import StoreError, UnknownJob
+from queuectl_lib.words.errors import DiskFull, StoreError, UnknownJob
 from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read
 
 
@@ -410,6 +411,8 @@ def test_an_archive_that_a_crash_left_without_its_index_is_moved_by_the_next_rol
     assert moved in here.segment_files()
     assert here.find("a").state == "completed"
     assert_only_named_files(here)
+
+
 @pytest.mark.parametrize("moved", [0, 1, 2])
 def test_an_archive_that_somebody_reads_is_moved_by_a_later_roll(here, monkeypatch, moved):
     """On Windows it cannot be; and a kill may come between any two of the renames."""
@@ -434,3 +437,40 @@ def test_an_archive_that_somebody_reads_is_moved_by_a_later_roll(here, monkeypat
     here.roll()
     assert len(here.files("archive")) == 2
     assert sorted(here.ids("completed")) == ["a", "b"]
+
+
+def test_a_roll_that_fails_leaves_nothing_and_is_not_started_again_at_once(here, monkeypatch):
+    some_of_everything(here)
+    before = here.files("base"), here.files("archive"), everything(here)
+
+    def fail(fd, path):
+        raise DiskFull("no room")
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "sync", fail)
+        with pytest.raises(DiskFull):
+            here.roll()
+    assert (here.files("base"), here.files("archive"), everything(here)) == before
+    assert not os.path.exists(here.store.paths.new_jobs)
+    assert roller.is_postponed(here.store.paths)
+    assert roller.start_roller(here.store.paths) is None
+    # Who is asked for one does not wait.
+    here.roll()
+    os.utime(here.store.paths.roll_lock)
+    assert not roller.is_postponed(here.store.paths)
+
+
+def test_a_clock_that_was_set_back_does_not_hold_up_rolls(here):
+    here.roll()
+    os.utime(here.store.paths.roll_lock, (time.time() + 3600, time.time() + 3600))
+    assert not roller.is_postponed(here.store.paths)
+
+
+def test_a_roll_that_is_done_stays_done_though_what_is_old_cannot_be_removed(here, monkeypatch):
+    some_of_everything(here)
+    jobs = everything(here)
+
+    def fail(directory):
+        raise OSError(5, "Input/output error", directory)
+    monkeypatch.setattr(roll.new_segment, "remove_abandoned", fail)
+    here.roll()
+    assert everything(here) == jobs

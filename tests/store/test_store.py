@@ -360,3 +360,18 @@ def test_an_id_that_stands_twice_in_a_small_batch_is_named_as_that(here):
     with pytest.raises(DuplicateJob, match="the id a stands twice in this batch"):
         here.store.add([job("a"), job("b"), job("a")])
     assert here.store.counts() == {}
+
+
+def test_a_disk_that_does_not_answer_is_not_taken_for_an_empty_store(here, monkeypatch):
+    here.add("a")
+    real = os.stat
+
+    def stat(path, **more):
+        if path == here.store.paths.jobs:
+            raise OSError(5, "Input/output error", path)
+        return real(path, **more)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", stat)
+        with pytest.raises(OSError):
+            here.opened()
+    assert here.ids() == ["a"]

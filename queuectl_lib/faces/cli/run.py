@@ -20,6 +20,7 @@ import sys
 from queuectl_lib.faces import following, foreground, terminal
 from queuectl_lib.faces.cli import options
 from queuectl_lib.store import store as stores
+from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import events
 
 _INTERRUPTED = 130
@@ -53,7 +54,11 @@ class _Shown:
         self._reader = None
 
     def begin(self, job):
-        self._reader = following.Reader(job, self._paths, self._writers)
+        try:
+            self._reader = following.Reader(job, self._paths, self._writers)
+        except (StoreError, OSError):
+            # It is claimed, so it is run: what it writes is shown when it has ended.
+            self._reader = following.Reader(job, self._paths, self._writers, runs=False)
 
     def show(self):
         # The slot is this process's: what is in it is this job's.
