@@ -31,11 +31,11 @@ class Cursor:
 
     def _advance(self, newest):
         for job_id, start, data in self.lines:
+            if data.find(line.BEGIN, 1) > 0:
+                # Perhaps two lines whose newline is damaged: who passes over the first one must not over the other one.
+                line.check(data, self.reader.path, start)
             # What many workers take from one section, each of them passes over here.
             if job_id in newest or start in self.gone:
-                if data.find(line.BEGIN, 1) > 0:
-                    # Perhaps two lines, whose newline is damaged: the other one is still to be run.
-                    line.check(data, self.reader.path, start)
                 continue
             head = self.reader.head(data, start)
             if self.kind in header.TIMED:

@@ -7,11 +7,10 @@ goes through the verbs. QUEUECTL_EVERY=1 flips a bit in every single byte, in al
 import os
 import random
 import re
-import sys
 
 import pytest
 
-from queuectl_lib.store import check, config, disk, listing, purge, repair, roll, store
+from queuectl_lib.store import check, compact, config, disk, listing, purge, repair, roll, store
 from queuectl_lib.store.pauses import Pause
 from queuectl_lib.store.usage import usage
 from queuectl_lib.words.errors import QueuectlError, StoreDamaged
@@ -316,3 +315,70 @@ def test_an_end_that_no_crash_leaves_is_damage_and_is_not_cut(here, end):
     assert [(each.level, "byte %d " % len(whole) in each.text) for each in check.findings(here.store) if each.level != WELL] == [(FAULT, True)]
     repair.repair(here.store.paths)
     assert here.ids() == (["a", "b"] if "whole" in end else ["a"])
+
+
+# --- where damage would hide
+
+def flip_in(here, path, text, place, bit=0):
+    """Flip a bit so many bytes behind the last occurrence of a text."""
+    here.flip(path, read(path).rindex(text) + place, bit)
+
+
+def test_an_older_line_is_not_taken_for_the_newest_whose_id_is_damaged(here):
+    here.add("a", "b")
+    here.run("a")
+    flip_in(here, here.journal, b'{"id":"a","state":"completed"', 7)
+    for action in (lambda: here.find("a"), lambda: here.add("a"), lambda: here.store.retry(["a"], here.now)):
+        with pytest.raises(StoreDamaged, match="byte"):
+            action()
+
+
+@pytest.mark.parametrize("filters", [{"queues": {"mail"}}, {"states": {"completed"}}])
+def test_a_list_does_not_leave_out_who_no_longer_looks_like_it(here, filters):
+    here.add("a", "b", queue="mail")
+    here.run("a", "b")
+    here.roll()
+    [path] = here.segment_files()
+    flip_in(here, path, b'"state":"completed","was":["processing","mail"],"queue":"mail"',
+            9 if "states" in filters else 57)
+    with pytest.raises(StoreDamaged, match="byte"):
+        here.ids(*filters.get("states", ()), queues=filters.get("queues"))
+
+
+def test_a_damaged_moment_keeps_nobody_waiting(here):
+    here.add_in(10, "first")
+    here.add_in(20, "second")
+    here.roll()
+    [path] = here.segment_files()
+    flip_in(here, path, b'"due":%d' % (here.now + 10000), 6, bit=3)
+    here.pass_time(30)
+    desk = here.worker()
+    with pytest.raises(StoreDamaged, match="byte"):
+        here.claim(desk)
+    assert here.claim(desk).id == "second"
+
+
+def test_a_job_behind_a_damaged_newline_is_not_passed_over_with_the_one_before_it(here):
+    here.bulk(many(3))
+    [path] = here.segment_files()
+    here.run("job-000")
+    here.flip(path, read(path).index(b"\n"))
+    desk = here.worker()
+    with pytest.raises(StoreDamaged, match="byte 0 "):
+        here.claim(desk)
+    with pytest.raises(StoreDamaged, match="byte 0 "):
+        here.ids()
+    repair.repair(here.store.paths)
+    assert here.run_order() == ["job-001", "job-002"]
+
+
+def test_what_is_damaged_is_not_merged_where_no_index_would_find_it(here, monkeypatch):
+    monkeypatch.setattr(compact, "ALIKE", {"base": 2, "archive": 2})
+    here.bulk(many(3))
+    here.bulk(many(3, prefix="more"))
+    flip_in(here, here.segment_files()[0], b'{"id":"job-001"', 7)
+    with pytest.raises(StoreDamaged, match="byte"):
+        here.roll()
+    repair.repair(here.store.paths)
+    here.roll()
+    assert here.find("job-001").state == "pending" and len(here.ids()) == 6
