@@ -49,6 +49,7 @@ class Waiter:
         self._poll = select.poll() if hasattr(select, "poll") else _Select()
         self.watch(self._reader)
         self._held = False
+        self._early = b""
         self._replaced = {}
         # A full pipe loses numbers, but it wakes: whoever waits looks at everything then.
         self._replaced_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
@@ -73,24 +74,40 @@ class Waiter:
 
     def wait(self, seconds):
         """Sleep until something happens or so many seconds have passed (None: no limit)."""
+        if self._early:
+            return self._taken_early()
         if not self._held:
             return self._wait(seconds)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._replaced)
         try:
             return self._wait(seconds)
         finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, self._replaced)
+            self._keep_back()
 
     def hold(self):
         """From now on keep signals back for wait_for_child; does nothing on macOS, which has no such wait."""
         if not self._held and hasattr(signal, "sigtimedwait"):
-            signal.pthread_sigmask(signal.SIG_BLOCK, self._replaced)
+            self._keep_back()
             self._held = True
+
+    def _keep_back(self):
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._replaced)
+        try:
+            # What came in the moment before is in the pipe, which nobody reads while a command runs.
+            self._early = os.read(self._reader, 4096)
+        except BlockingIOError:
+            pass
+
+    def _taken_early(self):
+        arrived, self._early = self._early, b""
+        return _woken(arrived, ())
 
     def wait_for_child(self, seconds):
         """Sleep until a child has ended, a signal has come, or so many seconds have passed."""
         if not self._held:
             return self._wait(seconds)
+        if self._early:
+            return self._taken_early()
         found = signal.sigtimedwait(self._replaced, max(0.0, min(seconds, _LONGEST)))
         if found is None:
             return NOTHING
@@ -107,11 +124,7 @@ class Waiter:
         fds = tuple(fd for fd, event in ready if fd != self._reader)
         if len(fds) == len(ready):
             return Woken(False, (), fds)
-        arrived = os.read(self._reader, 4096)
-        others = arrived.replace(_CHILD_BYTE, b"")
-        if not others and not fds:
-            return CHILD
-        return Woken(len(others) < len(arrived), tuple(others), fds)
+        return _woken(os.read(self._reader, 4096), fds)
 
     def close(self):
         """Give the signals back and close the pipe."""
@@ -123,6 +136,14 @@ class Waiter:
             signal.signal(signum, signal.SIG_DFL if previous is None else previous)
         os.close(self._reader)
         os.close(self._writer)
+
+
+def _woken(arrived, fds):
+    """The Woken of these signal numbers, as bytes, and ready descriptors."""
+    others = arrived.replace(_CHILD_BYTE, b"")
+    if not others and not fds:
+        return CHILD
+    return Woken(len(others) < len(arrived), tuple(others), fds)
 
 
 def _nothing(signum, frame):
