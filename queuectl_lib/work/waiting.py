@@ -127,11 +127,7 @@ class _SignalWaiter:
         fds = tuple(fd for fd, event in ready if fd != self._reader)
         if len(fds) == len(ready):
             return Woken(False, (), fds)
-        arrived = os.read(self._reader, 4096)
-        others = arrived.replace(_CHILD_BYTE, b"")
-        if not others and not fds:
-            return CHILD
-        return Woken(len(others) < len(arrived), tuple(others), fds)
+        return _woken(os.read(self._reader, 4096), fds)
 
     def close(self):
         """Give the signals back and close the pipe."""
@@ -143,6 +139,14 @@ class _SignalWaiter:
             signal.signal(signum, signal.SIG_DFL if previous is None else previous)
         os.close(self._reader)
         os.close(self._writer)
+
+
+def _woken(arrived, fds):
+    """The Woken of these signal numbers, as bytes, and ready descriptors."""
+    others = arrived.replace(_CHILD_BYTE, b"")
+    if not others and not fds:
+        return CHILD
+    return Woken(len(others) < len(arrived), tuple(others), fds)
 
 
 def _nothing(signum, frame):

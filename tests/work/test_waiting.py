@@ -150,6 +150,25 @@ class TestHeld:
         waiter.wait(0)
         assert signal.SIGUSR1 in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
+    @pytest.mark.parametrize("kind", ["wait", "wait_for_child"])
+    def test_what_came_just_before_they_were_kept_back_ends_the_next_sleep(self, kind):
+        one = Waiter()
+        one.heed(signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        one.hold()
+        assert getattr(one, kind)(LONG) == (False, (signal.SIGUSR1,), ())
+        assert getattr(one, kind)(0) == NOTHING
+        one.close()
+
+    def test_nor_is_lost_what_comes_as_a_sleep_ends(self, waiter, monkeypatch):
+        def ends(seconds):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            return NOTHING
+        with monkeypatch.context() as patch:
+            patch.setattr(waiter, "_wait", ends)
+            assert waiter.wait(0) == NOTHING
+        assert waiter.wait_for_child(LONG) == (False, (signal.SIGUSR1,), ())
+
     def test_closing_lets_them_through_again(self):
         one = Waiter()
         one.hold()
