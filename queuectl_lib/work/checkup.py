@@ -22,7 +22,7 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import locking, pauses
+from queuectl_lib.store import ballast, locking, pauses
 from queuectl_lib.store import paths as names
 from queuectl_lib.words import clock
 from queuectl_lib.words.finding import REMARK, WARNING, Finding
@@ -236,12 +236,20 @@ def marks(store, look):
     if os.path.exists(store.paths.suspect):
         yield Finding(WARNING, "suspect", "a sync failed: whoever writes next builds new files first",
                       "look for disk errors (dmesg), then " + REPAIR)
+    if not is_ballast(store.paths.ballast):
+        yield Finding(REMARK, "ballast", "given up when the disk was full, or not there: no room is kept for results",
+                      "workers make it anew when there is room, as does " + REPAIR)
     missing = [path for path in store.paths.directories() if not os.path.isdir(path)]
     if missing:
         yield Finding(WARNING, "directories", "%s: not there" % listed(missing), REPAIR)
     if os.path.isdir(store.paths.damaged):
         yield Finding(REMARK, "damaged/", "%s that a repair put aside" % _count(len(os.listdir(store.paths.damaged)), "file"),
                       "look at them, and remove them")
+
+
+def is_ballast(path):
+    """Is a whole ballast there?"""
+    return os.path.exists(path) and os.path.getsize(path) >= ballast.SIZE
 
 
 # --- jobs that wait

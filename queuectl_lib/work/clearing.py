@@ -5,7 +5,7 @@ import shutil
 import time
 from itertools import islice
 
-from queuectl_lib.store import disk, roll
+from queuectl_lib.store import ballast, disk, roll
 from queuectl_lib.store.store import LOCK_TIMEOUT
 from queuectl_lib.words.finding import REPAIRED, WARNING, Finding
 from queuectl_lib.work import checkup, events, pidfile, slots, tree
@@ -56,6 +56,16 @@ def files(store):
                 disk.remove(path)
     if found:
         yield Finding(REPAIRED, "left-overs", "removed: " + checkup.listed(found))
+
+
+def room(store):
+    """Make the ballast anew, where there is room for it."""
+    if checkup.is_ballast(store.paths.ballast):
+        return
+    with store.lock():
+        made = ballast.make(store.paths)
+    if made:
+        yield Finding(REPAIRED, "ballast", "made anew: room is kept for results")
 
 
 def lost_jobs(store):
@@ -147,5 +157,5 @@ def lines_of_the_dead(store):
         yield Finding(REPAIRED, "workers.pid", "%d of those that are gone: taken out" % (before - len(living)))
 
 
-STEPS = (("left-overs", rolls), ("left-overs", files), ("lost jobs", lost_jobs),
+STEPS = (("left-overs", rolls), ("left-overs", files), ("ballast", room), ("lost jobs", lost_jobs),
          ("processes", processes), ("outputs", outputs), ("workers.pid", lines_of_the_dead))

@@ -7,7 +7,7 @@ import pytest
 
 from queuectl_lib.job import lifecycle, record
 from queuectl_lib.job.lifecycle import Output, Outcome
-from queuectl_lib.store import config, disk, locking, pauses, store
+from queuectl_lib.store import ballast, config, disk, locking, pauses, store
 from queuectl_lib.words import clock
 from queuectl_lib.words.finding import REMARK, REPAIRED, WARNING, WELL
 from queuectl_lib.work import checkup, clearing, pidfile, proc, slots, surroundings, tree
@@ -81,6 +81,7 @@ def ruin(tmp_path, monkeypatch):
     monkeypatch.setattr(checkup, "_SETTLED", -1)
     ruin = Ruin(str(tmp_path / "store"))
     config.set(ruin.store, "kill_grace", "200ms")
+    ballast.make(ruin.paths)
     ruin.store = store.open_store(ruin.paths.root)
     yield ruin
     for process in ruin.processes:
@@ -338,6 +339,14 @@ def test_a_suspect_store_is_written_anew(ruin):
     assert level == WARNING
     assert_mended(ruin, "in new files")
     assert os.stat(ruin.paths.jobs).st_ino != before and ruin.store.find("a").state == "pending"
+
+
+def test_a_ballast_that_was_given_up_is_made_anew(ruin):
+    for left in (b"", None):
+        os.unlink(ruin.paths.ballast) if left is None else ruin.write(ruin.paths.ballast, left)
+        (level, text), = ruin.found("marks")
+        assert level == REMARK and "no room is kept" in text
+        assert_mended(ruin, "made anew")
 
 
 def test_directories_that_are_missing_are_made(ruin):
