@@ -21,7 +21,7 @@ from queuectl_lib.store.group_sync import GroupSync
 from queuectl_lib.store.sight import Sight
 from queuectl_lib.store.spread import Change, ending, go_on
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import DiskFull, StoreError
+from queuectl_lib.words.errors import DiskFull, StoreDamaged, StoreError
 
 # What is known of the last claim: the job, where its line stands, what that overrides,
 # and what need not be encoded again when its result is recorded.
@@ -88,8 +88,10 @@ class Claims:
     def _after_failure(self, error, done, now):
         """(None, whether to call again, whether to claim then: no) once a result is recorded though the disk is full."""
         if not isinstance(error, DiskFull):
-            # What was just looked at is perhaps half taken in: all of it is read anew.
-            self._journal.close()
+            # What was just looked at is perhaps half taken in: all of it is read anew. (But not what is
+            # damaged: each such line is told once, and passed over from then on.)
+            if not isinstance(error, StoreDamaged):
+                self._journal.close()
             raise error
         lines = self._with_consequences(*done, self._result(*done), now) if done else []
         self.reserve.make_room(error, lines)
