@@ -31,6 +31,8 @@ class Damaged:
 
     def __init__(self, here):
         self.here = here
+        # What it holds says nothing, and is much.
+        disk.remove(here.store.paths.ballast)
         self.files = {}
         for folder, _, names in os.walk(here.root):
             for name in names:
@@ -177,8 +179,7 @@ def is_blank(one, path, place):
 
 def cases(one, share):
     """(path, place, bit) for every file of the store."""
-    # What the ballast holds says nothing.
-    for path in sorted(set(one.files) - {one.paths.ballast}):
+    for path in sorted(one.files):
         for place, bit in places(len(one.files[path]), share):
             if not is_blank(one, path, place) or EVERY and place % 64 == 0:
                 yield path, place, bit

@@ -18,7 +18,8 @@ import pytest
 
 from queuectl_lib.faces import once
 from queuectl_lib.job import identifiers, lifecycle
-from queuectl_lib.store import compact, config, disk, header, index, keeping, locking, paths, pauses, purge, roll, store
+from queuectl_lib.store import (
+    ballast, compact, config, disk, header, index, keeping, locking, paths, pauses, purge, roll, store)
 from queuectl_lib.words.errors import QueuectlError
 from tests.store import power, stores
 from tests.store.stores import FAILURE, POLICY, SECOND, SUCCESS, job
@@ -78,6 +79,8 @@ class Life(stores.Here):
         self.recorder = power.Recorder(world, skipped)
         monkeypatch.setattr(disk, "os", self.recorder)
         monkeypatch.setattr(disk, "_data_sync", self.recorder.fdatasync)
+        # What it holds says nothing, and there would be thousands of ways to lose some of it.
+        monkeypatch.setattr(ballast, "make", lambda paths: True)
         self.versions = {what: [(value, 0, 0)] for what, value in everything(world + "/store").items()}
         self.together = []
         self._unsure = []
