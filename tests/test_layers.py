@@ -14,10 +14,10 @@ LIBRARY = os.path.join(support.ROOT, "queuectl_lib")
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
 # A bound to notice growth by: raising it wants a reason in the commit that does.
-# The store's checkup and its repair took 800.
-MOST_STORE_CODE = 5500
-# With them and what doctor tries, finds and clears up (700) the whole came to 13,540.
-MOST_CODE = 13700
+# The store's checkup and its repair took 1,050, full and failing disks, and foreign and planted files 500.
+MOST_STORE_CODE = 6000
+# With them, with what doctor tries, finds and clears up (750), and Windows (430), the whole came to 14,700.
+MOST_CODE = 14900
 
 
 def modules():

@@ -12,7 +12,7 @@ from support import LAUNCHER, PYTHON
 OWN = {
     "words", "words.text", "words.errors", "words.clock",
     "job", "job.identifiers", "job.checks", "job.history", "job.record",
-    "store", "store.store", "store.paths", "store.defaults", "store.disk", "store.locking",
+    "store", "store.store", "store.paths", "store.defaults", "store.disk", "store.in_use", "store.ownership", "store.locking",
     "store.journal", "store.header", "store.line",
     "work", "work.wake",
     "faces", "faces.terminal", "faces.input",

@@ -165,6 +165,16 @@ def due(job):
     return None
 
 
+def is_blocked(job):
+    """Is there no moment at which a job becomes ready by itself?"""
+    return due(job) is None
+
+
+def is_settled(job):
+    """Does a job wait for nothing: neither for a moment nor for another job?"""
+    return is_blocked(job) and not job.waits_for
+
+
 def _ms(moment):
     return clock.parse_moment(moment) if moment else 0
 

@@ -5,6 +5,7 @@ stands around those in a line is kept from one job to the next, for as long as
 the fields it was made of are the same. The lines are those of line.encode.
 """
 
+from queuectl_lib.job import record
 from queuectl_lib.job.record import Job
 from queuectl_lib.store import line
 from queuectl_lib.words.text import JSON_OF
@@ -48,4 +49,4 @@ class Alike:
         self._env = job.env
         self.after = job.after
         self.run_at = job.run_at
-        self.is_blocked = line.is_blocked(job)
+        self.is_blocked = record.is_blocked(job)

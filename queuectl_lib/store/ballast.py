@@ -12,7 +12,7 @@ store have in hand at once; or the new journal of a purge, which frees more.
 
 import os
 
-from queuectl_lib.store import disk
+from queuectl_lib.store import disk, usage
 from queuectl_lib.words.errors import DiskFull, StoreError
 
 SIZE = 256 * 1024
@@ -34,7 +34,7 @@ def make(paths):
         missing = SIZE - os.fstat(fd).st_size
         if missing <= 0:
             return True
-        if disk.free(paths.root) < _AMPLE:
+        if usage.free(paths.root) < _AMPLE:
             return False
         # Of zeros some disks would keep nothing.
         disk.append(fd, os.urandom(missing), paths.ballast)

@@ -9,9 +9,9 @@ it can be played through by giving this one module another `os`.
 
 import errno
 import os
-import stat
-import time
 
+from queuectl_lib.store.in_use import IN_USE, patiently
+from queuectl_lib.store.ownership import HAS_OWNERS, check_opened
 from queuectl_lib.words.errors import DiskFull, StoreError, StorePlanted, StoreUnwritable
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -20,9 +20,6 @@ _LARGE = 256 * 1024
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 # Else a FIFO holds up who opens it. For writing alone nothing is opened here that jobs inherit.
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0)
-_WRITING = os.O_WRONLY | os.O_RDWR
-# Windows has neither owners nor modes that say anything, and removes no file that somebody has open.
-_HAS_OWNERS = hasattr(os, "geteuid")
 _CHUNK = 1 << 16
 
 # To read a file of the store, or of its slots.
@@ -40,28 +37,6 @@ if hasattr(os, "pread"):
 else:
     from queuectl_lib.store.positioned import pread as _read_at
 
-# Windows refuses to open, rename or replace a file for as long as another program has it open, be it
-# a virus scanner: with these numbers, which other systems do not have. 5 may mean that as well, of a file
-# that is just being replaced for one, and so may an error of os.open, which tells none.
-_IN_USE = (32, 33)
-_PERHAPS_IN_USE = _IN_USE + (5, None)
-_TRIES = 10
-_FIRST_PAUSE = 0.005
-_LONGEST_PAUSE = 0.25
-
-
-def patiently(operation, *arguments):
-    """Do an operation on a path; what another program may have in use now is tried again, for about a second."""
-    pause = _FIRST_PAUSE
-    for _ in range(_TRIES - 1):
-        try:
-            return operation(*arguments)
-        except PermissionError as error:
-            if getattr(error, "winerror", 0) not in _PERHAPS_IN_USE:
-                raise
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
-    return operation(*arguments)
 
 def open_private(path, flags, mine=False):
     """os.open with mode 0600 under any umask, not inherited; expected errors as StoreError.
@@ -71,7 +46,8 @@ def open_private(path, flags, mine=False):
     That is asked of the descriptor: of a path the answer may be another one a moment later.
     O_TRUNC: a new file takes the place of whatever is there.
     """
-    if flags & os.O_TRUNC and _HAS_OWNERS:
+    # Windows removes no file that somebody has open.
+    if flags & os.O_TRUNC and HAS_OWNERS:
         remove(path)
         flags = flags & ~os.O_TRUNC | os.O_EXCL
     if not flags & os.O_RDWR:
@@ -81,26 +57,15 @@ def open_private(path, flags, mine=False):
     except OSError as error:
         raise refined(error, path)
     try:
-        _check_opened(fd, path, flags, mine)
+        status = os.fstat(fd)
+        check_opened(status, path, flags, mine)
+        if HAS_OWNERS and flags & os.O_CREAT and status.st_mode & 0o600 != 0o600:
+            # An odd umask.
+            os.fchmod(fd, 0o600)
     except (OSError, StoreError) as error:
         os.close(fd)
         raise refined(error, path) if isinstance(error, OSError) else error
     return fd
-
-
-def _check_opened(fd, path, flags, mine):
-    status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode):
-        raise StorePlanted("%s is no plain file: remove it" % path)
-    writes = flags & _WRITING
-    if not _HAS_OWNERS or not (writes or mine):
-        return
-    _check_mine(status, path, "see what it says, then chown or remove it")
-    if writes and status.st_nlink > 1:
-        raise StorePlanted("%s has another name elsewhere (a hard link): remove it, the store follows no links" % path)
-    if flags & os.O_CREAT and status.st_mode & 0o600 != 0o600:
-        # An odd umask.
-        os.fchmod(fd, 0o600)
 
 
 def read_private(path, mine=False):
@@ -144,7 +109,7 @@ def refined(error, path):
     """The QueuectlError for an OSError; ENOENT stays what it is: callers ask for it."""
     if error.errno in _FULL:
         return DiskFull("%s: no room on the disk: free some and try again" % path)
-    if getattr(error, "winerror", 0) in _IN_USE:
+    if getattr(error, "winerror", 0) in IN_USE:
         return StoreError("%s is in use by another program: try again when that has ended" % path)
     if error.errno in _FORBIDDEN:
         return StoreUnwritable("%s: %s: the store belongs to another user or is read-only"
@@ -294,41 +259,6 @@ def make_private_directory(path):
         raise refined(error, path)
 
 
-def check_private(root, parts=()):
-    """Refuse a store whose commands somebody else could have written; StoreUnwritable.
-
-    The root may be named by a link, as long as it leads to one's own. parts: paths in it; one that
-    is not there is fine. What lies above is not looked at: who may write there can put
-    a store of theirs in this one's place, and that is refused.
-    """
-    if not _HAS_OWNERS:
-        return
-    status = os.stat(root)
-    if not stat.S_ISDIR(status.st_mode):
-        raise StoreError("%s is not a directory: name the store with --store DIR" % root)
-    advice = "its commands are theirs; use your own with --store DIR"
-    if os.geteuid() == 0:
-        advice += ", or be them: sudo -u '#%d' ..." % status.st_uid
-    _check_mine(status, root, advice)
-    for path in parts:
-        try:
-            status = os.lstat(path)
-        except FileNotFoundError:
-            continue
-        if stat.S_ISLNK(status.st_mode):
-            raise StorePlanted("%s is a link: remove it, the store follows none" % path)
-        _check_mine(status, path, "see what is in it, then chown or remove it")
-
-
-def _check_mine(status, path, advice):
-    if status.st_uid != os.geteuid():
-        raise StoreUnwritable("%s belongs to user %d, not to you: %s" % (path, status.st_uid, advice))
-    if status.st_mode & 0o022:
-        import shlex
-        raise StoreUnwritable("%s may be written by others, who could have commands run as you: see what they "
-                              "put there, then chmod go-w %s" % (path, shlex.quote(path)))
-
-
 def set_mode(path, mode):
     """Who may do what with a file; expected errors as StoreError."""
     try:
@@ -351,11 +281,3 @@ def date(path, moment):
         os.utime(path, (moment, moment))
     except OSError:
         pass
-
-
-def free(directory):
-    """How many bytes this user may still write there; where the system does not tell, very many."""
-    if not hasattr(os, "statvfs"):
-        return 1 << 62
-    found = os.statvfs(directory)
-    return found.f_bavail * found.f_frsize

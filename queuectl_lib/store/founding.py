@@ -2,7 +2,7 @@
 
 import os
 
-from queuectl_lib.store import ballast, disk, header, locking
+from queuectl_lib.store import ballast, disk, header, locking, ownership
 from queuectl_lib.store.paths import segment_names
 from queuectl_lib.words.errors import StoreDamaged, StoreError
 
@@ -27,10 +27,10 @@ def found(names, patience):
     root, *directories = names.directories()
     disk.make_private_directory(root)
     # Before anything is put into it: it may be anybody's.
-    disk.check_private(root)
+    ownership.check_private(root)
     for directory in directories:
         disk.make_private_directory(directory)
-    disk.check_private(root, directories)
+    ownership.check_private(root, directories)
     fd = disk.open_private(names.lock, os.O_RDWR | os.O_CREAT)
     try:
         locking.lock(fd, patience, names.lock)

@@ -293,16 +293,6 @@ def waiting_parts(line):
     return _match(line).group(WAITS_FOR + 1).split(b'"," ')
 
 
-def is_blocked(job):
-    """Is there no moment at which a job becomes ready by itself?"""
-    return record.due(job) is None
-
-
-def is_settled(job):
-    """Does a job wait for nothing: neither for a moment nor for another job?"""
-    return is_blocked(job) and not job.waits_for
-
-
 def is_removal(line):
     """Does a job's line say that the job was removed?"""
     return _match(line).group(2) == REMOVED

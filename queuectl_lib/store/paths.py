@@ -138,6 +138,12 @@ def segment_names(directory):
     return list(filter(is_segment_name, names))
 
 
+def segment_files(paths):
+    """[(name, path)] of every segment that is there."""
+    return [(name, directory + "/" + name + ".jsonl") for directory in (paths.base, paths.archive)
+            for name in segment_names(directory)]
+
+
 def is_segment_name(name):
     """Can a segment have this name (numbers.py)? A file that somebody put beside them is none."""
     number, dash, rewritten = name.partition("-")

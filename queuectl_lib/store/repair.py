@@ -19,7 +19,7 @@ import json
 import os
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import changing, check, config, disk, line, locking, new_segment, roll, salvage
+from queuectl_lib.store import changing, check, config, disk, line, locking, new_segment, ownership, roll, salvage
 from queuectl_lib.store.paths import index_of
 from queuectl_lib.store.rebuild import Rebuilt, Renewed
 from queuectl_lib.store.store import LOCK_TIMEOUT, Store
@@ -34,7 +34,7 @@ _MOST_NAMED = 20
 
 def repair(names):
     """Set a store (paths.Paths) right; the Findings of what was done, [] where nothing was to do. Raises StoreError."""
-    disk.check_private(names.root)
+    ownership.check_private(names.root)
     for directory in names.directories():
         disk.make_private_directory(directory)
     store = Store(names, True)

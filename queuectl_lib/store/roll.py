@@ -24,7 +24,7 @@ import os
 from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, pieces, roller, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
-from queuectl_lib.store.paths import lone_indexes, segment_names
+from queuectl_lib.store.paths import lone_indexes, segment_files
 from queuectl_lib.store.snapshot import Snapshot
 from queuectl_lib.words.errors import StoreError
 
@@ -122,7 +122,7 @@ class _Roll:
                 # Nothing was begun; or the rename was done, and only then something failed.
                 return
             disk.remove(self._paths.new_jobs)
-            for name, path in set(_segment_files(self._paths)).difference(self._there):
+            for name, path in set(segment_files(self._paths)).difference(self._there):
                 # A batch that has joined meanwhile has a greater number.
                 if number_of(name)[0] <= self._number + 1:
                     new_segment.remove(path)
@@ -144,7 +144,7 @@ class _Roll:
         # Read here, for what is half written now may be taken back; looked at without the lock.
         self._snapshot = Snapshot(self._paths, self._journal)
         self._copied = self._snapshot.end
-        self._there = _segment_files(self._paths)
+        self._there = segment_files(self._paths)
         # Of who was killed between two renames, or two removals. Now nobody is between them.
         for path in lone_indexes(self._paths.base, self._paths.archive):
             disk.remove(path)
@@ -268,12 +268,6 @@ class _Roll:
                 new_segment.remove(path)
         new_segment.remove_abandoned(self._paths.base)
         _settle_archives(self._paths, self._segments)
-
-
-def _segment_files(paths):
-    """(name, path) of every segment's file."""
-    return [(name, directory + "/" + name + ".jsonl") for directory in (paths.base, paths.archive)
-            for name in segment_names(directory)]
 
 
 def _with_key(entry, number):

@@ -4,6 +4,7 @@ Each process takes in only what is new. Under the store lock that decides; witho
 it, to save time under the lock or to look something up, an unfinished end is left alone.
 """
 
+from queuectl_lib.job import record
 from queuectl_lib.store import line, pauses, pieces, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.view import View
@@ -102,7 +103,7 @@ class Sight:
         """
         if plain and self.view.takes_ids_alone:
             for job, data in lines:
-                if job.state in _SETTLED or line.is_settled(job):
+                if job.state in _SETTLED or record.is_settled(job):
                     self.view.settle(job.id.encode(), place)
                 else:
                     self.view.take(pieces.scan(data, place, self.journal.path)[0])

@@ -12,7 +12,7 @@ supervisor have them loaded before they begin: the one file may be replaced unde
 import os
 
 from queuectl_lib.job import identifiers
-from queuectl_lib.store import disk, journal, line, locking, paths
+from queuectl_lib.store import disk, journal, line, locking, ownership, paths
 from queuectl_lib.store.defaults import DEFAULTS
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DuplicateJob, StoreError, UnknownJob
@@ -40,7 +40,7 @@ def open_store(directory=None, create=False, write=False):
     if exists:
         journal.check_format(names.jobs)
     if write and exists:
-        disk.check_private(names.root, names.directories()[1:] + (names.jobs,))
+        ownership.check_private(names.root, names.directories()[1:] + (names.jobs,))
         if os.path.exists(names.suspect):
             # A sync failed: what was written since then goes into new files first.
             from queuectl_lib.store.roll import roll

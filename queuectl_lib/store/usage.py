@@ -55,3 +55,11 @@ def taken(status):
     """The bytes on the disk of a file, by its os.stat_result."""
     # Spools of long outputs have holes; Windows tells no blocks.
     return getattr(status, "st_blocks", status.st_size / 512) * 512
+
+
+def free(directory):
+    """How many bytes this user may still write there; where the system does not tell, very many."""
+    if not hasattr(os, "statvfs"):
+        return 1 << 62
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize

@@ -25,7 +25,7 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.job.lifecycle import Outcome
-from queuectl_lib.store import disk
+from queuectl_lib.store import usage
 from queuectl_lib.work import children, tree
 from queuectl_lib.work.children import reaped
 from queuectl_lib.work.orphans import NoOrphans
@@ -100,7 +100,7 @@ class Runner:
         duration = round(time.monotonic() - begin, 3)
         progress = self._spools.progress.collect()
         stdout, stderr = self._spools.collect(job.id, job.attempts, limit, self._orphans.none())
-        if status and disk.free(self._root) < _FULL:
+        if status and usage.free(self._root) < _FULL:
             stderr = stderr._replace(text=_NOTE + stderr.text)
         if error is not None:
             return Ended(Outcome(None, None, error, duration, stdout, stderr, progress), order)

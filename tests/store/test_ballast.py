@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from queuectl_lib.store import ballast, disk, keeping
+from queuectl_lib.store import ballast, disk, keeping, usage
 from queuectl_lib.store.view import View
 from queuectl_lib.words.errors import DiskFull, StoreError
 from tests.store.stores import START, read, write
@@ -32,7 +32,7 @@ def full_disk(here, paths, monkeypatch):
                 raise DiskFull("%s: no room" % path)
         return real(fd, data, path)
     monkeypatch.setattr(disk, "append", append)
-    monkeypatch.setattr(disk, "free", lambda directory: room[0])
+    monkeypatch.setattr(usage, "free", lambda directory: room[0])
 
 
 def test_a_store_is_founded_with_it(paths):
@@ -58,7 +58,7 @@ def test_it_is_made_whole_only_where_there_is_ample_room(paths, monkeypatch, lef
     if left is not None:
         write(paths.ballast, b"x" * left)
     with monkeypatch.context() as patch:
-        patch.setattr(disk, "free", lambda directory: 3 * ballast.SIZE)
+        patch.setattr(usage, "free", lambda directory: 3 * ballast.SIZE)
         assert not ballast.make(paths)
         assert os.path.getsize(paths.ballast) == (left or 0)
     assert ballast.make(paths)

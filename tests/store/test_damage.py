@@ -10,13 +10,12 @@ import re
 
 import pytest
 
-from queuectl_lib.store import check, compact, config, disk, listing, purge, repair, roll, store
+from queuectl_lib.store import check, compact, config, disk, listing, purge, repair, roll
 from queuectl_lib.store.pauses import Pause
 from queuectl_lib.store.usage import usage
 from queuectl_lib.words.errors import QueuectlError, StoreDamaged
 from queuectl_lib.words.finding import FAULT, WARNING, WELL
 from queuectl_lib.work import pidfile, slots
-from tests.store import stores
 from tests.store.stores import FAILURE, job, many, read, write
 
 EVERY = bool(os.environ.get("QUEUECTL_EVERY"))

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from queuectl_lib.store import disk
+from queuectl_lib.store import disk, in_use, ownership
 from queuectl_lib.words.errors import DiskFull, StoreError, StorePlanted, StoreUnwritable
 from tests.store.stores import in_child, read, write
 
@@ -202,23 +202,23 @@ def test_a_directory_that_cannot_be_made_says_why(path, tmp_path):
 def test_what_others_may_write_is_refused(tmp_path, permissions, private):
     os.chmod(str(tmp_path), permissions)
     if private:
-        disk.check_private(str(tmp_path))
+        ownership.check_private(str(tmp_path))
     else:
         with pytest.raises(StoreUnwritable, match="may be written by others.*chmod go-w"):
-            disk.check_private(str(tmp_path))
+            ownership.check_private(str(tmp_path))
     os.chmod(str(tmp_path), 0o700)
 
 
 def test_what_belongs_to_another_user_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: os.stat(str(tmp_path)).st_uid + 1)
     with pytest.raises(StoreUnwritable, match="belongs to user"):
-        disk.check_private(str(tmp_path))
+        ownership.check_private(str(tmp_path))
 
 
 def test_a_file_is_no_store(path):
     write(path, b"")
     with pytest.raises(StoreError, match="is not a directory"):
-        disk.check_private(path)
+        ownership.check_private(path)
 
 
 def test_removing_what_is_gone_is_fine(path):
@@ -286,7 +286,7 @@ class InUse:
 def pauses(monkeypatch):
     """Those that were made, none of them waited for."""
     made = []
-    monkeypatch.setattr(disk.time, "sleep", made.append)
+    monkeypatch.setattr(in_use.time, "sleep", made.append)
     return made
 
 

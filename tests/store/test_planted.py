@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 
-from queuectl_lib.store import config, disk, line, store, unique
+from queuectl_lib.store import config, line, ownership, store, unique
 from queuectl_lib.store.roll import roll
 from queuectl_lib.words.errors import StoreDamaged, StoreError, StorePlanted, StoreUnwritable
 from tests.store.stores import Here, in_child, job, read, write
@@ -122,7 +122,7 @@ def test_a_store_put_in_the_place_of_another_between_check_and_use_is_refused(he
     """Who may write the folder above can do that; what counts is asked of the open file."""
     here.add("a")
     os.chmod(here.journal, 0o622)
-    monkeypatch.setattr(disk, "check_private", lambda *_: None)
+    monkeypatch.setattr(ownership, "check_private", lambda *_: None)
     with pytest.raises(StoreUnwritable):
         writing(here.root)
 

@@ -22,7 +22,7 @@ from queuectl_lib.store import (
     ballast, compact, config, disk, header, index, keeping, locking, paths, pauses, purge, roll, store)
 from queuectl_lib.words.errors import QueuectlError
 from tests.store import power, stores
-from tests.store.stores import FAILURE, POLICY, SECOND, SUCCESS, job
+from tests.store.stores import FAILURE, POLICY, SUCCESS, job
 
 EVERY = bool(os.environ.get("QUEUECTL_EVERY_CUT"))
 SAMPLE = 600

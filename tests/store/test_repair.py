@@ -6,11 +6,9 @@ import stat
 import pytest
 
 from queuectl_lib.store import check, config, disk, header, journal, line, repair, store
-from queuectl_lib.store.paths import Paths
 from queuectl_lib.words.errors import QueuectlError, StoreDamaged, StoreError
 from queuectl_lib.words.finding import FAULT, REPAIRED, WARNING, WELL
-from tests.store import stores
-from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read, write
+from tests.store.stores import in_child, job, kill_myself, many, read, write
 
 
 def ills(here):

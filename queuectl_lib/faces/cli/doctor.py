@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from queuectl_lib import __version__
 from queuectl_lib.faces import progress, report, terminal
 from queuectl_lib.faces.cli import options
-from queuectl_lib.store import access, check, disk, medium, paths, repair, usage
+from queuectl_lib.store import access, check, medium, ownership, paths, repair, usage
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import program
 from queuectl_lib.words.errors import QueuectlError, StoreUnwritable
@@ -178,7 +178,7 @@ def _done(step, root):
 def _refuse_foreign(names):
     """Raise what any command that writes would raise, but for modes, which are mended here."""
     try:
-        disk.check_private(names.root)
+        ownership.check_private(names.root)
     except StoreUnwritable:
         if os.stat(names.root).st_uid != os.geteuid():
             raise
