@@ -21,7 +21,7 @@ removes them itself.
 import itertools
 import os
 
-from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, pieces, roller, segment
+from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, pieces, roller, segment, suspicion
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
 from queuectl_lib.store.paths import lone_indexes, segment_files
@@ -118,8 +118,11 @@ class _Roll:
         """Remove what was written, and let the next roll wait a little."""
         roller.postpone(self._paths)
         try:
-            if self._inode is None or os.stat(self._paths.jobs).st_ino == self._inode:
-                # Nothing was begun; or the rename was done, and only then something failed.
+            if self._inode is None:
+                return
+            if os.stat(self._paths.jobs).st_ino == self._inode:
+                # The rename was done, and only then something failed: a power cut may still take it back.
+                suspicion.mark(self._paths)
                 return
             disk.remove(self._paths.new_jobs)
             for name, path in set(segment_files(self._paths)).difference(self._there):
@@ -152,8 +155,10 @@ class _Roll:
         self._base_name, self._done_name = names_of_roll(self._number + 1)
         self._new = disk.open_private(self._paths.new_jobs, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         self._inode = os.fstat(self._new).st_ino
-        # Reserved by being there: a batch that joins now gets a greater number.
-        for path in (self._base_path(), self._done_path()):
+        # Reserved by being there, even where nothing is to be written, until all is done: a batch that joins now gets a
+        # greater number.
+        self._reserved = [(self._base_name, self._base_path()), (self._done_name, self._done_path())]
+        for _, path in self._reserved:
             os.close(disk.open_private(path, os.O_WRONLY | os.O_CREAT))
         return True
 
@@ -198,7 +203,6 @@ class _Roll:
 
     def _write(self, path, kind, name, entries):
         if not entries:
-            disk.remove(path)
             return None
         writer = new_segment.Writer(path, kind)
         for section, _, data in sorted(map(_with_key, entries, itertools.count()), key=_place):
@@ -263,7 +267,7 @@ class _Roll:
         self._journal.close()
         named = {each.name for each in self._segments}
         # Of a roll that was killed, or merged by this one. What joined since the beginning is none of it.
-        for name, path in self._there:
+        for name, path in self._there + self._reserved:
             if name not in named:
                 new_segment.remove(path)
         new_segment.remove_abandoned(self._paths.base)
