@@ -50,18 +50,16 @@ class _New:
         """Sort out the lines of the journal that are to be kept."""
         for start, data, found in self._checkup.bad:
             self._note(self._paths.jobs, start, data, found)
-        has_gaps = any(found.bad for _, _, found in self._checkup.bad)
         for start, each in self._checkup.lines:
             if start in self._checkup.misleading:
                 each = line.without_place(each)
             if each is not None:
-                self._keep(each, has_gaps)
+                self._keep(each)
         self.newest = {line.id_of(each): each for each in self._lines}
 
-    def _keep(self, each, has_gaps):
-        if each.startswith(b'{"id":'):
-            # Where some of its lines are missing, a batch would be taken for one that goes on.
-            self._lines.append(line.alone(each)[:-1] if has_gaps and line.goes_on(each) else each)
+    def _keep(self, each):
+        if each.startswith(line.BEGIN):
+            self._keep_job(each)
             return
         fields = line.decode_other(each)
         if "pauses" in fields:
@@ -69,6 +67,10 @@ class _New:
         elif "gone" in fields:
             name, start, end = fields["gone"]
             self._gone[name, start] = end
+
+    def _keep_job(self, each):
+        # What its batch went on with is kept elsewhere, or lost: it would be taken for one that was never finished.
+        self._lines.append(line.alone(each)[:-1] if line.goes_on(each) else each)
 
     def _count(self, head):
         header.count(self._counts, (None, head[line.STATE], None, None, head[line.QUEUE]))
@@ -156,7 +158,7 @@ class Renewed(_New):
                 key = segment.sort_key(belongs, head)
                 if belongs != section[:2] or None not in (last, key) and key < last:
                     # Not where it would be looked for: the journal may hold anything.
-                    self._lines.append(whole)
+                    self._keep_job(whole)
                     self.newest[head[line.ID]] = whole
                     continue
                 last = key

@@ -6,9 +6,10 @@ import stat
 import pytest
 
 from queuectl_lib.store import check, config, disk, header, journal, line, repair, store
+from queuectl_lib.store.pauses import Pause
 from queuectl_lib.words.errors import QueuectlError, StoreDamaged, StoreError
 from queuectl_lib.words.finding import FAULT, REPAIRED, WARNING, WELL
-from tests.store.stores import in_child, job, kill_myself, many, read, write
+from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read, write
 
 
 def ills(here):
@@ -226,6 +227,37 @@ def test_who_did_not_learn_that_another_one_completed_learns_it(here):
     smash(here.journal, b'{"id":"child"')
     repaired(here)
     assert here.run_order() == ["child"]
+
+
+def test_a_death_that_paused_its_queue_is_kept_with_the_pause(here):
+    """One batch, and its last line goes into the new header."""
+    here.store.change_pauses(lambda before: {"default": Pause(on_failure=True)})
+    here.add("a", max_retries=0)
+    here.run("a", outcome=FAILURE)
+    here.flip(here.journal, header.PAGE + 50)
+    repaired(here)
+    here.add("b")
+    assert here.states() == {"a": "dead", "b": "pending"}
+    assert here.store.pauses()["default"].since is not None
+
+
+def test_lines_of_a_batch_that_do_not_belong_where_they_lie_are_kept(here):
+    here.store.add([job("a", queue="mail"), job("b")])
+    here.roll()
+    live = journal.Journal(here.journal, writable=False)
+    live.refresh()
+    [entry] = live.header.segments
+    wrong = entry._replace(sections=tuple(each._replace(queue="other") for each in entry.sections))
+    write(here.journal, header.encode(live.header._replace(segments=(wrong,)), live.body) + read(here.journal)[live.body:])
+    assert "does not belong to its section" in repaired_from(here)
+    assert sorted(here.run_order()) == ["a", "b"]
+
+
+def repaired_from(here):
+    """What is found before a repair."""
+    found = " | ".join(each.text for each in ills(here))
+    repaired(here)
+    return found
 
 
 def test_counts_that_do_not_fit_are_counted_anew(here):
