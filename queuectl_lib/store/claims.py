@@ -21,7 +21,7 @@ from queuectl_lib.store.group_sync import GroupSync
 from queuectl_lib.store.sight import Sight
 from queuectl_lib.store.spread import Change, ending, go_on
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import DiskFull, StoreDamaged, StoreError
+from queuectl_lib.words.errors import DiskFull, StoreError
 
 # What is known of the last claim: the job, where its line stands, what that overrides,
 # and what need not be encoded again when its result is recorded.
@@ -87,20 +87,12 @@ class Claims:
 
     def _after_failure(self, error, done, now):
         """(None, whether to call again, whether to claim then: no) once a result is recorded though the disk is full."""
-        self._doubt(error)
+        self._sight.doubt(error)
         if not isinstance(error, DiskFull):
             raise error
         lines = self._with_consequences(*done, self._result(*done), now) if done else []
         self.reserve.make_room(error, lines)
         return self._transact(lines, now, take=False) + (False,)
-
-    def _doubt(self, error):
-        """What was just looked at is perhaps half taken in: all of it is read anew.
-
-        But not what is damaged: each such line is told once, and passed over from then on.
-        """
-        if not isinstance(error, (DiskFull, StoreDamaged)):
-            self._view.stale = True
 
     def _go_on(self, job, now, take):
         """Claim a job, if none is yet, knowing of what has just been written; and tell who has still to learn of something."""
@@ -116,8 +108,8 @@ class Claims:
                 self._sight.catch_up(locked=True)
                 self._tell(now)
         except StoreError as error:
-            # What was recorded is recorded, and what was claimed is claimed. The next exchange that finds nothing else to do says it.
-            self._doubt(error)
+            # What was recorded is recorded, and what was claimed is claimed. The next exchange without a result says it.
+            self._sight.doubt(error)
             self.reserve.error = error
         return job
 

@@ -51,23 +51,23 @@ def _begin_of(path):
         os.close(fd)
 
 
-def check_standing(paths, existed, lock_fd):
-    """Raise StoreError where no store is (any more), or a newer queuectl's, or another than that of this lock file (None: not opened)."""
+def check_standing(paths, existed):
+    """Raise StoreError where no store is (any more), or a newer queuectl's."""
     if not os.path.exists(paths.jobs):
         if existed:
             raise StoreError("%s is not there any more" % paths.root)
         raise StoreError("there is no store at %s: enqueue a job, or name the store with --store DIR" % paths.root)
     check_format(paths.jobs)
-    # A lock of the store that was here before it was moved keeps nobody out of this one.
-    if lock_fd is not None and not _is_at(lock_fd, paths.lock):
-        raise StoreError("%s is another store by now, or its lock file is" % paths.root)
 
 
-def _is_at(fd, path):
+def check_lock(paths, lock_fd):
+    """Raise StoreError where another store is than that of this lock file: its lock keeps nobody out of this one."""
     try:
-        return os.path.samestat(os.fstat(fd), os.stat(path))
+        if os.path.samestat(os.fstat(lock_fd), os.stat(paths.lock)):
+            return
     except OSError:
-        return False
+        pass
+    raise StoreError("%s is another store by now, or its lock file is" % paths.root)
 
 
 def origin_behind(order):

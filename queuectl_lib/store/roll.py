@@ -271,7 +271,7 @@ class _Roll:
             if name not in named:
                 new_segment.remove(path)
         new_segment.remove_abandoned(self._paths.base)
-        _settle_archives(self._paths, self._segments)
+        new_segment.settle_archives(self._paths, self._segments)
 
 
 def _with_key(entry, number):
@@ -282,22 +282,3 @@ def _with_key(entry, number):
 
 def _place(item):
     return item[:2]
-
-
-def _settle_archives(paths, segments):
-    """Move archives out of base/ once no older base segment is left that may hold their jobs' earlier lines."""
-    oldest = min((number_of(each.name) for each in segments if each.kind == "base"), default=None)
-    moved = False
-    for each in segments:
-        here, there = paths.segment_places(each.name)
-        if each.kind == "archive" and os.path.exists(here) and (oldest is None or number_of(each.name) < oldest):
-            # Readers look in both places, so the order of the two renames does not matter.
-            try:
-                new_segment.move(here, there)
-                moved = True
-            except StoreError:
-                # On Windows, where somebody reads it: left to the next roll.
-                pass
-    if moved:
-        # Before the next sync of base, which promises no more than that they are gone from there.
-        disk.sync_directory(paths.archive)

@@ -85,6 +85,9 @@ class Store:
         """The store lock, for `with` and short work only; StoreLocked after half a minute."""
         # Each time: not even workers.pid is to be written in a format of yesterday.
         self.check_there()
+        return self._lock()
+
+    def _lock(self):
         if self.lock_fd is None:
             # Made anew where a copy of the store came without it.
             self.lock_fd = disk.open_private(self.paths.lock, os.O_RDWR | os.O_CREAT)
@@ -96,7 +99,9 @@ class Store:
 
     def check_there(self):
         """Raise StoreError when there is no store, or no longer, or another one, or one of a newer format."""
-        journal.check_standing(self.paths, self.exists, self.lock_fd)
+        journal.check_standing(self.paths, self.exists)
+        if self.lock_fd is not None:
+            journal.check_lock(self.paths, self.lock_fd)
 
     def add(self, jobs, check=None):
         """Store new jobs, all or none, synced. Returns them with id and order; DuplicateJob.
@@ -246,10 +251,15 @@ class Store:
 
     def opened(self):
         """The lock, to be taken, and the journal, opened before that: so it is held for less."""
-        lock = self.lock()
         live = journal.Journal(self.paths.jobs, writable=True)
-        self.check_there()
-        live.refresh()
+        try:
+            # Of its format it tells itself.
+            live.refresh()
+        except FileNotFoundError:
+            self.check_there()
+            raise
+        lock = self._lock()
+        journal.check_lock(self.paths, self.lock_fd)
         locking.give_way()
         return lock, live
 

@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 from queuectl_lib.store import header, line, pauses, segment
 from queuectl_lib.store.cursor import Cursor
 from queuectl_lib.store.lanes import Lanes
-from queuectl_lib.words.errors import StoreError
+from queuectl_lib.words.errors import StoreDamaged, StoreError
 
 # Of jobs overdue in segments, so many are put in order at a time.
 OVERDUE_WINDOW = 1000
@@ -280,9 +280,12 @@ class View:
 
     def _advance(self, cursor):
         """Move a cursor to its next line that is alive; False at its end."""
-        try:
-            return cursor.advance(self.newest, self._damage)
-        except (StoreError, OSError):
-            # What it reads from is at its end by that.
-            self.stale = True
-            raise
+        while True:
+            try:
+                return cursor.advance(self.newest)
+            except StoreDamaged as error:
+                self._damage.append(error)
+            except (StoreError, OSError):
+                # What it reads from is at its end by that.
+                self.stale = True
+                raise
