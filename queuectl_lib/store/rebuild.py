@@ -181,6 +181,8 @@ class Rebuilt(_New):
         self._last = {}
         self._order = 0
         self._totals = {}
+        # All segments are new, and the numbers of those that are left out are given again.
+        self._lines = [line.without_place(each) for each in self._lines]
         self._keep_header()
         files = [paths.archive + "/" + name for name in _by_age(paths.archive)]
         files += [paths.base + "/" + name for name in _by_age(paths.base)]

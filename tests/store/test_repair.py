@@ -144,6 +144,20 @@ def test_without_header_and_copy_all_is_built_from_the_lines(busy):
     assert set(busy.ids()) == set(jobs) | {"next"} and ills(busy) == []
 
 
+def test_what_was_built_from_the_lines_names_no_segment_of_before(here):
+    """Their numbers are given again: another job would be where it says that it is over."""
+    here.add("runs")
+    here.roll()
+    claimed = here.claim(here.worker())
+    write(here.journal, read(here.journal).replace(b'"generation"', b'"\xff\xff\xffration"'))
+    assert "all was built" in repaired(here)
+    here.add("new")
+    here.roll()
+    here.roll()
+    assert here.states() == {"runs": "processing", "new": "pending"}
+    assert here.finish(here.worker(claimed.worker), claimed)
+
+
 def test_a_journal_that_is_gone_is_no_empty_store(busy):
     os.unlink(busy.journal)
     for action in (busy.opened, lambda: store.open_store(busy.root), lambda: busy.add("x")):
