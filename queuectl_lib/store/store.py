@@ -22,11 +22,11 @@ LOCK_TIMEOUT = 30
 LARGEST_BATCH = 1000
 
 
-def open_store(directory=None, create=False, write=False):
+def open_store(directory=None, create=False, write=False, locked=False):
     """The Store in a directory, or in $QUEUECTL_STORE, or in ./.queuectl.
 
     write: it will be written or run, so a store of others is refused;
-    create: made if it is not there. Opened for reading, one that is not there
+    create: made if it is not there; locked: roll.lock was inherited (roller.py). Opened for reading, one that is not there
     is an empty one. Raises StoreError.
     """
     names = paths.Paths(paths.root_of(directory), mine=write)
@@ -44,7 +44,7 @@ def open_store(directory=None, create=False, write=False):
         if os.path.exists(names.suspect):
             # A sync failed: what was written since then goes into new files first.
             from queuectl_lib.store.roll import roll
-            roll(store, needless=True, patience=LOCK_TIMEOUT)
+            roll(store, needless=True, patience=LOCK_TIMEOUT, locked=locked)
     return store
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import disk, header, journal, line, locking, paths, roll, roller
+from queuectl_lib.store import disk, header, journal, line, locking, paths, roll, roller, suspicion
 from queuectl_lib.words.errors import DiskFull, StoreError, UnknownJob
 from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read
 
@@ -321,6 +321,14 @@ def test_the_roller_is_a_process_of_its_own(here):
     assert os.waitpid(pid, 0)[1] == 0
     assert here.files("base") == ["00000001.jsonl"]
     assert len(here.ids()) == 30
+
+
+def test_the_roller_of_a_suspect_store_does_not_wait_for_itself(here):
+    here.add("a")
+    suspicion.mark(here.store.paths)
+    pid = roller.start_roller(here.store.paths)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert not os.path.exists(here.store.paths.suspect)
 
 
 def test_where_one_rolls_no_other_process_is_started(here):
