@@ -45,10 +45,7 @@ class Writer:
             self.flush()
 
     def flush(self):
-        try:
-            disk.write_all(self.fd, b"".join(self._pieces))
-        except OSError as error:
-            raise disk.refined(error, self.path)
+        disk.write_pieces(self.fd, [b"".join(self._pieces)], self.path)
         self._pieces = []
         self._held = 0
 

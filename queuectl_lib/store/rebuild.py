@@ -8,6 +8,7 @@ some segment, come back by that.
 
 import os
 import time
+from functools import partial
 
 from queuectl_lib.store import disk, header, index, line, new_segment, pauses, salvage, segment
 from queuectl_lib.store.journal import origin_behind
@@ -72,8 +73,14 @@ class _New:
         # What its batch went on with is kept elsewhere, or lost: it would be taken for one that was never finished.
         self._lines.append(line.alone(each)[:-1] if line.goes_on(each) else each)
 
+    def _keep_header(self):
+        """Keep its bytes and those of its copy aside, for they are damaged."""
+        if self._checkup.headers is not None:
+            self._damaged.setdefault(self._paths.jobs, []).insert(0, b"".join(self._checkup.headers))
+
     def _count(self, head):
-        header.count(self._counts, (None, head[line.STATE], None, None, head[line.QUEUE]))
+        if head[line.STATE] != line.REMOVED:
+            header.add(self._counts, head[line.QUEUE].decode(), head[line.STATE].decode(), 1)
 
     def commit(self):
         """Put it in force, and remove what is named no more."""
@@ -101,7 +108,10 @@ class Renewed(_New):
     def __init__(self, paths, checkup):
         super().__init__(paths, checkup)
         self._gone.update(checkup.doubles)
-        self._keep_header()
+        both = checkup.headers
+        if both.first != both.copy or not header.is_whole(both.first):
+            self._keep_header()
+            self.remarks.append("the header was written anew from its copy")
         for entry in checkup.segments:
             if entry.name in checkup.missing:
                 self.remarks.append("segment %s is missing: up to %d jobs are lost with it" % (entry.name, entry.jobs))
@@ -110,22 +120,7 @@ class Renewed(_New):
             else:
                 self._segments.append(entry._replace(counts=None))
                 for (queue, state), number in checkup.living[entry.name].items():
-                    self._count_many(queue, state, number)
-
-    def _keep_header(self):
-        """Where the header, or its copy, is damaged, its bytes are kept."""
-        fd = disk.open_private(self._paths.jobs, os.O_RDONLY)
-        try:
-            both = salvage.headers(fd)
-        finally:
-            os.close(fd)
-        if both.first != both.copy or not header.is_whole(both.first):
-            self._damaged.setdefault(self._paths.jobs, []).insert(0, both.first + both.copy)
-            self.remarks.append("the header was written anew from its copy")
-
-    def _count_many(self, queue, state, number):
-        states = self._counts.setdefault(queue, {})
-        states[state] = states.get(state, 0) + number
+                    header.add(self._counts, queue, state, number)
 
     def _written_anew(self, entry):
         """[the segment with all that lives of it and can be read], or [] where that is nothing."""
@@ -148,22 +143,21 @@ class Renewed(_New):
 
     def _copy(self, reader, name, section, writer):
         last = None
-        for start, each, data in salvage.stretches(reader.fd, section.start, min(section.end, reader.size)):
-            for place, whole in [(start, each)] if data is None else salvage.salvage(data, start).whole:
-                match = line.HEAD.match(whole)
-                if match is None or match.group(1) in self.newest or (name, place) in self._gone:
-                    continue
-                head = match.groups()
-                belongs = segment.section_of(head)
-                key = segment.sort_key(belongs, head)
-                if belongs != section[:2] or None not in (last, key) and key < last:
-                    # Not where it would be looked for: the journal may hold anything.
-                    self._keep_job(whole)
-                    self.newest[head[line.ID]] = whole
-                    continue
-                last = key
-                writer.add(belongs, whole + b"\n")
-                self._count(head)
+        for place, whole in salvage.readable(reader.fd, section.start, min(section.end, reader.size)):
+            match = line.HEAD.match(whole)
+            if match is None or match.group(1) in self.newest or (name, place) in self._gone:
+                continue
+            head = match.groups()
+            belongs = segment.section_of(head)
+            key = segment.sort_key(belongs, head)
+            if belongs != section[:2] or None not in (last, key) and key < last:
+                # Not where it would be looked for: the journal may hold anything.
+                self._keep_job(whole)
+                self.newest[head[line.ID]] = whole
+                continue
+            last = key
+            writer.add(belongs, whole + b"\n")
+            self._count(head)
 
     def _header(self):
         old = self._checkup.header
@@ -198,27 +192,17 @@ class Rebuilt(_New):
                             "journal's lines; jobs that were removed may be back, and pauses are gone: look before "
                             "workers start" % len(files))
 
-    def _keep_header(self):
-        if os.path.exists(self._paths.jobs):
-            fd = disk.open_private(self._paths.jobs, os.O_RDONLY)
-            self._damaged.setdefault(self._paths.jobs, []).insert(0, b"".join(salvage.headers(fd)))
-            os.close(fd)
-
     def _read(self, number, path, first):
         """Yields (place among all, head, line) of every job's line of a segment's file that is not called gone."""
         name = os.path.basename(path)[:-len(".jsonl")]
         fd = disk.open_private(path, os.O_RDONLY)
         count = 0
         try:
-            for start, each, data in salvage.stretches(fd, 0, os.fstat(fd).st_size):
-                found = salvage.salvage(data, start) if each is None else None
-                if found and first:
-                    self._note(path, start, data, found)
-                for at, whole in found.whole if found else [(start, each)]:
-                    count += 1
-                    match = line.HEAD.match(whole)
-                    if match and (name, at) not in self._gone and match.group(1) not in self.newest:
-                        yield number << _PLACE_BITS | count, match.groups(), whole
+            for at, whole in salvage.readable(fd, 0, os.fstat(fd).st_size, first and partial(self._note, path)):
+                count += 1
+                match = line.HEAD.match(whole)
+                if match and (name, at) not in self._gone and match.group(1) not in self.newest:
+                    yield number << _PLACE_BITS | count, match.groups(), whole
         finally:
             os.close(fd)
 
