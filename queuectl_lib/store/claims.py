@@ -188,7 +188,7 @@ class Claims:
         fixed = line.fixed_part(data)
         lines.append((job, line.encode(job, (before.state, before.queue), over, fixed=fixed)))
         place = self._append(lines, item, plain=True)
-        self._last = _Claim(job, self._journal.header.generation, place, over, fixed)
+        self._last = _Claim(job, self._journal.generation, place, over, fixed)
         return job, False
 
     def _give_up(self, lines, item, change, now):
@@ -288,7 +288,7 @@ class Claims:
     def _still(self, job):
         # The generation as well: in another journal another line may stand at this offset.
         newest = self._view.newest.get(job.id.encode())
-        if job is self._last.job and (self._journal.header.generation, newest) == self._last[1:3]:
+        if job is self._last.job and (self._journal.generation, newest) == self._last[1:3]:
             return True
         found = self._sight.newest(job.id)
         return found is not None and (found.state, found.worker, found.attempts, found.started_at) == (

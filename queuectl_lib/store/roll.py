@@ -223,7 +223,7 @@ class _Roll:
         self._counts = header.tidied(counts)
         carried = b"".join(parts)
         self._header = header.Header(
-            self._journal.header.generation + 1, self._number + 1, 0, len(carried), self._counts,
+            self._journal.generation + 1, self._number + 1, 0, len(carried), self._counts,
             header.tidied(totals), pauses.encoded(self._snapshot.pauses()), tuple(self._segments))
         # A batch that joins meanwhile adds its segment to the header.
         self._room = len(header.encode(self._header)) + 2 * header.PAGE

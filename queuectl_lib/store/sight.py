@@ -123,7 +123,7 @@ class Sight:
     def running(self):
         """Every job that is processing now, by whomever."""
         self.catch_up(locked=False)
-        at = (self.journal.header.generation, self.end)
+        at = (self.journal.generation, self.end)
         # An idle worker asks every few seconds, and then nothing has changed.
         if at != self._running_at:
             self._running = self._look_for_running()
