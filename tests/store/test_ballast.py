@@ -133,6 +133,25 @@ def refuse(fd):
     raise OSError(5, "Input/output error")
 
 
+def test_new_files_whose_rename_may_be_taken_back_are_built_once_more(here, paths, monkeypatch):
+    here.add("a")
+    desk = here.worker()
+    here.claim(desk)
+    directory = disk.sync_directory
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "_data_sync", refuse)
+        with pytest.raises(StoreError):
+            desk.sync()
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "sync_directory", lambda path: refuse_job() if path == here.root else directory(path))
+        with pytest.raises(StoreError):
+            desk.sync()
+        with pytest.raises(StoreError):
+            desk.sync()
+    desk.sync()
+    assert desk.sync_due() is None and not os.path.exists(paths.suspect)
+
+
 def test_that_others_cannot_be_told_of_a_sync_is_no_failure(here, monkeypatch):
     here.add("a")
     desk = here.worker()
