@@ -105,6 +105,33 @@ def test_a_segment_keeps_all_that_can_be_read(here):
     assert here.run_order() == ["job-%03d" % number for number in range(2, 50) if number != 20]
 
 
+def test_where_bytes_were_taken_out_of_a_segment_only_those_jobs_are_lost(here):
+    here.bulk(list(many(3, "a", queue="a")) + list(many(4, "b", queue="b")))
+    here.store.remove(["b-001"])
+    here.roll()
+    path = here.segment_files()[0]
+    data = read(path)
+    at = data.index(b'{"id":"a-000"') + 40
+    write(path, data[:at] + data[at + 50:])
+    assert "job a-000 is lost" in repaired(here)
+    here.roll()
+    assert sorted(here.ids()) == ["a-001", "a-002", "b-000", "b-002", "b-003"]
+
+
+@pytest.mark.parametrize("place", [5, 30, 50, 90])
+def test_a_batch_is_kept_though_the_line_by_which_it_joined_is_damaged(here, place):
+    here.add("before")
+    here.bulk(many(3))
+    here.store.remove(["job-001"])
+    data = read(here.journal)
+    at = data.index(b'{"segment":') + place
+    write(here.journal, data[:at] + b"\xff" * 30 + data[at + 30:])
+    assert "is kept" in repaired(here)
+    here.roll()
+    assert sorted(here.ids()) == ["before", "job-000", "job-002"]
+    assert here.opened().counts() == {"default": {"pending": 3}}
+
+
 def test_what_is_damaged_in_a_line_that_is_over_costs_no_job(here):
     here.bulk(many(5))
     here.run("job-000")
