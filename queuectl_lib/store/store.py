@@ -85,9 +85,10 @@ class Store:
         """The store lock, for `with` and short work only; StoreLocked after half a minute."""
         # Each time: not even workers.pid is to be written in a format of yesterday.
         self.check_there()
-        return self._lock()
+        return self.bare_lock()
 
-    def _lock(self):
+    def bare_lock(self):
+        """The same whatever is there, a journal or none: for who repairs."""
         if self.lock_fd is None:
             # Made anew where a copy of the store came without it.
             self.lock_fd = disk.open_private(self.paths.lock, os.O_RDWR | os.O_CREAT)
@@ -258,7 +259,7 @@ class Store:
         except FileNotFoundError:
             self.check_there()
             raise
-        lock = self._lock()
+        lock = self.bare_lock()
         journal.check_lock(self.paths, self.lock_fd)
         locking.give_way()
         return lock, live
