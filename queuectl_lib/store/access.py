@@ -5,13 +5,14 @@ import shlex
 import stat
 
 from queuectl_lib.store import disk
+from queuectl_lib.store.ownership import HAS_OWNERS
 from queuectl_lib.store.paths import TRIAL
 from queuectl_lib.words.finding import FAULT, REPAIRED, WARNING, WELL, Finding
 
 
 def modes(paths):
     """Yields Findings of what in the store is another's, a link, or open to others."""
-    if not hasattr(os, "geteuid"):
+    if not HAS_OWNERS:
         yield Finding(WELL, "modes", "not looked at on this system")
         return
     found = {"foreign": [], "link": [], "written": [], "read": []}
@@ -64,7 +65,7 @@ def _flaw(status):
 
 def close_to_others(paths):
     """Take from others what they may do with what is ours; Findings of what was done."""
-    if not hasattr(os, "geteuid"):
+    if not HAS_OWNERS:
         return []
     # The directory first: from then on nobody else comes in.
     wrong = [(path, status) for path, status in _everything(paths) if _flaw(status) in ("written", "read")]

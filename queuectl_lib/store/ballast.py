@@ -81,9 +81,12 @@ class Reserve:
             raise error
 
     def check(self):
-        """Raises DiskFull as long as the disk is; other troubles the caller meets by itself."""
-        if isinstance(self.error, DiskFull):
+        """Raises DiskFull as long as the disk is; another trouble once: whoever goes on meets it again, but for a damaged line."""
+        error = self.error
+        if isinstance(error, DiskFull):
             with self._store.lock():
                 if not make(self._store.paths):
-                    raise DiskFull(str(self.error))
+                    raise DiskFull(str(error))
         self.error = None
+        if error is not None and not isinstance(error, DiskFull):
+            raise error

@@ -46,7 +46,7 @@ def checked(paths):
 class Checkup:
     """One look at a whole store.
 
-    header      header.Header, None where neither copy tells
+    header      header.Header, None where neither copy tells; headers: the salvage.Headers, None without a journal
     lines       [(offset, line)] of the journal that are whole, or can be set right
     bad         [(offset, bytes, salvage.Salvage)] of what is damaged there
     misleading  offsets of its lines that name a place in a segment where no such line is
@@ -68,6 +68,7 @@ class Checkup:
         # Why no repair can help, if none can.
         self.hopeless = None
         self.header = None
+        self.headers = None
         self.lines = []
         self.bad = []
         self.segments = ()
@@ -236,11 +237,10 @@ class Checkup:
         counts = {}
         for living in self.living.values():
             for (queue, state), number in living.items():
-                states = counts.setdefault(queue, {})
-                states[state] = states.get(state, 0) + number
+                header.add(counts, queue, state, number)
         for head in self.newest.values():
-            # As if they had come from nowhere.
-            header.count(counts, (None, head[line.STATE], None, None, head[line.QUEUE]))
+            if head[line.STATE] != line.REMOVED:
+                header.add(counts, head[line.QUEUE].decode(), head[line.STATE].decode(), 1)
         return counts
 
     def _look_at_files(self):

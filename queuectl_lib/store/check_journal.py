@@ -21,7 +21,7 @@ def look_at(checkup):
         return False
     status = os.fstat(checkup.fd)
     checkup.inode = status.st_ino
-    headers = salvage.headers(checkup.fd)
+    headers = checkup.headers = salvage.headers(checkup.fd)
     try:
         _look_at_header(checkup, headers)
     except StoreError as error:

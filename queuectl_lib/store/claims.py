@@ -21,7 +21,7 @@ from queuectl_lib.store.group_sync import GroupSync
 from queuectl_lib.store.sight import Sight
 from queuectl_lib.store.spread import Change, ending, go_on
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import DiskFull, StoreDamaged, StoreError
+from queuectl_lib.words.errors import DiskFull, StoreError
 
 # What is known of the last claim: the job, where its line stands, what that overrides,
 # and what need not be encoded again when its result is recorded.
@@ -87,11 +87,8 @@ class Claims:
 
     def _after_failure(self, error, done, now):
         """(None, whether to call again, whether to claim then: no) once a result is recorded though the disk is full."""
+        self._sight.doubt(error)
         if not isinstance(error, DiskFull):
-            # What was just looked at is perhaps half taken in: all of it is read anew. (But not what is
-            # damaged: each such line is told once, and passed over from then on.)
-            if not isinstance(error, StoreDamaged):
-                self._journal.close()
             raise error
         lines = self._with_consequences(*done, self._result(*done), now) if done else []
         self.reserve.make_room(error, lines)
@@ -111,7 +108,8 @@ class Claims:
                 self._sight.catch_up(locked=True)
                 self._tell(now)
         except StoreError as error:
-            # What was recorded is recorded, and what was claimed is claimed. The next exchange meets the trouble again.
+            # What was recorded is recorded, and what was claimed is claimed. The next exchange without a result says it.
+            self._sight.doubt(error)
             self.reserve.error = error
         return job
 
@@ -190,7 +188,7 @@ class Claims:
         fixed = line.fixed_part(data)
         lines.append((job, line.encode(job, (before.state, before.queue), over, fixed=fixed)))
         place = self._append(lines, item, plain=True)
-        self._last = _Claim(job, self._journal.header.generation, place, over, fixed)
+        self._last = _Claim(job, self._journal.generation, place, over, fixed)
         return job, False
 
     def _give_up(self, lines, item, change, now):
@@ -290,7 +288,7 @@ class Claims:
     def _still(self, job):
         # The generation as well: in another journal another line may stand at this offset.
         newest = self._view.newest.get(job.id.encode())
-        if job is self._last.job and (self._journal.header.generation, newest) == self._last[1:3]:
+        if job is self._last.job and (self._journal.generation, newest) == self._last[1:3]:
             return True
         found = self._sight.newest(job.id)
         return found is not None and (found.state, found.worker, found.attempts, found.started_at) == (

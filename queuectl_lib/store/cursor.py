@@ -1,7 +1,6 @@
 """A place in one section of a base segment, that moves on line by line."""
 
 from queuectl_lib.store import header, line
-from queuectl_lib.words.errors import StoreDamaged
 
 
 class Cursor:
@@ -18,18 +17,11 @@ class Cursor:
         self.item = None
         self.due = 0
 
-    def advance(self, newest, damage):
-        """Move to the next line that is alive; False at the end.
+    def advance(self, newest):
+        """Move to the next line that is alive; False at the end. newest: the ids (bytes) that the journal has.
 
-        newest: the ids (bytes) that the journal has; damage: takes the StoreDamaged of each line that has to be passed over.
+        Raises StoreDamaged for a line that has to be passed over, which the next call does.
         """
-        while True:
-            try:
-                return self._advance(newest)
-            except StoreDamaged as error:
-                damage.append(error)
-
-    def _advance(self, newest):
         for job_id, start, data in self.lines:
             if data.find(line.BEGIN, 1) > 0:
                 # Perhaps two lines whose newline is damaged: who passes over the first one must not over the other one.

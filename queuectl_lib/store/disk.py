@@ -233,10 +233,7 @@ def write_file(path, data, temporary):
     """Put a whole small file in place by write, sync, rename, directory sync."""
     fd = open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
-        try:
-            write_all(fd, data)
-        except OSError as error:
-            raise refined(error, temporary)
+        write_pieces(fd, [data], temporary)
         sync(fd, temporary)
     finally:
         os.close(fd)

@@ -59,7 +59,7 @@ class Duplicates:
     def nothing_came(self):
         """Is it certain, by a short look, that the last look still holds? The lock is held, the journal refreshed."""
         generation, end = self._seen
-        if generation != self._journal.header.generation or self._journal.size - end > _LITTLE:
+        if generation != self._journal.generation or self._journal.size - end > _LITTLE:
             return False
         entries, _ = self._journal.news(end, locked=True)
         brought = self._index()
@@ -76,7 +76,7 @@ class Duplicates:
         hidden = [job_id for job_id in snapshot.newest if self._brings(brought, job_id)]
         for job_id in hidden:
             _refuse(snapshot, job_id)
-        self._seen = self._journal.header.generation, snapshot.end
+        self._seen = self._journal.generation, snapshot.end
         return bool(hidden)
 
     def _compare(self, snapshot, brought, reader):

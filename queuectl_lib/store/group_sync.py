@@ -5,6 +5,7 @@ journal it was (generation and inode), and how far it has reached the medium. Th
 along with a copy of the store. So it is of one file alone, and of nothing in that which could still be taken back.
 """
 
+import os
 import time
 
 from queuectl_lib.store import disk, locking
@@ -72,8 +73,9 @@ class GroupSync:
 
     def _build_new_files(self):
         """What takes the place of a sync after one that failed: the next would call pages clean that are lost."""
-        # A roll copies what is read back and syncs that; also one by somebody else.
-        if not self._journal.is_replaced() and not roll(self._store, needless=True):
+        # A roll copies what is read back and syncs that; also one by somebody else, unless its rename is in doubt.
+        done = self._journal.is_replaced() and not os.path.exists(self._store.paths.suspect)
+        if not done and not roll(self._store, needless=True):
             raise StoreError("%s could not be synced, and is waiting to be copied" % self._journal.path)
         self._failed = False
 

@@ -136,21 +136,22 @@ def count(counts, head, sign=1):
     if type(head) is dict:
         for queue, states in head.get("segment", {}).get("counts", {}).items():
             for state, number in states.items():
-                _add(counts, queue, state, sign * number)
+                add(counts, queue, state, sign * number)
         return
     if head[2] is not None:
-        _add(counts, head[3].decode(), head[2].decode(), -sign)
+        add(counts, head[3].decode(), head[2].decode(), -sign)
     if head[1] != line.REMOVED:
-        _add(counts, head[4].decode(), head[1].decode(), sign)
+        add(counts, head[4].decode(), head[1].decode(), sign)
 
 
 def tally(totals, head, sign=1):
     """Add the end of an attempt, if a job's line (line.HEAD's groups) is that, to totals {queue: {state: n}}."""
     if head[line.WAS] == b"processing" and head[line.STATE] in OUTCOMES:
-        _add(totals, head[line.QUEUE].decode(), head[line.STATE].decode(), sign)
+        add(totals, head[line.QUEUE].decode(), head[line.STATE].decode(), sign)
 
 
-def _add(counts, queue, state, number):
+def add(counts, queue, state, number):
+    """Add a number of jobs to counts {queue: {state: n}}."""
     states = counts.setdefault(queue, {})
     states[state] = states.get(state, 0) + number
 

@@ -51,23 +51,23 @@ def _begin_of(path):
         os.close(fd)
 
 
-def check_standing(paths, existed, lock_fd):
-    """Raise StoreError where no store is (any more), or a newer queuectl's, or another than that of this lock file (None: not opened)."""
+def check_standing(paths, existed):
+    """Raise StoreError where no store is (any more), or a newer queuectl's."""
     if not os.path.exists(paths.jobs):
         if existed:
             raise StoreError("%s is not there any more" % paths.root)
         raise StoreError("there is no store at %s: enqueue a job, or name the store with --store DIR" % paths.root)
     check_format(paths.jobs)
-    # A lock of the store that was here before it was moved keeps nobody out of this one.
-    if lock_fd is not None and not _is_at(lock_fd, paths.lock):
-        raise StoreError("%s is another store by now, or its lock file is" % paths.root)
 
 
-def _is_at(fd, path):
+def check_lock(paths, lock_fd):
+    """Raise StoreError where another store is than that of this lock file: its lock keeps nobody out of this one."""
     try:
-        return os.path.samestat(os.fstat(fd), os.stat(path))
+        if os.path.samestat(os.fstat(lock_fd), os.stat(paths.lock)):
+            return
     except OSError:
-        return False
+        pass
+    raise StoreError("%s is another store by now, or its lock file is" % paths.root)
 
 
 def origin_behind(order):
@@ -79,7 +79,7 @@ class Journal:
     """jobs.jsonl as one process has it open.
 
     body: offset of the first line behind the header and its copy; size, inode: the file's
-    at the last refresh or append; origin: the header's.
+    at the last refresh or append; generation, origin: the header's.
     """
 
     def __init__(self, path, writable):
@@ -92,6 +92,7 @@ class Journal:
         self._old_end = None
         self._first = b""
         self._header = None
+        self.generation = 0
         self.origin = 0
         self._carried = 0
         self._flags = os.O_RDWR | os.O_APPEND if writable else os.O_RDONLY
@@ -137,7 +138,7 @@ class Journal:
         self.body = 2 * length
         self._first = first[:length]
         self._header = None
-        _, _, self.origin, self._carried = header.glance(self._first, self.path)
+        self.generation, _, self.origin, self._carried = header.glance(self._first, self.path)
         if self.size < self.body:
             raise header.damaged(self.path, length)
 
@@ -154,7 +155,7 @@ class Journal:
 
     def place(self):
         """(generation, inode, size): which file it is, and how long when it was last seen."""
-        return self.header.generation, self.inode, self.size
+        return self.generation, self.inode, self.size
 
     def whole(self):
         """The same as it is now, its end made fit for an append; the lock is held."""

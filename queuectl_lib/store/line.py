@@ -220,6 +220,8 @@ def without_place(line):
     """A whole line (without newline) that names no line of a segment any more; None of one that does nothing else."""
     if not line.startswith(BEGIN):
         return None
+    if _match(line).group(OVER + 1) is None:
+        return line
     over = line.index(b',"over":[')
     return closed(line[:over] + line[line.index(b"]", over) + 1:-TAIL])[:-1]
 

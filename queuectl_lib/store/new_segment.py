@@ -4,8 +4,9 @@ import os
 import time
 
 from queuectl_lib.store import disk, header, index, line, locking, segment
+from queuectl_lib.store.numbers import number_of
 from queuectl_lib.store.paths import awaited_of, index_of, runs_of
-from queuectl_lib.words.errors import StorePlanted
+from queuectl_lib.words.errors import StoreError, StorePlanted
 
 # Bytes that are written at once.
 _HELD = 256 * 1024
@@ -44,10 +45,7 @@ class Writer:
             self.flush()
 
     def flush(self):
-        try:
-            disk.write_all(self.fd, b"".join(self._pieces))
-        except OSError as error:
-            raise disk.refined(error, self.path)
+        disk.write_pieces(self.fd, [b"".join(self._pieces)], self.path)
         self._pieces = []
         self._held = 0
 
@@ -144,6 +142,25 @@ def move(path, target):
         if os.path.exists(beside(path)):
             disk.replace(beside(path), beside(target))
     disk.replace(path, target)
+
+
+def settle_archives(paths, segments):
+    """Move archives out of base/ once no older base segment is left that may hold their jobs' earlier lines."""
+    oldest = min((number_of(each.name) for each in segments if each.kind == "base"), default=None)
+    moved = False
+    for each in segments:
+        here, there = paths.segment_places(each.name)
+        if each.kind == "archive" and os.path.exists(here) and (oldest is None or number_of(each.name) < oldest):
+            # Readers look in both places, so the order of the two renames does not matter.
+            try:
+                move(here, there)
+                moved = True
+            except StoreError:
+                # On Windows, where somebody reads it: left to the next roll.
+                pass
+    if moved:
+        # Before the next sync of base, which promises no more than that they are gone from there.
+        disk.sync_directory(paths.archive)
 
 
 def remove_abandoned(directory):

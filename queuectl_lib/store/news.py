@@ -43,7 +43,7 @@ class News:
             if look is None:
                 return None
             self._open()
-            if self._journal.header.generation == look.journal.header.generation:
+            if self._journal.generation == look.journal.generation:
                 self._end = look.end
                 if self._kept is not None:
                     self._kept = [look.data[1:]]

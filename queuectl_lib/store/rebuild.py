@@ -8,6 +8,7 @@ some segment, come back by that.
 
 import os
 import time
+from functools import partial
 
 from queuectl_lib.store import disk, header, index, line, new_segment, pauses, salvage, segment
 from queuectl_lib.store.journal import origin_behind
@@ -15,6 +16,8 @@ from queuectl_lib.store.numbers import number_of, renamed
 from queuectl_lib.store.paths import segment_names
 
 _PLACE_BITS = 40
+# What stands in the line by which a batch joins, and in no other.
+_OF_A_BATCH = (b'{"segment":', b'"kind":"base","jobs":', b'"sections":[[')
 
 
 class _New:
@@ -50,18 +53,16 @@ class _New:
         """Sort out the lines of the journal that are to be kept."""
         for start, data, found in self._checkup.bad:
             self._note(self._paths.jobs, start, data, found)
-        has_gaps = any(found.bad for _, _, found in self._checkup.bad)
         for start, each in self._checkup.lines:
             if start in self._checkup.misleading:
                 each = line.without_place(each)
             if each is not None:
-                self._keep(each, has_gaps)
+                self._keep(each)
         self.newest = {line.id_of(each): each for each in self._lines}
 
-    def _keep(self, each, has_gaps):
-        if each.startswith(b'{"id":'):
-            # Where some of its lines are missing, a batch would be taken for one that goes on.
-            self._lines.append(line.alone(each)[:-1] if has_gaps and line.goes_on(each) else each)
+    def _keep(self, each):
+        if each.startswith(line.BEGIN):
+            self._keep_job(each)
             return
         fields = line.decode_other(each)
         if "pauses" in fields:
@@ -70,8 +71,50 @@ class _New:
             name, start, end = fields["gone"]
             self._gone[name, start] = end
 
+    def _keep_job(self, each):
+        # What its batch went on with is kept elsewhere, or lost: it would be taken for one that was never finished.
+        self._lines.append(line.alone(each)[:-1] if line.goes_on(each) else each)
+
+    def _keep_header(self):
+        """Keep its bytes and those of its copy aside, for they are damaged."""
+        if self._checkup.headers is not None:
+            self._damaged.setdefault(self._paths.jobs, []).insert(0, b"".join(self._checkup.headers))
+
     def _count(self, head):
-        header.count(self._counts, (None, head[line.STATE], None, None, head[line.QUEUE]))
+        if head[line.STATE] != line.REMOVED:
+            header.add(self._counts, head[line.QUEUE].decode(), head[line.STATE].decode(), 1)
+
+    def _read(self, number, path, first):
+        """Yields (place among all, head, line) of every job's line of a segment's file that is not called gone."""
+        name = os.path.basename(path)[:-len(".jsonl")]
+        fd = disk.open_private(path, os.O_RDONLY)
+        count = 0
+        try:
+            for at, whole in salvage.readable(fd, 0, os.fstat(fd).st_size, first and partial(self._note, path)):
+                count += 1
+                match = line.HEAD.match(whole)
+                if match and (name, at) not in self._gone and match.group(1) not in self.newest:
+                    yield number << _PLACE_BITS | count, match.groups(), whole
+        finally:
+            os.close(fd)
+
+    def _sort_into(self, path, name, entries):
+        """Write these lines [(place, head, line)] of a segment's file as a segment of their own, if there are any."""
+        self._old.append(path)
+        lines = []
+        for place, head, data in entries:
+            section = segment.section_of(head)
+            lines.append((section, segment.sort_key(section, head) or (place, 0), data))
+            self._count(head)
+        if not lines:
+            return
+        lines.sort()
+        name = renamed(self._paths, name)
+        kind = "archive" if lines[0][0][0].encode() in segment.FINISHED else "base"
+        writer = new_segment.Writer(self._paths.segment_places(name)[0], kind)
+        for section, _, data in lines:
+            writer.add(section, data + b"\n")
+        self._segments.append(writer.finish(name))
 
     def commit(self):
         """Put it in force, and remove what is named no more."""
@@ -99,7 +142,10 @@ class Renewed(_New):
     def __init__(self, paths, checkup):
         super().__init__(paths, checkup)
         self._gone.update(checkup.doubles)
-        self._keep_header()
+        both = checkup.headers
+        if both.first != both.copy or not header.is_whole(both.first):
+            self._keep_header()
+            self.remarks.append("the header was written anew from its copy")
         for entry in checkup.segments:
             if entry.name in checkup.missing:
                 self.remarks.append("segment %s is missing: up to %d jobs are lost with it" % (entry.name, entry.jobs))
@@ -108,35 +154,44 @@ class Renewed(_New):
             else:
                 self._segments.append(entry._replace(counts=None))
                 for (queue, state), number in checkup.living[entry.name].items():
-                    self._count_many(queue, state, number)
+                    header.add(self._counts, queue, state, number)
+        for name in self._unnamed():
+            path = self._paths.segment_places(name)[0]
+            self._sort_into(path, name, self._read(0, path, first=True))
+            self.remarks.append("the batch in segment %s, whose line was damaged, is kept" % name)
 
-    def _keep_header(self):
-        """Where the header, or its copy, is damaged, its bytes are kept."""
-        fd = disk.open_private(self._paths.jobs, os.O_RDONLY)
-        try:
-            both = salvage.headers(fd)
-        finally:
-            os.close(fd)
-        if both.first != both.copy or not header.is_whole(both.first):
-            self._damaged.setdefault(self._paths.jobs, []).insert(0, both.first + both.copy)
-            self.remarks.append("the header was written anew from its copy")
-
-    def _count_many(self, queue, state, number):
-        states = self._counts.setdefault(queue, {})
-        states[state] = states.get(state, 0) + number
+    def _unnamed(self):
+        """The names of batches that joined since the last roll, if the line that named one may be among what is lost."""
+        lost = b"".join([found.bad for _, _, found in self._checkup.bad])
+        if not any(part in lost for part in _OF_A_BATCH):
+            return []
+        named = {entry.name for entry in self._checkup.segments}
+        return [name for name in _by_age(self._paths.base) if name not in named
+                and number_of(name) > (self._checkup.header.number, 0) and not number_of(name)[1]]
 
     def _written_anew(self, entry):
         """[the segment with all that lives of it and can be read], or [] where that is nothing."""
         reader = segment.Reader(self._paths, entry.name, 0)
-        reader.size = min(entry.size, os.fstat(reader.fd).st_size)
         self._old.append(reader.path)
-        for start, _, data in salvage.stretches(reader.fd, 0, reader.size):
-            if data is not None:
-                self._note(reader.path, start, data, salvage.salvage(data, start))
         name = renamed(self._paths, entry.name)
         writer = new_segment.Writer(self._paths.segment_places(name)[0], entry.kind)
-        for section in sorted(entry.sections, key=lambda section: section.start):
-            self._copy(reader, entry.name, section, writer)
+        last = section = None
+        for start, head, whole in self._lines_of(reader, entry):
+            if section is None or not section.start <= start < section.end:
+                section = next((each for each in entry.sections if each.start <= start < each.end), None)
+                last = None
+            if section is None or head[line.ID] in self.newest or (entry.name, start) in self._gone:
+                continue
+            belongs = segment.section_of(head)
+            key = segment.sort_key(belongs, head)
+            if belongs != section[:2] or None not in (last, key) and key < last:
+                # Not where it would be looked for: the journal may hold anything.
+                self._keep_job(whole)
+                self.newest[head[line.ID]] = whole
+                continue
+            last = key
+            writer.add(belongs, whole + b"\n")
+            self._count(head)
         reader.close()
         if writer.size:
             return [writer.finish(name)]
@@ -144,24 +199,17 @@ class Renewed(_New):
         new_segment.remove(writer.path)
         return []
 
-    def _copy(self, reader, name, section, writer):
-        last = None
-        for start, each, data in salvage.stretches(reader.fd, section.start, min(section.end, reader.size)):
-            for place, whole in [(start, each)] if data is None else salvage.salvage(data, start).whole:
-                match = line.HEAD.match(whole)
-                if match is None or match.group(1) in self.newest or (name, place) in self._gone:
-                    continue
-                head = match.groups()
-                belongs = segment.section_of(head)
-                key = segment.sort_key(belongs, head)
-                if belongs != section[:2] or None not in (last, key) and key < last:
-                    # Not where it would be looked for: the journal may hold anything.
-                    self._lines.append(whole)
-                    self.newest[head[line.ID]] = whole
-                    continue
-                last = key
-                writer.add(belongs, whole + b"\n")
-                self._count(head)
+    def _lines_of(self, reader, entry):
+        """Yields (where it was written, head, line) of every job's line that can be read."""
+        size = os.fstat(reader.fd).st_size
+        stretches = []
+        for place, whole in salvage.readable(reader.fd, 0, size, lambda *bad: stretches.append(bad)):
+            match = line.HEAD.match(whole)
+            if match:
+                # Where bytes were taken out, or put in, all that follows has moved.
+                yield place + (entry.size - size if stretches else 0), match.groups(), whole
+        for bad in stretches:
+            self._note(reader.path, *bad)
 
     def _header(self):
         old = self._checkup.header
@@ -179,6 +227,8 @@ class Rebuilt(_New):
         self._last = {}
         self._order = 0
         self._totals = {}
+        # All segments are new, and the numbers of those that are left out are given again.
+        self._lines = [line.without_place(each) for each in self._lines]
         self._keep_header()
         files = [paths.archive + "/" + name for name in _by_age(paths.archive)]
         files += [paths.base + "/" + name for name in _by_age(paths.base)]
@@ -194,48 +244,13 @@ class Rebuilt(_New):
                             "journal's lines; jobs that were removed may be back, and pauses are gone: look before "
                             "workers start" % len(files))
 
-    def _keep_header(self):
-        if os.path.exists(self._paths.jobs):
-            fd = disk.open_private(self._paths.jobs, os.O_RDONLY)
-            self._damaged.setdefault(self._paths.jobs, []).insert(0, b"".join(salvage.headers(fd)))
-            os.close(fd)
-
-    def _read(self, number, path, first):
-        """Yields (place among all, head, line) of every job's line of a segment's file that is not called gone."""
-        name = os.path.basename(path)[:-len(".jsonl")]
-        fd = disk.open_private(path, os.O_RDONLY)
-        count = 0
-        try:
-            for start, each, data in salvage.stretches(fd, 0, os.fstat(fd).st_size):
-                found = salvage.salvage(data, start) if each is None else None
-                if found and first:
-                    self._note(path, start, data, found)
-                for at, whole in found.whole if found else [(start, each)]:
-                    count += 1
-                    match = line.HEAD.match(whole)
-                    if match and (name, at) not in self._gone and match.group(1) not in self.newest:
-                        yield number << _PLACE_BITS | count, match.groups(), whole
-        finally:
-            os.close(fd)
-
     def _write(self, number, path, name):
-        self._old.append(path)
         entries = []
         for place, head, data in self._read(number, path, first=False):
             if self._last[index.hash_of(head[line.ID])] == place:
-                section = segment.section_of(head)
-                entries.append((section, segment.sort_key(section, head) or (place, 0), data))
-                self._count(head)
+                entries.append((place, head, data))
                 header.tally(self._totals, (None, head[line.STATE], b"processing", None, head[line.QUEUE]))
-        if not entries:
-            return
-        entries.sort()
-        name = renamed(self._paths, name)
-        kind = "archive" if entries[0][0][0].encode() in segment.FINISHED else "base"
-        writer = new_segment.Writer(self._paths.segment_places(name)[0], kind)
-        for section, _, data in entries:
-            writer.add(section, data + b"\n")
-        self._segments.append(writer.finish(name))
+        self._sort_into(path, name, entries)
 
     def _header(self):
         # Greater than any count of rolls: what others remember of an old journal must not fit this one.

@@ -19,10 +19,10 @@ import json
 import os
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import changing, check, config, disk, line, locking, new_segment, ownership, roll, salvage
+from queuectl_lib.store import changing, check, config, disk, line, new_segment, ownership, roll, salvage
 from queuectl_lib.store.paths import index_of
 from queuectl_lib.store.rebuild import Rebuilt, Renewed
-from queuectl_lib.store.store import LOCK_TIMEOUT, Store
+from queuectl_lib.store.store import Store
 from queuectl_lib.words.errors import StoreError, UnknownJob
 from queuectl_lib.words.finding import REPAIRED, Finding
 
@@ -55,15 +55,11 @@ class _Repair:
 
     def run(self):
         """Everything that is done under the lock; nobody else rolls."""
-        fd = disk.open_private(self._paths.lock, os.O_RDWR | os.O_CREAT)
-        try:
-            locking.lock(fd, LOCK_TIMEOUT, self._paths.lock)
+        with self._store.bare_lock():
             checkup = check.checked(self._paths)
             if checkup.hopeless:
                 raise StoreError(checkup.hopeless)
             self._mend(checkup)
-        finally:
-            os.close(fd)
         self._forsaken = checkup.is_forsaken or self._is_new
 
     def _mend(self, checkup):

@@ -21,7 +21,7 @@ removes them itself.
 import itertools
 import os
 
-from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, pieces, roller, segment
+from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, pieces, roller, segment, suspicion
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.numbers import names_of_roll, next_number, number_of
 from queuectl_lib.store.paths import lone_indexes, segment_files
@@ -118,8 +118,11 @@ class _Roll:
         """Remove what was written, and let the next roll wait a little."""
         roller.postpone(self._paths)
         try:
-            if self._inode is None or os.stat(self._paths.jobs).st_ino == self._inode:
-                # Nothing was begun; or the rename was done, and only then something failed.
+            if self._inode is None:
+                return
+            if os.stat(self._paths.jobs).st_ino == self._inode:
+                # The rename was done, and only then something failed: a power cut may still take it back.
+                suspicion.mark(self._paths)
                 return
             disk.remove(self._paths.new_jobs)
             for name, path in set(segment_files(self._paths)).difference(self._there):
@@ -152,8 +155,10 @@ class _Roll:
         self._base_name, self._done_name = names_of_roll(self._number + 1)
         self._new = disk.open_private(self._paths.new_jobs, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         self._inode = os.fstat(self._new).st_ino
-        # Reserved by being there: a batch that joins now gets a greater number.
-        for path in (self._base_path(), self._done_path()):
+        # Reserved by being there, even where nothing is to be written, until all is done: a batch that joins now gets a
+        # greater number.
+        self._reserved = [(self._base_name, self._base_path()), (self._done_name, self._done_path())]
+        for _, path in self._reserved:
             os.close(disk.open_private(path, os.O_WRONLY | os.O_CREAT))
         return True
 
@@ -198,7 +203,6 @@ class _Roll:
 
     def _write(self, path, kind, name, entries):
         if not entries:
-            disk.remove(path)
             return None
         writer = new_segment.Writer(path, kind)
         for section, _, data in sorted(map(_with_key, entries, itertools.count()), key=_place):
@@ -219,7 +223,7 @@ class _Roll:
         self._counts = header.tidied(counts)
         carried = b"".join(parts)
         self._header = header.Header(
-            self._journal.header.generation + 1, self._number + 1, 0, len(carried), self._counts,
+            self._journal.generation + 1, self._number + 1, 0, len(carried), self._counts,
             header.tidied(totals), pauses.encoded(self._snapshot.pauses()), tuple(self._segments))
         # A batch that joins meanwhile adds its segment to the header.
         self._room = len(header.encode(self._header)) + 2 * header.PAGE
@@ -263,11 +267,11 @@ class _Roll:
         self._journal.close()
         named = {each.name for each in self._segments}
         # Of a roll that was killed, or merged by this one. What joined since the beginning is none of it.
-        for name, path in self._there:
+        for name, path in self._there + self._reserved:
             if name not in named:
                 new_segment.remove(path)
         new_segment.remove_abandoned(self._paths.base)
-        _settle_archives(self._paths, self._segments)
+        new_segment.settle_archives(self._paths, self._segments)
 
 
 def _with_key(entry, number):
@@ -278,22 +282,3 @@ def _with_key(entry, number):
 
 def _place(item):
     return item[:2]
-
-
-def _settle_archives(paths, segments):
-    """Move archives out of base/ once no older base segment is left that may hold their jobs' earlier lines."""
-    oldest = min((number_of(each.name) for each in segments if each.kind == "base"), default=None)
-    moved = False
-    for each in segments:
-        here, there = paths.segment_places(each.name)
-        if each.kind == "archive" and os.path.exists(here) and (oldest is None or number_of(each.name) < oldest):
-            # Readers look in both places, so the order of the two renames does not matter.
-            try:
-                new_segment.move(here, there)
-                moved = True
-            except StoreError:
-                # On Windows, where somebody reads it: left to the next roll.
-                pass
-    if moved:
-        # Before the next sync of base, which promises no more than that they are gone from there.
-        disk.sync_directory(paths.archive)

@@ -171,6 +171,21 @@ def stretches(fd, start, end):
         yield start, None, b"".join(bad)
 
 
+def readable(fd, start, end, note=None):
+    """Yields (offset, line) of every line between two offsets that is whole or can be set right.
+
+    note(offset, bytes, their Salvage): called for each damaged stretch, if given.
+    """
+    for at, each, data in stretches(fd, start, end):
+        if data is None:
+            yield at, each
+            continue
+        found = salvage(data, at)
+        if note:
+            note(at, data, found)
+        yield from found.whole
+
+
 def ids_in(data):
     """Ids of jobs that bad bytes still tell."""
     return [match.decode() for match in dict.fromkeys(_ID.findall(data))]

@@ -8,8 +8,7 @@ from queuectl_lib.job import record
 from queuectl_lib.store import line, pauses, pieces, segment
 from queuectl_lib.store.journal import Journal
 from queuectl_lib.store.view import View
-from queuectl_lib.words.errors import StoreError
-
+from queuectl_lib.words.errors import DiskFull, StoreDamaged, StoreError
 
 # From KILL to the line that a worker writes when a cancelled job's processes are gone.
 _MARGIN_MS = 6000
@@ -60,6 +59,14 @@ class Sight:
                 # Perhaps half of it is taken in.
                 self.journal.close()
                 raise
+
+    def doubt(self, error):
+        """After this StoreError what was just looked at is perhaps half taken in: all of it is read anew.
+
+        But not for what is damaged: each such line is told once, and passed over from then on.
+        """
+        if not isinstance(error, (DiskFull, StoreDamaged)):
+            self.view.stale = True
 
     def _look(self, locked):
         if self.journal.refresh():
@@ -116,7 +123,7 @@ class Sight:
     def running(self):
         """Every job that is processing now, by whomever."""
         self.catch_up(locked=False)
-        at = (self.journal.header.generation, self.end)
+        at = (self.journal.generation, self.end)
         # An idle worker asks every few seconds, and then nothing has changed.
         if at != self._running_at:
             self._running = self._look_for_running()

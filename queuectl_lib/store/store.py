@@ -22,11 +22,11 @@ LOCK_TIMEOUT = 30
 LARGEST_BATCH = 1000
 
 
-def open_store(directory=None, create=False, write=False):
+def open_store(directory=None, create=False, write=False, locked=False):
     """The Store in a directory, or in $QUEUECTL_STORE, or in ./.queuectl.
 
     write: it will be written or run, so a store of others is refused;
-    create: made if it is not there. Opened for reading, one that is not there
+    create: made if it is not there; locked: roll.lock was inherited (roller.py). Opened for reading, one that is not there
     is an empty one. Raises StoreError.
     """
     names = paths.Paths(paths.root_of(directory), mine=write)
@@ -44,7 +44,7 @@ def open_store(directory=None, create=False, write=False):
         if os.path.exists(names.suspect):
             # A sync failed: what was written since then goes into new files first.
             from queuectl_lib.store.roll import roll
-            roll(store, needless=True, patience=LOCK_TIMEOUT)
+            roll(store, needless=True, patience=LOCK_TIMEOUT, locked=locked)
     return store
 
 
@@ -85,6 +85,10 @@ class Store:
         """The store lock, for `with` and short work only; StoreLocked after half a minute."""
         # Each time: not even workers.pid is to be written in a format of yesterday.
         self.check_there()
+        return self.bare_lock()
+
+    def bare_lock(self):
+        """The same whatever is there, a journal or none: for who repairs."""
         if self.lock_fd is None:
             # Made anew where a copy of the store came without it.
             self.lock_fd = disk.open_private(self.paths.lock, os.O_RDWR | os.O_CREAT)
@@ -96,7 +100,9 @@ class Store:
 
     def check_there(self):
         """Raise StoreError when there is no store, or no longer, or another one, or one of a newer format."""
-        journal.check_standing(self.paths, self.exists, self.lock_fd)
+        journal.check_standing(self.paths, self.exists)
+        if self.lock_fd is not None:
+            journal.check_lock(self.paths, self.lock_fd)
 
     def add(self, jobs, check=None):
         """Store new jobs, all or none, synced. Returns them with id and order; DuplicateJob.
@@ -246,10 +252,15 @@ class Store:
 
     def opened(self):
         """The lock, to be taken, and the journal, opened before that: so it is held for less."""
-        lock = self.lock()
         live = journal.Journal(self.paths.jobs, writable=True)
-        self.check_there()
-        live.refresh()
+        try:
+            # Of its format it tells itself.
+            live.refresh()
+        except FileNotFoundError:
+            self.check_there()
+            raise
+        lock = self.bare_lock()
+        journal.check_lock(self.paths, self.lock_fd)
         locking.give_way()
         return lock, live
 

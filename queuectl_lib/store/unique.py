@@ -71,7 +71,7 @@ class _Search:
     def check(self, live):
         """Raise _There for one that came since, _MoreCame where that is not told at once. The lock is held."""
         generation, end = self._seen
-        if live.header.generation != generation:
+        if live.generation != generation:
             raise _MoreCame
         data = b"\n" + live.read(end)
         if pieces.other_lines(data, "segment"):
@@ -81,7 +81,7 @@ class _Search:
             raise _There(found)
 
     def _look_through(self, look):
-        self._seen = look.journal.header.generation, look.end
+        self._seen = look.journal.generation, look.end
         found = self._in_lines(look.data, look.journal.path, look.journal.body - 1)
         if found is not None:
             return found

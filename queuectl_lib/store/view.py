@@ -16,6 +16,7 @@ from heapq import heappop, heappush
 from queuectl_lib.store import header, line, pauses, segment
 from queuectl_lib.store.cursor import Cursor
 from queuectl_lib.store.lanes import Lanes
+from queuectl_lib.words.errors import StoreDamaged, StoreError
 
 # Of jobs overdue in segments, so many are put in order at a time.
 OVERDUE_WINDOW = 1000
@@ -31,7 +32,8 @@ class View:
         self._queues = None if queues is None else frozenset(queue.encode() for queue in queues)
         # {id: offset} of every id's newest line in the journal.
         self.newest = {}
-        # Queues that are or were paused: their jobs stand apart (lanes.py). stale: one more is, so a reset is due.
+        # Queues that are or were paused: their jobs stand apart (lanes.py). stale: one more is, or something
+        # could not be read, so a reset is due.
         self._apart = set()
         self.stale = False
         # One object for each queue's name, however many items bear it.
@@ -278,4 +280,12 @@ class View:
 
     def _advance(self, cursor):
         """Move a cursor to its next line that is alive; False at its end."""
-        return cursor.advance(self.newest, self._damage)
+        while True:
+            try:
+                return cursor.advance(self.newest)
+            except StoreDamaged as error:
+                self._damage.append(error)
+            except (StoreError, OSError):
+                # What it reads from is at its end by that.
+                self.stale = True
+                raise

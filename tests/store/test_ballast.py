@@ -1,13 +1,16 @@
 """The ballast: given up for results alone, and made anew when there is ample room."""
 
 import os
+import random
 
 import pytest
 
+from queuectl_lib.job import lifecycle
 from queuectl_lib.store import ballast, disk, keeping, usage
+from queuectl_lib.store.segment import Reader
 from queuectl_lib.store.view import View
-from queuectl_lib.words.errors import DiskFull, StoreError
-from tests.store.stores import START, read, write
+from queuectl_lib.words.errors import DiskFull, StoreDamaged, StoreError
+from tests.store.stores import POLICY, START, SUCCESS, job, read, write
 
 
 @pytest.fixture
@@ -130,6 +133,25 @@ def refuse(fd):
     raise OSError(5, "Input/output error")
 
 
+def test_new_files_whose_rename_may_be_taken_back_are_built_once_more(here, paths, monkeypatch):
+    here.add("a")
+    desk = here.worker()
+    here.claim(desk)
+    directory = disk.sync_directory
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "_data_sync", refuse)
+        with pytest.raises(StoreError):
+            desk.sync()
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "sync_directory", lambda path: refuse_job() if path == here.root else directory(path))
+        with pytest.raises(StoreError):
+            desk.sync()
+        with pytest.raises(StoreError):
+            desk.sync()
+    desk.sync()
+    assert desk.sync_due() is None and not os.path.exists(paths.suspect)
+
+
 def test_that_others_cannot_be_told_of_a_sync_is_no_failure(here, monkeypatch):
     here.add("a")
     desk = here.worker()
@@ -170,6 +192,47 @@ def test_a_worker_that_could_take_in_only_half_begins_anew(here, monkeypatch):
         with pytest.raises(StoreError):
             here.claim(desk)
     assert [here.claim(desk).id for _ in range(2)] == ["b", "c"]
+
+
+def test_who_could_not_read_what_falls_due_next_begins_anew(here, monkeypatch):
+    here.add_in(5, "first")
+    here.add_in(9, "second", "third")
+    here.roll()
+    desk = here.worker()
+    assert here.claim(desk) is None
+    here.pass_time(10)
+    assert here.claim(here.worker("2.b")).id == "first"
+    desk.holds(job("nobody"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Reader, "head", lambda *_: refuse_job())
+        with pytest.raises(StoreError):
+            desk.next_due(here.now)
+    assert [here.claim(desk).id for _ in range(2)] == ["second", "third"]
+
+
+@pytest.mark.parametrize("best, ran", [
+    (lambda take, now: take(now) and refuse_job(), ["x", "y"]),
+    (lambda take, now: take(now) and damaged_job(), ["y"]),
+])
+def test_what_goes_wrong_behind_a_recorded_result_is_told_once(here, monkeypatch, best, ran):
+    here.add("a")
+    here.add("child", after=["a"], priority=9)
+    here.add("x", "y")
+    here.roll()
+    desk = here.worker()
+    claimed = here.claim(desk)
+    take = desk._view.best
+    with monkeypatch.context() as patch:
+        patch.setattr(desk._view, "best", lambda now: best(take, now))
+        after = lifecycle.finish(claimed, SUCCESS, here.now, POLICY, random)
+        assert desk.exchange((claimed, after), True, here.now) == (True, None)
+    with pytest.raises(StoreError):
+        here.claim(desk)
+    assert [here.claim(desk).id for _ in range(len(ran) + 1)] == ran + ["child"]
+
+
+def damaged_job():
+    raise StoreDamaged("a line")
 
 
 def test_whoever_rolls_in_the_background_makes_it_whole(here, paths):

@@ -438,7 +438,7 @@ SYNCS = {
     ("index.write", "a file"): "an index: without it every look-up would search the segment",
     ("roll._commit", "a file"): "the new journal",
     ("roll._commit", "store"): "its name, before what it replaces is removed",
-    ("roll._settle_archives", "store/archive"): "where an archive is by now",
+    ("new_segment.settle_archives", "store/archive"): "where an archive is by now",
 }
 # These only leave less to be synced under the lock.
 AHEAD = {("roll._carry", "a file"), ("roll._copy_tail", "a file")}

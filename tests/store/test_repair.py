@@ -6,9 +6,10 @@ import stat
 import pytest
 
 from queuectl_lib.store import check, config, disk, header, journal, line, repair, store
+from queuectl_lib.store.pauses import Pause
 from queuectl_lib.words.errors import QueuectlError, StoreDamaged, StoreError
 from queuectl_lib.words.finding import FAULT, REPAIRED, WARNING, WELL
-from tests.store.stores import in_child, job, kill_myself, many, read, write
+from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read, write
 
 
 def ills(here):
@@ -104,6 +105,33 @@ def test_a_segment_keeps_all_that_can_be_read(here):
     assert here.run_order() == ["job-%03d" % number for number in range(2, 50) if number != 20]
 
 
+def test_where_bytes_were_taken_out_of_a_segment_only_those_jobs_are_lost(here):
+    here.bulk(list(many(3, "a", queue="a")) + list(many(4, "b", queue="b")))
+    here.store.remove(["b-001"])
+    here.roll()
+    path = here.segment_files()[0]
+    data = read(path)
+    at = data.index(b'{"id":"a-000"') + 40
+    write(path, data[:at] + data[at + 50:])
+    assert "job a-000 is lost" in repaired(here)
+    here.roll()
+    assert sorted(here.ids()) == ["a-001", "a-002", "b-000", "b-002", "b-003"]
+
+
+@pytest.mark.parametrize("place", [5, 30, 50, 90])
+def test_a_batch_is_kept_though_the_line_by_which_it_joined_is_damaged(here, place):
+    here.add("before")
+    here.bulk(many(3))
+    here.store.remove(["job-001"])
+    data = read(here.journal)
+    at = data.index(b'{"segment":') + place
+    write(here.journal, data[:at] + b"\xff" * 30 + data[at + 30:])
+    assert "is kept" in repaired(here)
+    here.roll()
+    assert sorted(here.ids()) == ["before", "job-000", "job-002"]
+    assert here.opened().counts() == {"default": {"pending": 3}}
+
+
 def test_what_is_damaged_in_a_line_that_is_over_costs_no_job(here):
     here.bulk(many(5))
     here.run("job-000")
@@ -141,6 +169,20 @@ def test_without_header_and_copy_all_is_built_from_the_lines(busy):
     assert busy.add("next")[0].order > max(each.order for each in jobs.values())
     busy.roll()
     assert set(busy.ids()) == set(jobs) | {"next"} and ills(busy) == []
+
+
+def test_what_was_built_from_the_lines_names_no_segment_of_before(here):
+    """Their numbers are given again: another job would be where it says that it is over."""
+    here.add("runs")
+    here.roll()
+    claimed = here.claim(here.worker())
+    write(here.journal, read(here.journal).replace(b'"generation"', b'"\xff\xff\xffration"'))
+    assert "all was built" in repaired(here)
+    here.add("new")
+    here.roll()
+    here.roll()
+    assert here.states() == {"runs": "processing", "new": "pending"}
+    assert here.finish(here.worker(claimed.worker), claimed)
 
 
 def test_a_journal_that_is_gone_is_no_empty_store(busy):
@@ -226,6 +268,37 @@ def test_who_did_not_learn_that_another_one_completed_learns_it(here):
     smash(here.journal, b'{"id":"child"')
     repaired(here)
     assert here.run_order() == ["child"]
+
+
+def test_a_death_that_paused_its_queue_is_kept_with_the_pause(here):
+    """One batch, and its last line goes into the new header."""
+    here.store.change_pauses(lambda before: {"default": Pause(on_failure=True)})
+    here.add("a", max_retries=0)
+    here.run("a", outcome=FAILURE)
+    here.flip(here.journal, header.PAGE + 50)
+    repaired(here)
+    here.add("b")
+    assert here.states() == {"a": "dead", "b": "pending"}
+    assert here.store.pauses()["default"].since is not None
+
+
+def test_lines_of_a_batch_that_do_not_belong_where_they_lie_are_kept(here):
+    here.store.add([job("a", queue="mail"), job("b")])
+    here.roll()
+    live = journal.Journal(here.journal, writable=False)
+    live.refresh()
+    [entry] = live.header.segments
+    wrong = entry._replace(sections=tuple(each._replace(queue="other") for each in entry.sections))
+    write(here.journal, header.encode(live.header._replace(segments=(wrong,)), live.body) + read(here.journal)[live.body:])
+    assert "does not belong to its section" in repaired_from(here)
+    assert sorted(here.run_order()) == ["a", "b"]
+
+
+def repaired_from(here):
+    """What is found before a repair."""
+    found = " | ".join(each.text for each in ills(here))
+    repaired(here)
+    return found
 
 
 def test_counts_that_do_not_fit_are_counted_anew(here):

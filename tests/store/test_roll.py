@@ -6,7 +6,7 @@ import time
 import pytest
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import disk, header, journal, line, locking, paths, roll, roller
+from queuectl_lib.store import disk, header, journal, line, locking, paths, roll, roller, suspicion
 from queuectl_lib.words.errors import DiskFull, StoreError, UnknownJob
 from tests.store.stores import FAILURE, in_child, job, kill_myself, many, read
 
@@ -323,6 +323,14 @@ def test_the_roller_is_a_process_of_its_own(here):
     assert len(here.ids()) == 30
 
 
+def test_the_roller_of_a_suspect_store_does_not_wait_for_itself(here):
+    here.add("a")
+    suspicion.mark(here.store.paths)
+    pid = roller.start_roller(here.store.paths)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert not os.path.exists(here.store.paths.suspect)
+
+
 def test_where_one_rolls_no_other_process_is_started(here):
     fd = disk.open_private(here.store.paths.roll_lock, os.O_RDWR | os.O_CREAT)
     assert locking.try_lock(fd)
@@ -457,6 +465,42 @@ def test_a_roll_that_fails_leaves_nothing_and_is_not_started_again_at_once(here,
     here.roll()
     os.utime(here.store.paths.roll_lock)
     assert not roller.is_postponed(here.store.paths)
+
+
+def test_a_batch_that_joined_during_a_roll_that_fails_is_kept(here, monkeypatch):
+    """Whatever of the two files of a roll has nothing in it: its name is not given to anybody else meanwhile."""
+    here.add("a", "b")
+
+    def then_a_batch_and_no_room(self):
+        here.bulk(many(5))
+        raise DiskFull("no room")
+    with monkeypatch.context() as patch:
+        patch.setattr(roll._Roll, "_carry", then_a_batch_and_no_room)
+        with pytest.raises(DiskFull):
+            here.roll()
+    assert len(here.ids()) == 7
+    here.roll()
+    assert len(here.ids()) == 7
+    assert_only_named_files(here)
+
+
+def test_a_roll_whose_rename_may_be_taken_back_leaves_the_store_suspect(here, monkeypatch):
+    here.add("a")
+
+    def fail(path):
+        if path == here.root:
+            raise StoreError("could not be synced")
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "sync_directory", fail)
+        with pytest.raises(StoreError):
+            here.roll()
+    generation = read(here.journal)[:40]
+    assert os.path.exists(here.store.paths.suspect)
+    here.add("b")
+    here.opened()
+    assert not os.path.exists(here.store.paths.suspect)
+    assert read(here.journal)[:40] != generation
+    assert sorted(here.ids()) == ["a", "b"]
 
 
 def test_a_clock_that_was_set_back_does_not_hold_up_rolls(here):

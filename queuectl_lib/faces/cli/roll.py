@@ -9,4 +9,4 @@ def arguments(parser):
 
 
 def run(args, out):
-    keeping.roll_and_keep_house(stores.open_store(args.store, write=True), locked=args.locked)
+    keeping.roll_and_keep_house(stores.open_store(args.store, write=True, locked=args.locked), locked=args.locked)
