@@ -118,11 +118,13 @@ def _end(store, job):
         if fd is None:
             # Somebody is recovering it: who holds the slot's files may be a new job by now.
             return tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace)
-        slots.forget(fd)
+        owner = slots.forget(fd)
         left = tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace,
                         holders=lambda: output.holders(paths, number))
         if not left:
             output.forget_lost(paths, job)
+        # Its hooks, and what it was ending, are left to who takes the slot.
+        slots.remember(fd, owner)
         return left
     finally:
         if fd is not None:

@@ -215,6 +215,18 @@ def test_a_hook_of_a_killed_worker_is_ended(ruin):
     process.wait()
 
 
+def test_a_hook_beside_a_lost_job_is_ended_as_gently_and_both_are_told(ruin, tmp_path):
+    ruin.add("b")
+    slot = ruin.slot()
+    ruin.claimed("b", slot)
+    process = hook(ruin, slot, "trap 'echo asked > %s; exit 0' TERM; touch %s; while :; do sleep 0.01; done"
+                   % (tmp_path / "asked", tmp_path / "ready"))
+    wait_until((tmp_path / "ready").exists, "it runs")
+    slot.leave()
+    assert_mended(ruin, "a hook of job a", "failed b (worker lost)")
+    assert process.wait() == 0 and (tmp_path / "asked").exists()
+
+
 def test_what_a_hook_left_running_is_worth_a_remark_and_left_alone(ruin):
     """Of a killed worker what its hook, which has ended, left; of one that left in peace all."""
     killed, peaceful = ruin.slot(), ruin.slot()
