@@ -89,6 +89,7 @@ def forget(fd):
 def remember(fd, content):
     """Give a seized slot's file back what stood in it: who takes the slot looks for what a killed owner left."""
     try:
+        os.ftruncate(fd, 0)
         os.lseek(fd, 0, os.SEEK_SET)
         disk.write_all(fd, content)
     except OSError:
@@ -115,6 +116,7 @@ class Slot:
         self.name = name_of(number, self.incarnation)
         self.done = 0
         self.killed = killed(fd)
+        self._found = disk.pread(fd, _LONGEST, 0)
         self._left = False
         self._path = paths.slot_lock(number)
         self._fd = fd
@@ -176,6 +178,11 @@ class Slot:
     def leave(self):
         """Give the slot up."""
         os.close(self._fd)
+
+    def give_back(self):
+        """Give it up unused, as it was found: the next one looks after its former owner."""
+        remember(self._fd, self._found)
+        self.leave()
 
 
 def holder(paths, number):
