@@ -11,7 +11,7 @@ from queuectl_lib.store import ballast, config, disk, locking, pauses, store
 from queuectl_lib.words import clock
 from queuectl_lib.words.finding import REMARK, REPAIRED, WARNING, WELL
 from queuectl_lib.work import checkup, clearing, pidfile, proc, slots, surroundings, tree
-from support import is_running, wait_until
+from support import is_running, send, wait_until
 
 FIND = dict(checkup.CHECKS)
 UNSERVED = "jobs in queues that no worker serves: default"
@@ -85,7 +85,8 @@ def ruin(tmp_path, monkeypatch):
     ruin.store = store.open_store(ruin.paths.root)
     yield ruin
     for process in ruin.processes:
-        process.kill()
+        # With what its shell has started.
+        send(-process.pid, 9)
         process.wait()
 
 
