@@ -89,11 +89,11 @@ def forget(fd):
 def remember(fd, content):
     """Give a seized slot's file back what stood in it: who takes the slot looks for what a killed owner left."""
     try:
-        os.ftruncate(fd, 0)
         os.lseek(fd, 0, os.SEEK_SET)
         disk.write_all(fd, content)
+        os.ftruncate(fd, len(content))
     except OSError:
-        # A full disk: doctor tells of it.
+        # On a full disk it is forgotten.
         pass
 
 
