@@ -20,6 +20,7 @@ from collections import namedtuple
 
 from queuectl_lib.faces.cli import main
 from queuectl_lib.store import disk
+from tests.torture import actors
 
 # Seconds.
 LONGEST = 20
@@ -153,6 +154,8 @@ class Failing:
 
 def run(words, directory, failing=None, before=lambda: None):
     """Run a command line in a directory, in a process of its own: Done."""
+    # Once, for all the forks.
+    actors.load_all()
     paths = [os.path.join(directory, name) for name in ("out", "err")]
     pid = os.fork()
     if pid == 0:

@@ -183,6 +183,9 @@ def public(job):
     """The job as the dict that --json prints, in the contract's order."""
     shown = {name: getattr(job, name) for name in PUBLIC}
     shown["history"] = list(job.history or ())
+    if job.state == "processing":
+        # Those of the attempt before (lifecycle.claim): what they are named for is not theirs to be shown.
+        shown["stdout_file"] = shown["stderr_file"] = None
     return shown
 
 

@@ -47,6 +47,8 @@ _ranges = {}
 # and eight of them spent a tenth more when each gave way.
 give_way = getattr(os, "sched_yield", lambda: None)
 _owns_alarm = False
+# Whether an alarm that rings now is that of a wait: anybody may send one, a job its worker too.
+_is_waiting = False
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
@@ -88,6 +90,7 @@ def _wait_in_kernel(fd, timeout):
     and nine sleeps a job, and let some wait ten times as long as others. An
     alarm sets the time limit: only the main thread can have one.
     """
+    global _is_waiting
     # 1 ms, which only who has to wait need pay.
     import signal
     if not _owns_alarm and signal.getitimer(signal.ITIMER_REAL)[0]:
@@ -98,9 +101,10 @@ def _wait_in_kernel(fd, timeout):
     except ValueError:
         return _try_again_and_again(fd, timeout)
     try:
+        _is_waiting = True
         signal.setitimer(signal.ITIMER_REAL, timeout)
         fcntl.flock(fd, fcntl.LOCK_EX)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _is_waiting = False
     except OSError as error:
         raise _refused(error, fd)
     except _TooLong:
@@ -108,6 +112,7 @@ def _wait_in_kernel(fd, timeout):
         unlock(fd)
         return False
     finally:
+        _is_waiting = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         if previous is not None:
             signal.signal(signal.SIGALRM, previous)
@@ -124,7 +129,8 @@ def own_alarm():
 
 
 def _give_up(signum, frame):
-    raise _TooLong
+    if _is_waiting:
+        raise _TooLong
 
 
 def _try_again_and_again(fd, timeout):

@@ -168,9 +168,10 @@ class View:
         item = self._ready.pop(now)
         if item is not None:
             self._passed(item)
-        if self._damage and item is not None:
-            self.put_back(item)
-        self._tell_damage()
+        if self._damage:
+            if item is not None:
+                self.put_back(item)
+            self._tell_damage()
         return item
 
     def _tell_damage(self):

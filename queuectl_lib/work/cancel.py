@@ -114,15 +114,18 @@ def _end(store, job):
     number, _ = slots.parts(job.worker)
     with store.lock():
         fd = slots.seize(paths, number) if number else None
+        # Under the lock, or a worker that comes in its place would find it alive, and leave.
+        owner = slots.forget(fd) if fd is not None else None
     try:
         if fd is None:
             # Somebody is recovering it: who holds the slot's files may be a new job by now.
             return tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace)
-        slots.forget(fd)
         left = tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace,
                         holders=lambda: output.holders(paths, number))
         if not left:
             output.forget_lost(paths, job)
+        # Its hooks, and what it was ending, are left to who takes the slot.
+        slots.remember(fd, owner)
         return left
     finally:
         if fd is not None:

@@ -157,5 +157,6 @@ def lines_of_the_dead(store):
         yield Finding(REPAIRED, "workers.pid", "%d of those that are gone: taken out" % (before - len(living)))
 
 
-STEPS = (("left-overs", rolls), ("left-overs", files), ("ballast", room), ("lost jobs", lost_jobs),
-         ("processes", processes), ("outputs", outputs), ("workers.pid", lines_of_the_dead))
+# Processes before lost jobs: whoever takes a slot forgets which worker was killed in it.
+STEPS = (("left-overs", rolls), ("left-overs", files), ("ballast", room), ("processes", processes),
+         ("lost jobs", lost_jobs), ("outputs", outputs), ("workers.pid", lines_of_the_dead))

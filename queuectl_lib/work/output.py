@@ -139,8 +139,10 @@ def discard(paths, outcome):
 
 def forget_earlier(paths, job):
     """Remove what the attempt before the claimed one left: its line was the last to tell of that."""
-    for name in outputs_of(job):
-        disk.remove(paths.inside(name))
+    # Asked first, since mostly there is nothing: this is called for every job.
+    if job.stdout_file or job.stderr_file:
+        for name in outputs_of(job):
+            disk.remove(paths.inside(name))
 
 
 def forget_lost(paths, job):

@@ -59,10 +59,10 @@ def _take(store, options, control, supervisor, skip):
             entry = pidfile.Entry(kind=pidfile.WORKER, queues=options.queues and list(options.queues),
                                   supervisor=supervisor.pid, **slot.who())
             if not staffing.join(store.paths, entry):
-                slot.leave()
+                slot.give_back()
                 return None
         except Exception:
-            slot.leave()
+            slot.give_back()
             raise
     control.follow(pidfile.Orders(store.paths, entry))
     return Place(store, slot, entry, options.queues)
@@ -75,6 +75,7 @@ class Place:
         self._store = store
         self._entry = entry
         self._queues = queues
+        self._spools = Spools(store.paths, slot.number)
         self.slot = slot
         self.claims = store.claims(slot.name, queues)
 
@@ -85,10 +86,9 @@ class Place:
         self.recovery = Recovery(self._store, self.claims, self.slot, settings, voice, hooks.ended)
         if not self.recovery.clear_own_slot(control.nap):
             return False
-        spools = Spools(self._store.paths, self.slot.number)
-        spools.open()
+        self._spools.open()
         self.bell = Bell(self._store.paths, self._queues)
-        self.runner = Runner(control.waiter, spools, self._store.root, self.slot.name, orphans)
+        self.runner = Runner(control.waiter, self._spools, self._store.root, self.slot.name, orphans)
         self.orphans = orphans
         self.hooks = hooks
         return True
@@ -96,7 +96,8 @@ class Place:
     def abandon(self):
         """Give the slot up before it was used; the line is dropped by the next writer."""
         self.claims.close()
-        self.slot.leave()
+        self._spools.close()
+        self.slot.give_back()
 
     def leave(self, for_good):
         """Take the line out; until the process ends its slot is held, so it counts as alive.

@@ -24,7 +24,6 @@ LONGEST = 200
 
 _WINDOW = 4096
 _MOST_SPACE = 1 << 20
-_READ = disk.READ | getattr(os, "O_NONBLOCK", 0)
 
 
 class Progress:
@@ -62,7 +61,7 @@ class Progress:
     def trim(self):
         """Give back what a job that writes there without end takes from the disk, but for the end."""
         try:
-            fd = os.open(self.path, _READ | os.O_RDWR)
+            fd = os.open(self.path, disk.READ | os.O_RDWR)
         except OSError:
             return
         try:
@@ -89,12 +88,12 @@ def _cut(fd, size):
 def read(path):
     """The last line with something in it, at most LONGEST characters; None for none."""
     try:
-        fd = os.open(path, _READ)
+        fd = os.open(path, disk.READ)
     except OSError:
         return None
     try:
         data = disk.pread(fd, _WINDOW, max(0, os.fstat(fd).st_size - _WINDOW))
-    except OSError:
+    except (OSError, StoreError):
         # A job may put anything there, a directory or a FIFO too.
         return None
     finally:

@@ -131,10 +131,12 @@ class Recovery:
             return False, None
         with self._store.lock():
             fd = slots.seize(self._store.paths, number)
-        if fd is None:
-            return False, None
-        self._take_up(slots.killed(fd), now)
-        slots.forget(fd)
+            if fd is None:
+                return False, None
+            killed = slots.killed(fd)
+            # Under the lock, or the worker that comes in its place would find it alive, and leave.
+            slots.forget(fd)
+        self._take_up(killed, now)
         return True, fd
 
     def _take_up(self, worker, now):

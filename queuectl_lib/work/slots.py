@@ -29,6 +29,7 @@ Worker = namedtuple("Worker", ("slot", "incarnation", "pid", "boot", "start", "s
 _READER_TRIES = 20
 _READER_PAUSE = 0.0005
 _TORN_TRIES = 5
+_LONGEST = 4096
 # Windows changes times by name alone.
 _TIMES_BY_DESCRIPTOR = os.utime in os.supports_fd
 
@@ -79,14 +80,27 @@ def seize(paths, number):
 
 
 def forget(fd):
-    """Empty a seized slot's file: its former owner is not listed while somebody clears up."""
+    """Empty a seized slot's file: its former owner is not listed while somebody clears up. What stood in it."""
+    content = disk.pread(fd, _LONGEST, 0)
     os.ftruncate(fd, 0)
+    return content
+
+
+def remember(fd, content):
+    """Give a seized slot's file back what stood in it: who takes the slot looks for what a killed owner left."""
+    try:
+        os.lseek(fd, 0, os.SEEK_SET)
+        disk.write_all(fd, content)
+        os.ftruncate(fd, len(content))
+    except OSError:
+        # On a full disk it is forgotten.
+        pass
 
 
 def killed(fd):
     """The name of the worker that was killed in a seized slot; None where nobody was, or of an earlier boot."""
     try:
-        fields = json.loads(disk.pread(fd, 4096, 0).split(b"\n", 1)[0].decode("ascii"))
+        fields = json.loads(disk.pread(fd, _LONGEST, 0).split(b"\n", 1)[0].decode("ascii"))
         name = name_of(fields["slot"], fields["incarnation"])
     except (ValueError, KeyError, TypeError):
         return None
@@ -102,6 +116,7 @@ class Slot:
         self.name = name_of(number, self.incarnation)
         self.done = 0
         self.killed = killed(fd)
+        self._found = disk.pread(fd, _LONGEST, 0)
         self._left = False
         self._path = paths.slot_lock(number)
         self._fd = fd
@@ -164,6 +179,11 @@ class Slot:
         """Give the slot up."""
         os.close(self._fd)
 
+    def give_back(self):
+        """Give it up unused, as it was found: the next one looks after its former owner."""
+        remember(self._fd, self._found)
+        self.leave()
+
 
 def holder(paths, number):
     """The Worker that holds this slot now, or None. Writes nothing.
@@ -225,7 +245,7 @@ def _probed(path):
             if locking.try_shared(fd):
                 locking.unlock(fd)
                 return None
-            content = disk.pread(fd, 4096, 0)
+            content = disk.pread(fd, _LONGEST, 0)
             worker = _worker(content, os.fstat(fd).st_mtime)
             # Empty: held by somebody who clears up after its former owner.
             if worker is not None or not content:

@@ -68,12 +68,13 @@ class Spool:
         Never raises: whatever becomes of its output, a job has ended.
         """
         try:
-            return self._collected(job_id, attempt, limit, alone)
+            output = self._collected(job_id, attempt, limit, alone)
         except (OSError, StoreError) as error:
             self.close()
-            return Output("[queuectl: the output could not be kept: %s]\n" % error, 0, None)
-        finally:
+            output = Output("[queuectl: the output could not be kept: %s]\n" % error, 0, None)
+        if output is not _EMPTY:
             self._begin()
+        return output
 
     def _collected(self, job_id, attempt, limit, alone):
         if not alone:

@@ -103,9 +103,12 @@ class _SignalWaiter:
             missed = os.read(self._reader, 4096)
         except BlockingIOError:
             return
-        # What came just before stands in the pipe, where wait_for_child does not look: it comes again.
-        for signum in missed:
+        # What came just before stands in the pipe, where wait_for_child does not look: it comes again. But
+        # the end of a child stays there: raised, it would be told before an order, and a job be claimed in between.
+        for signum in missed.replace(_CHILD_BYTE, b""):
             signal.raise_signal(signum)
+        if _CHILD_BYTE in missed:
+            os.write(self._writer, _CHILD_BYTE)
 
     def wait_for_child(self, seconds):
         """Sleep until a child has ended, a signal has come, or so many seconds have passed."""

@@ -93,7 +93,7 @@ class Worker:
         self._claims.set_limits(self._settings.current.limits)
         kept, job = self._claims.exchange(self._done, take, now)
         # From here on nothing may raise: nobody else knows of the claim.
-        if self._failures and self._claims.reserve.error is None:
+        if self._failures and self._place.runner.is_ready and self._claims.reserve.error is None:
             self._failures = 0
             self._voice.forget()
             if self._lacked_room:
@@ -176,8 +176,9 @@ class Worker:
         """Nothing to run: sleep until there may be something; False when it is time to leave."""
         if self._control.order is not None or self._used_up():
             return False
-        if self._claims.reserve.error is not None or not self._place.runner.is_ready:
-            # What is wrong is said by the next exchange, or here.
+        if self._claims.reserve.error is not None:
+            raise self._claims.reserve.error
+        if not self._place.runner.is_ready:
             self._place.runner.get_ready()
             return True
         # A hook may enqueue what is to be run, too.
@@ -263,7 +264,7 @@ class Worker:
         if self._done is None:
             if self._control.order is not None:
                 return False
-            if self._options.drain and self._failures >= _LAST_TRIES:
+            if (self._options.drain or self._options.drain_all) and self._failures >= _LAST_TRIES:
                 # Started by cron it would wait beside the next one, and the next.
                 raise error
         elif self._control.order == pidfile.NOW and self._failures >= _LAST_TRIES:

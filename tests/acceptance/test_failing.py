@@ -4,8 +4,10 @@ import itertools
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from queuectl_lib.words import clock
 from queuectl_lib.work import place, worker
 from tests.store import stores
 
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 FIVE = [{"command": "true", "id": "five-%d" % number} for number in range(5)]
 
 
@@ -49,6 +52,13 @@ CHANGING = {
     "roll": (["roll"], with_a_short_journal),
 }
 LOOKING = [["list"], ["status"], ["show", "done-1"], ["queues"], ["config", "list"]]
+
+
+@pytest.fixture
+def tmp_path():
+    """In memory, where there is such a place: it is filled and emptied a thousand times."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as path:
+        yield Path(path)
 
 
 @pytest.fixture(scope="module")

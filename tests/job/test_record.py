@@ -246,3 +246,10 @@ def test_no_value_of_a_variable_is_quoted(env):
     with pytest.raises(BadInput) as error:
         create(env=env)
     assert "hunter2" not in str(error.value) and "A" in str(error.value)
+
+
+def test_the_files_of_the_attempt_before_are_not_shown_of_one_that_runs():
+    job = create()._replace(state="failed", attempts=1, stdout="tail", stdout_size=9000, stdout_file="output/a.1.out")
+    assert record.public(job)["stdout_file"] == "output/a.1.out"
+    running = lifecycle.claim(job, "1.abc", NOW)
+    assert running.stdout_file and record.public(running)["stdout_file"] is None

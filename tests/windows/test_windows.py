@@ -16,7 +16,9 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"),
 
 # Where a call stands that Windows lacks: the one file of its subject.
 PLACES = {
-    "store/disk.py": "pwrite geteuid", "store/locking.py": "SIGALRM ITIMER_REAL getitimer setitimer",
+    "store/disk.py": "pread pwrite fchmod", "store/ownership.py": "geteuid", "store/access.py": "geteuid", "store/medium.py": "geteuid mkfifo statvfs",
+    "store/usage.py": "statvfs",
+    "store/locking.py": "SIGALRM ITIMER_REAL getitimer setitimer",
     "store/roller.py": "posix_spawn waitpid WNOHANG",
     "work/children.py": "waitpid WNOHANG WIFSIGNALED WTERMSIG WEXITSTATUS", "work/hooks.py": "memfd_create",
     "work/orphans.py": "waitpid WNOHANG", "work/process.py": "setsid",
@@ -24,7 +26,7 @@ PLACES = {
     "work/spawn.py": "posix_spawn posix_spawnp environb SIGHUP SIGQUIT", "work/tree.py": "killpg getsid SIGCONT SIGKILL",
     "work/waiting.py": "SIGCHLD set_blocking pthread_sigmask SIG_BLOCK SIG_UNBLOCK sigtimedwait",
     "work/wake.py": "mkfifo O_NONBLOCK O_NOFOLLOW",
-    "faces/screen.py": "SIGTSTP"}
+    "faces/cli/doctor.py": "geteuid", "faces/screen.py": "SIGTSTP"}
 
 
 @pytest.fixture

@@ -102,6 +102,13 @@ def test_of_a_dead_workers_job_the_processes_are_ended_before_the_store_is_writt
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="marks are read in /proc")
+def test_what_else_a_dead_worker_left_is_ended_by_who_takes_its_slot_afterwards(house):
+    job, slot = house.running(dead=True)
+    house.cancel(job.id)
+    with house.store.lock():
+        assert slots.take(house.store.paths).killed == slot.name
+
+
 def test_a_worker_that_dies_in_between_leaves_its_job_to_us(house, monkeypatch):
     job, slot = house.running()
     process = house.runs(job)

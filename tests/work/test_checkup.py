@@ -11,7 +11,7 @@ from queuectl_lib.store import ballast, config, disk, locking, pauses, store
 from queuectl_lib.words import clock
 from queuectl_lib.words.finding import REMARK, REPAIRED, WARNING, WELL
 from queuectl_lib.work import checkup, clearing, pidfile, proc, slots, surroundings, tree
-from support import is_running, wait_until
+from support import is_running, send, wait_until
 
 FIND = dict(checkup.CHECKS)
 UNSERVED = "jobs in queues that no worker serves: default"
@@ -85,7 +85,8 @@ def ruin(tmp_path, monkeypatch):
     ruin.store = store.open_store(ruin.paths.root)
     yield ruin
     for process in ruin.processes:
-        process.kill()
+        # With what its shell has started.
+        send(-process.pid, 9)
         process.wait()
 
 
@@ -213,6 +214,18 @@ def test_a_hook_of_a_killed_worker_is_ended(ruin):
     assert level == WARNING and str(process.pid) in text
     assert_mended(ruin, "a hook of job a")
     process.wait()
+
+
+def test_a_hook_beside_a_lost_job_is_ended_as_gently_and_both_are_told(ruin, tmp_path):
+    ruin.add("b")
+    slot = ruin.slot()
+    ruin.claimed("b", slot)
+    process = hook(ruin, slot, "trap 'echo asked > %s; exit 0' TERM; touch %s; while :; do sleep 0.01; done"
+                   % (tmp_path / "asked", tmp_path / "ready"))
+    wait_until((tmp_path / "ready").exists, "it runs")
+    slot.leave()
+    assert_mended(ruin, "a hook of job a", "failed b (worker lost)")
+    assert process.wait() == 0 and (tmp_path / "asked").exists()
 
 
 def test_what_a_hook_left_running_is_worth_a_remark_and_left_alone(ruin):

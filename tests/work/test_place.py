@@ -12,6 +12,7 @@ from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DiskFull, StoreError
 from queuectl_lib.work import identity, pidfile, place, recovery, slots, staffing
 from queuectl_lib.work.orphans import NoOrphans
+from queuectl_lib.work.output import Spools
 from queuectl_lib.work.worker import Options
 
 
@@ -130,6 +131,31 @@ def test_a_disk_that_is_full_is_waited_out(where, monkeypatch):
     monkeypatch.setattr(staffing, "join", sometimes)
     assert move_in(where, hand).slot.number == 1
     assert hand.naps == 5
+
+
+def test_who_does_not_stay_leaves_no_descriptor_and_a_killed_owner_to_be_looked_after(where, monkeypatch):
+    with where.lock():
+        killed = slots.take(where.paths)
+    killed.leave()
+    taken, before = slots.take, len(os.listdir("/dev/fd"))
+    found, failures, open_job = [], [DiskFull("no room")] * 3, Spools._open_job
+
+    def take(*arguments):
+        slot = taken(*arguments)
+        found.append((slot.killed, len(os.listdir("/dev/fd")) - before))
+        return slot
+
+    def sometimes(spools):
+        if failures:
+            raise failures.pop()
+        open_job(spools)
+    monkeypatch.setattr(slots, "take", take)
+    monkeypatch.setattr(Spools, "_open_job", sometimes)
+    move_in(where, Hand())
+    monkeypatch.setattr(staffing, "join", lambda *_: False)
+    assert move_in(where, Hand()) is None
+    assert len({descriptors for _, descriptors in found[:4]}) == 1
+    assert [name for name, _ in found] == [killed.name] * 4 + [None]
 
 
 def test_but_not_for_long_by_one_that_drains(where, monkeypatch):

@@ -366,6 +366,15 @@ def test_who_clears_up_after_a_lost_job_ends_the_cancelled_one_too(house):
     house.tend_until(care, lambda: not is_running(process.pid), "the processes of the cancelled job are gone")
 
 
+def test_while_it_looks_for_what_a_killed_worker_left_that_one_is_not_listed(house, monkeypatch):
+    """Or its supervisor's next worker would not be needed, and leave."""
+    _, dead = house.lost_job()
+    listed = []
+    monkeypatch.setattr(tree, "left_by", lambda *_: listed.append([one.slot for one in slots.living(house.store.paths)]) or ())
+    house.recovery(house.slot(skip={dead})).tend(time.monotonic())
+    assert listed and dead not in listed[0]
+
+
 def test_what_a_job_left_that_ended_by_itself_is_left_alone(house):
     slot = house.slot()
     job = house.claimed(slot)

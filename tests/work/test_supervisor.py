@@ -447,4 +447,4 @@ def test_where_nothing_can_be_forked_workers_are_spawned(monkeypatch, asked):
     """And nothing is started that only a fork would need (on Windows it cannot even be loaded)."""
     monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
     monkeypatch.setattr("multiprocessing.resource_tracker.ensure_running", lambda: pytest.fail("not there"))
-    assert supervisor._context(asked).get_start_method() == "spawn"
+    assert supervisor._context(supervisor.method_of(asked)).get_start_method() == "spawn"

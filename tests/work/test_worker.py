@@ -243,12 +243,41 @@ def test_a_claim_that_fails_is_tried_again(where):
     assert [job.state for job in room.claims.results] == ["completed"]
 
 
-def test_a_draining_worker_does_not_wait_for_ever_for_a_store_it_cannot_use(where):
+@pytest.mark.parametrize("how", ["drain", "drain_all"])
+def test_a_draining_worker_does_not_wait_for_ever_for_a_store_it_cannot_use(where, how):
     room = Room(Desk())
     room.claims.errors = [StoreLocked("locked")] * 1000
     with pytest.raises(StoreLocked):
-        live(room, where, drain=True)
+        live(room, where, **{how: True})
     assert room.left
+
+
+def test_while_its_output_files_cannot_be_opened_it_waits_and_a_draining_one_not_for_ever(where):
+    room = Room(Desk())
+    room.is_ready = False
+
+    def get_ready():
+        assert room.naps < 9, "again and again"
+        raise DiskFull("no room")
+    room.get_ready = get_ready
+    with pytest.raises(DiskFull):
+        live(room, where, drain=True)
+    assert room.naps == 2 and len(room.lines) == 1
+
+
+def test_what_could_not_be_told_to_others_is_waited_out(where):
+    """Though each exchange succeeds."""
+    room = Room(Desk())
+    exchange, calls = room.claims.exchange, []
+
+    def untold(done, take, now):
+        calls.append(now)
+        assert len(calls) < 9, "again and again"
+        room.claims.reserve.error = DiskFull("no room") if len(calls) < 4 else None
+        return exchange(done, take, now)
+    room.claims.exchange = untold
+    live(room, where, max_idle=0)
+    assert (room.naps, len(calls)) == (3, 4)
 
 
 def test_told_to_stop_now_it_gives_a_result_up_only_after_several_tries(where):
