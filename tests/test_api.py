@@ -21,7 +21,7 @@ from test_startup import imported
 MODULES = {
     "words", "words.text", "words.errors", "words.clock",
     "job", "job.identifiers", "job.checks", "job.history", "job.record", "job.lifecycle", "job.retry",
-    "store", "store.store", "store.paths", "store.defaults", "store.disk", "store.locking",
+    "store", "store.store", "store.paths", "store.defaults", "store.disk", "store.in_use", "store.ownership", "store.locking",
     "store.journal", "store.header", "store.line",
     "work", "work.wake", "faces", "faces.api"}
 
