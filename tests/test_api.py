@@ -22,7 +22,7 @@ MODULES = {
     "words", "words.text", "words.errors", "words.clock",
     "job", "job.identifiers", "job.checks", "job.history", "job.record", "job.lifecycle", "job.retry",
     "store", "store.store", "store.paths", "store.defaults", "store.disk", "store.locking",
-    "store.journal", "store.header", "store.line",
+    "store.journal", "store.header", "store.line", "store.ownership", "store.in_use",
     "work", "work.wake", "faces", "faces.api"}
 
 
