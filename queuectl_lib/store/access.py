@@ -4,17 +4,19 @@ import os
 import shlex
 import stat
 
-from queuectl_lib.store import disk
+from queuectl_lib.store import disk, ownership
 from queuectl_lib.store.paths import TRIAL
 from queuectl_lib.words.finding import FAULT, REPAIRED, WARNING, WELL, Finding
+from queuectl_lib.words.text import listed
 
 
 def modes(paths):
     """Yields Findings of what in the store is another's, a link, or open to others."""
-    if not hasattr(os, "geteuid"):
+    if not ownership.HAS_OWNERS:
         yield Finding(WELL, "modes", "not looked at on this system")
         return
     found = {"foreign": [], "link": [], "written": [], "read": []}
+    owner = os.stat(paths.root).st_uid
     count = 0
     for path, status in _everything(paths):
         count += 1
@@ -24,15 +26,15 @@ def modes(paths):
     everything = shlex.quote(paths.root)
     for kind, level, text, advice in (
             ("foreign", FAULT, "not yours: who wrote it could have commands run as you",
-             "use a store of your own (--store DIR), or: sudo chown -R %s %s" % (os.geteuid(), everything)),
+             "see what is in it, then: sudo chown -R %d %s" % (os.geteuid(), everything) if owner == os.geteuid()
+             else ownership.way_out(owner)),
             ("link", FAULT, "a link, or has another name elsewhere: the store follows none",
              "put a copy of the file in its place"),
             ("written", FAULT, "others may write it, and could have commands run as you",
              "look at queuectl list, then: chmod -R go-rwx " + everything),
             ("read", WARNING, "others may read it: commands and output of jobs", "chmod -R go-rwx " + everything)):
         if found[kind]:
-            first, *others = found[kind]
-            yield Finding(level, "modes", "%s%s: %s" % (first, " and %d more" % len(others) if others else "", text), advice)
+            yield Finding(level, "modes", "%s: %s" % (listed(found[kind], 1), text), advice)
     if not any(found.values()):
         yield Finding(WELL, "modes", "%d files and directories, all of them yours alone" % count)
 
@@ -63,11 +65,12 @@ def _flaw(status):
 
 
 def close_to_others(paths):
-    """Take from others what they may do with what is ours; Findings of what was done."""
-    if not hasattr(os, "geteuid"):
-        return []
+    """Take from others what they may do with what is ours; yields what was done."""
+    if not ownership.HAS_OWNERS:
+        return
     # The directory first: from then on nobody else comes in.
     wrong = [(path, status) for path, status in _everything(paths) if _flaw(status) in ("written", "read")]
     for path, status in wrong:
         disk.set_mode(path, stat.S_IMODE(status.st_mode) & 0o700)
-    return [Finding(REPAIRED, "modes", "%s: others may not read or write it any more" % path) for path, _ in wrong]
+    if wrong:
+        yield Finding(REPAIRED, "modes", "closed to others: " + listed((path for path, _ in wrong), 1))

@@ -26,26 +26,19 @@ from queuectl_lib.store import ballast, locking, pauses
 from queuectl_lib.store import paths as names
 from queuectl_lib.words import clock
 from queuectl_lib.words.finding import REMARK, WARNING, Finding
+from queuectl_lib.words.text import listed, many
 from queuectl_lib.work import pidfile, proc, recovery, slots, tree
 
 REPAIR = "queuectl doctor --repair"
 
 # Seconds: what is younger somebody may just be about to put in force.
 _SETTLED = 60
-_NAMED = 3
 _OUTPUT = re.compile(r"([A-Za-z0-9._-]+)\.\d+\.(?:out|err)")
 _CLAIM = re.compile(rb"\0%s=((%s)?([A-Za-z0-9._-]+)/([A-Za-z0-9._-]+)/(\d+)/(\d+))\0"
                     % (tree.VARIABLE.encode(), tree.HOOK.encode()))
 
 # Processes with one mark: of a job of this store, or of a hook for it.
 Marked = namedtuple("Marked", ("claim", "is_hook", "id", "worker", "pids"))
-
-
-def listed(items):
-    """'a, b, c and 4 more'"""
-    items = list(map(str, items))
-    rest = len(items) - _NAMED
-    return ", ".join(items[:_NAMED]) + (" and %d more" % rest if rest > 0 else "")
 
 
 # --- who runs, and what is left of those who ran
@@ -138,7 +131,7 @@ def lines_of_the_dead(store, look):
     gone = [entry for entry in pidfile.read(store.paths) if not pidfile.alive(store.paths, entry)]
     if gone:
         yield Finding(REMARK, "workers.pid", "%s of workers or supervisors that are gone: the next one to start drops them"
-                      % _count(len(gone), "line"), REPAIR)
+                      % many(len(gone), "line"), REPAIR)
 
 
 # --- files that nobody needs
@@ -146,7 +139,7 @@ def lines_of_the_dead(store, look):
 def unnamed_outputs(store, look):
     found = list(outputs_without_job(store, look))
     if found:
-        yield Finding(WARNING, "outputs", "%s in output/ that no job names: %s" % (_count(len(found), "file"), listed(found)),
+        yield Finding(WARNING, "outputs", "%s in output/ that no job names: %s" % (many(len(found), "file"), listed(found)),
                       REPAIR)
 
 
@@ -243,7 +236,7 @@ def marks(store, look):
     if missing:
         yield Finding(WARNING, "directories", "%s: not there" % listed(missing), REPAIR)
     if os.path.isdir(store.paths.damaged):
-        yield Finding(REMARK, "damaged/", "%s that a repair put aside" % _count(len(os.listdir(store.paths.damaged)), "file"),
+        yield Finding(REMARK, "damaged/", "%s that a repair put aside" % many(len(os.listdir(store.paths.damaged)), "file"),
                       "look at them, and remove them")
 
 
@@ -271,10 +264,6 @@ def waiting(store, look):
 
 def _has_no_end(pause):
     return pause is not None and pause.until is None
-
-
-def _count(number, what):
-    return "%d %s%s" % (number, what, "" if number == 1 else "s")
 
 
 # Which checks there are, by what they are about, as people read them.

@@ -132,6 +132,32 @@ def test_repair_says_what_it_did_and_of_what_is_well_that_it_did_nothing(there, 
     assert there("doctor", "--repair")[0].startswith("Repaired  nothing\n")
 
 
+def test_a_journal_that_is_gone_is_made_anew_by_what_its_message_says(there, tmp_path):
+    (tmp_path / "jobs").write_text('{"command": "true"}\n' * 2000)
+    there("enqueue", "--file", "jobs")
+    (tmp_path / ".queuectl" / "jobs.jsonl").unlink()
+    message = there("list", code=3)[1]
+    assert "queuectl doctor --repair" in message
+    assert list(serious(of(there, code=3))) == [str(tmp_path / ".queuectl" / "jobs.jsonl")]
+    assert serious(of(there, "--repair")) == {}
+    assert len(json.loads(there("list", "--json")[0])) == 2000
+
+
+def test_what_others_left_is_not_said_to_be_nothing(there, monkeypatch):
+    left = Finding(REMARK, "left-overs", "x.new: of somebody who was killed")
+    assert "none is lost" in of(there)["jobs"][0][1]
+    monkeypatch.setattr(checkup, "CHECKS", (("left-overs", lambda *_: [left]),))
+    assert "jobs" not in of(there)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("name, advice", [("", "sudo -u '#12345'"), ("jobs.jsonl", "sudo chown -R 0 ")])
+def test_of_what_is_another_users_it_says_how_to_go_on(there, tmp_path, name, advice):
+    os.chown(str(tmp_path / ".queuectl" / name), 12345, 12345)
+    [told] = [one for one in json.loads(there("doctor", "--json", code=3)[0]) if one["subject"] == "modes"]
+    assert advice in told["advice"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_a_store_of_somebody_else_is_a_fault_nothing_is_tried_in_it_and_nothing_repaired(there, tmp_path):
     store = str(tmp_path / ".queuectl")
@@ -175,6 +201,8 @@ def test_what_could_not_be_repaired_is_told_once_and_the_other_steps_are_done(th
     monkeypatch.setattr(clearing, "STEPS", clearing.STEPS + (("last", damaged),))
     found = of(there, "--repair", code=3)
     assert serious(found) == {"last": ["the line at byte 7 is damaged"]} and found["suspect"][0][0] == REPAIRED
+    monkeypatch.setattr(clearing, "STEPS", (("first", damaged), ("second", damaged)))
+    assert list(serious(of(there, "--repair", code=3))) == ["first"]
     monkeypatch.setattr(checkup, "CHECKS", (("again", damaged),))
     assert list(serious(of(there, "--repair", code=3))) == ["again"]
 

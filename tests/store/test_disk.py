@@ -204,7 +204,7 @@ def test_what_others_may_write_is_refused(tmp_path, permissions, private):
     if private:
         ownership.check_private(str(tmp_path))
     else:
-        with pytest.raises(StoreUnwritable, match="may be written by others.*chmod go-w"):
+        with pytest.raises(StoreUnwritable, match="may be written by others.*chmod -R go-w"):
             ownership.check_private(str(tmp_path))
     os.chmod(str(tmp_path), 0o700)
 
