@@ -36,7 +36,7 @@ def modes(paths):
         if found[kind]:
             yield Finding(level, "modes", "%s: %s" % (listed(found[kind], 1), text), advice)
     if not any(found.values()):
-        yield Finding(WELL, "modes", "%d files and directories, all of them yours alone" % count)
+        yield Finding(WELL, "modes", "every file and directory (%d) is yours alone" % count)
 
 
 def _everything(paths):

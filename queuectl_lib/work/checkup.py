@@ -250,9 +250,11 @@ def is_ballast(path):
 def waiting(store, look):
     counts = {queue: states.get("pending", 0) + states.get("failed", 0) for queue, states in look.counts().items()}
     paused = look.pauses()
-    forever = [queue for queue in counts if counts[queue] and _has_no_end(pauses.in_force(paused, queue, clock.now()))]
+    forever = [queue for queue in counts if counts[queue] and pauses.end(pauses.in_force(paused, queue, clock.now())) is None]
     if forever:
-        yield Finding(REMARK, "waiting", "jobs in paused queues: %s" % listed(forever), "queuectl resume")
+        all_are = pauses.end(paused.get(pauses.ALL)) is None
+        yield Finding(REMARK, "waiting", "jobs in paused queues: %s" % listed(forever),
+                      " ".join(["queuectl resume"] + ([] if all_are else forever)))
     alive = slots.living(store.paths)
     serving = pidfile.serving(store.paths)
     sets = [serving.get(slots.name_of(worker.slot, worker.incarnation)) for worker in alive]
@@ -260,10 +262,6 @@ def waiting(store, look):
     unserved = [queue for queue in counts if counts[queue] and None not in sets and queue not in served and queue not in forever]
     if unserved:
         yield Finding(REMARK, "waiting", "jobs in queues that no worker serves: %s" % listed(unserved), "queuectl worker start")
-
-
-def _has_no_end(pause):
-    return pause is not None and pause.until is None
 
 
 # Which checks there are, by what they are about, as people read them.

@@ -245,7 +245,8 @@ def _told(one, out):
     indent = 2 + _LEVEL_WIDTH + 2 + (len(subject) + 2 if subject else 0)
     first, *others = _wrapped(safe(text), out, indent)
     yield head + first
-    for each in others + (_wrapped("to do: " + safe(one.advice), out, indent) if one.advice else []):
+    # What is to be typed is left to the terminal to break: so it can be copied as one line.
+    for each in others + (["to do: " + safe(one.advice)] if one.advice else []):
         yield " " * indent + each
 
 
