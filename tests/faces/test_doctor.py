@@ -9,7 +9,7 @@ import pytest
 
 from queuectl_lib.faces import terminal
 from queuectl_lib.faces.cli import doctor, main
-from queuectl_lib.store import check, medium, repair
+from queuectl_lib.store import check, locking, medium, repair
 from queuectl_lib.words.errors import StoreDamaged
 from queuectl_lib.words.finding import FAULT, REMARK, REPAIRED, WARNING, WELL, Finding
 from queuectl_lib.work import checkup, clearing
@@ -175,6 +175,19 @@ def test_a_store_that_is_read_only_is_said_to_be_and_nothing_is_repaired(there, 
     assert "nothing was repaired" in there("doctor", "--repair", code=3)[1]
 
 
+def test_a_store_lock_that_is_not_to_be_had_is_a_fault(there, tmp_path, monkeypatch):
+    lock = tmp_path / ".queuectl" / "lock"
+    monkeypatch.setattr(medium, "_PATIENCE", 0.01)
+    with open(str(lock)) as held:
+        assert locking.try_lock(held.fileno())
+        assert "fuser" in serious(of(there, code=3))["store lock"][0]
+    assert "store lock" not in serious(of(there))
+    lock.unlink()
+    assert serious(of(there)) == {} and not lock.exists()
+    lock.mkdir(mode=0o700)
+    assert "no plain file" in serious(of(there, code=3))["store lock"][0]
+
+
 def test_a_check_that_fails_does_not_keep_the_others_from_looking(there, monkeypatch):
     def broken(*_):
         raise OSError(5, "Input/output error", "there")
@@ -189,7 +202,7 @@ def damaged(*_):
 
 def test_what_damage_keeps_from_being_looked_at_is_named_once_beside_the_damage_itself(there, monkeypatch):
     monkeypatch.setattr(checkup, "CHECKS", (("these", damaged), ("those", damaged)))
-    assert serious(of(there, code=3)) == {"these": ["the line at byte 7 is damaged"], "those": ["the line at byte 7 is damaged"]}
+    assert serious(of(there, code=3)) == {"these": ["the line at byte 7 is damaged"]}
     monkeypatch.setattr(check, "findings", lambda store: [Finding(FAULT, "jobs.jsonl", "damaged")])
     found = of(there, code=3)
     assert serious(found) == {"jobs.jsonl": ["damaged"]}

@@ -67,15 +67,19 @@ def run(args, out):
 
 def _untold(done, groups):
     """What a step could not do is told once, by the report of how things stand if that tells of it."""
-    told = {one.text for _, found in groups for one in found}
-    untold = []
-    for one in done:
+    return _causes_once(done, {one.text for _, found in groups for one in found})
+
+
+def _causes_once(found, told=()):
+    """Of several checks or steps that fail for one reason the first says so."""
+    told = set(told)
+    once = []
+    for one in found:
         if one.text not in told:
-            untold.append(one)
-        if one.level != REPAIRED:
-            # Of several steps that fail for one reason the first says so.
+            once.append(one)
+        if one.level == FAULT:
             told.add(one.text)
-    return untold
+    return once
 
 
 # --- looking
@@ -85,7 +89,7 @@ def _examined(root, bar):
     names = paths.Paths(root)
     found = [("Program", list(_program()))]
     bar.tell("trying locks and syncs")
-    found.append(("Where it lies", _ground(root)))
+    found.append(("Where it lies", _ground(names)))
     size = _size(names)
     bar.tell("reading every line of %s" % report.size(size), at_once=size > _MUCH)
     store, look, contents = _opened(root)
@@ -113,12 +117,14 @@ def _program():
     yield Finding(WELL, "queuectl", "%s, %s" % (__version__, form % program.home()))
 
 
-def _ground(root):
-    place = medium.resting_place(root)
+def _ground(names):
+    place = medium.resting_place(names.root)
     found = looked("file system", medium.file_system, place)
     why_not = medium.why_untried(place)
     if why_not is None:
         found += looked("locks", medium.tried, place)
+        if place == names.root:
+            found += looked("store lock", medium.store_lock, names)
     else:
         found.append(Finding(FAULT, "trials", "no locks and syncs were tried in %s: %s" % (place, why_not)))
     return found + looked("room", medium.room, place) + looked("limits", surroundings.limits)
@@ -167,7 +173,7 @@ def _jobs(store, look, is_damaged):
         found.insert(0, Finding(WELL, "jobs", "none is lost, and no process or file was left behind"))
     if look is not None:
         look.close()
-    return found
+    return _causes_once(found)
 
 
 # --- mending
