@@ -181,9 +181,6 @@ def _ms(moment):
 
 def public(job):
     """The job as the dict that --json prints, in the contract's order."""
-    if job.state == "processing":
-        # They are the last attempt's, and go: only who ends this one need know of them.
-        job = job._replace(stdout_file=None, stderr_file=None)
     shown = {name: getattr(job, name) for name in PUBLIC}
     shown["history"] = list(job.history or ())
     return shown

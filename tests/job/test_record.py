@@ -160,12 +160,6 @@ def test_a_printed_job_shows_every_public_field_in_the_contracts_order():
     assert [entry["state"] for entry in shown["history"]] == ["pending", "processing", "failed"]
 
 
-def test_a_running_job_shows_no_output_of_the_attempt_before():
-    job = lifecycle.claim(create()._replace(stdout="x", stdout_size=9000, stdout_file="output/a.1.out"), "1.a", NOW)
-    shown = record.public(job)
-    assert [shown[name] for name in ("stdout", "stdout_size", "stdout_file")] == [None] * 3
-
-
 def test_every_field_but_the_stores_own_is_public():
     assert set(record.Job._fields) - set(record.PUBLIC) == {"order"}
 
