@@ -167,15 +167,18 @@ def _judged_lock(said, holder, fd):
 
 def store_lock(names):
     """Yields whether the lock of a store (paths.Paths) is to be had: who stands still as he writes keeps all others out."""
-    try:
-        fd = disk.open_private(names.lock, os.O_RDWR)
-    except FileNotFoundError:
-        # The next writer makes it.
-        return
-    try:
-        locking.lock(fd, _PATIENCE, names.lock)
-    finally:
-        os.close(fd)
+    # That of whoever rolls may be held for long: of it only whether it can be opened.
+    for path in (names.roll_lock, names.lock):
+        try:
+            fd = disk.open_private(path, os.O_RDWR)
+        except FileNotFoundError:
+            # The next one who needs it makes it.
+            continue
+        try:
+            if path == names.lock:
+                locking.lock(fd, _PATIENCE, path)
+        finally:
+            os.close(fd)
     yield Finding(WELL, "store lock", "to be had")
 
 

@@ -25,7 +25,7 @@ from queuectl_lib.job import lifecycle
 from queuectl_lib.store import ballast, locking, pauses
 from queuectl_lib.store import paths as names
 from queuectl_lib.words import clock
-from queuectl_lib.words.finding import REMARK, WARNING, Finding
+from queuectl_lib.words.finding import FAULT, REMARK, WARNING, Finding
 from queuectl_lib.words.text import listed, many
 from queuectl_lib.work import pidfile, proc, recovery, slots, tree
 
@@ -233,7 +233,10 @@ def marks(store, look):
         yield Finding(REMARK, "ballast", "given up when the disk was full, or not there: no room is kept for results",
                       "workers make it anew when there is room, as does " + REPAIR)
     missing = [path for path in store.paths.directories() if not os.path.isdir(path)]
-    if missing:
+    in_the_way = list(filter(os.path.lexists, missing))
+    if in_the_way:
+        yield Finding(FAULT, "directories", "%s: no directory" % listed(in_the_way), "move it away, then " + REPAIR)
+    elif missing:
         yield Finding(WARNING, "directories", "%s: not there" % listed(missing), REPAIR)
     if os.path.isdir(store.paths.damaged):
         yield Finding(REMARK, "damaged/", "%s that a repair put aside" % many(len(os.listdir(store.paths.damaged)), "file"),

@@ -184,8 +184,20 @@ def test_a_store_lock_that_is_not_to_be_had_is_a_fault(there, tmp_path, monkeypa
     assert "store lock" not in serious(of(there))
     lock.unlink()
     assert serious(of(there)) == {} and not lock.exists()
-    lock.mkdir(mode=0o700)
-    assert "no plain file" in serious(of(there, code=3))["store lock"][0]
+    for path in (lock, lock.with_name("roll.lock")):
+        path.mkdir(mode=0o700)
+        assert path.name + " is no plain file" in serious(of(there, code=3))["store lock"][0]
+        path.rmdir()
+
+
+def test_what_is_in_a_directorys_place_is_a_fault_and_it_says_what_helps(there, tmp_path):
+    workers = tmp_path / ".queuectl" / "workers"
+    shutil.rmtree(str(workers))
+    workers.touch(mode=0o600)
+    assert serious(of(there, code=3)) == {"directories": [str(workers) + ": no directory"]}
+    there("doctor", "--repair", code=3)
+    workers.unlink()
+    assert serious(of(there, "--repair")) == {}
 
 
 def test_a_check_that_fails_does_not_keep_the_others_from_looking(there, monkeypatch):
