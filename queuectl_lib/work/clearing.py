@@ -74,6 +74,13 @@ def lost_jobs(store):
     if not checkup.lost(store):
         return
     voice = _Heard()
+    said = [events.ended(job) for job in _recovered(store, voice)]
+    yield from (Finding(REPAIRED, "lost jobs", text) for text in said)
+    yield from (Finding(WARNING, "lost jobs", text) for text in voice.texts if text not in said)
+
+
+def _recovered(store, voice):
+    """The jobs of dead workers, recovered from a slot that is taken for as long as that lasts."""
     settings = Settings(store.paths, store.config, voice.say)
     hooks = Hooks(store.root, settings, voice, NoOrphans())
     recovered = []
@@ -97,9 +104,7 @@ def lost_jobs(store):
         claims.close()
         slot.end()
         slot.leave()
-    said = [events.ended(job) for job in recovered]
-    yield from (Finding(REPAIRED, "lost jobs", text) for text in said)
-    yield from (Finding(WARNING, "lost jobs", text) for text in voice.texts if text not in said)
+    return recovered
 
 
 class _Heard:
