@@ -128,8 +128,7 @@ class Checkup:
     def tell(self, level, subject, text, advice=REPAIR):
         """One that is not; of many about one subject the first are told."""
         self.is_ill = True
-        if text.startswith(subject):
-            text = text[len(subject):].lstrip(": ")
+        text = _beside(subject, text)
         self._told[subject] += 1
         if self._told[subject] == _MOST_TOLD + 1:
             text = "and there is more of that"
@@ -142,7 +141,7 @@ class Checkup:
 
     def give_up(self, subject, text, advice=None):
         """One of what no repair can help."""
-        self.hopeless = "%s: %s" % (subject, text)
+        self.hopeless = "%s: %s" % (subject, _beside(subject, text))
         self.fault(subject, text, advice)
 
     def bad_bytes(self, path, start, data):
@@ -266,6 +265,11 @@ class Checkup:
             self.fault(self.paths.config, str(error), advice=None)
         else:
             self.well("config", many(len(values), "setting") if values else "nothing was set")
+
+
+def _beside(subject, text):
+    """A text without the path it begins with, if that is its subject already."""
+    return text[len(subject):].lstrip(": ") if text.startswith(subject) else text
 
 
 def _entries(directory):

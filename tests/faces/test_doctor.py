@@ -77,7 +77,11 @@ def test_where_no_store_is_it_is_checked_where_it_would_be_and_none_is_made(run,
 
 
 def test_what_is_no_directory_is_a_fault(run, tmp_path):
-    (tmp_path / ".queuectl").write_text("hello")
+    path = tmp_path / ".queuectl"
+    path.symlink_to("nowhere")
+    assert "not a directory" in serious(of(run, code=3))["store"][0]
+    path.unlink()
+    path.write_text("hello")
     found = of(run, code=3)
     assert "not a directory" in serious(found)["store"][0] and "locks" in found
     run("doctor", "--repair", code=3)
