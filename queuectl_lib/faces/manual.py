@@ -72,6 +72,7 @@ _FILES = (
     (".queuectl/workers/", "what their jobs write meanwhile"),
     (".queuectl/worker.log", "what workers in the background print; worker.log.1: what they did before"),
     (".queuectl/config.json", "the settings that were changed"),
+    (".queuectl/ballast", "kept for the results of running jobs: given up when the disk is full"),
     (".queuectl/damaged/", "bytes that doctor --repair put aside"))
 
 _ENVIRONMENT = (

@@ -24,7 +24,7 @@ def kept(job, stream, paths):
     if file is None:
         return tail
     if os.path.islink(paths.output):
-        raise StorePlanted("%s is a link: remove it, the store follows none" % paths.output)
+        raise StorePlanted("%s is a link, and the store follows none: put a copy of the file in its place" % paths.output)
     try:
         data = disk.read_private(paths.inside(file))
     except FileNotFoundError:

@@ -4,10 +4,11 @@ import os
 import shlex
 import stat
 
-from queuectl_lib.store import disk
+from queuectl_lib.store import disk, ownership
 from queuectl_lib.store.ownership import HAS_OWNERS
 from queuectl_lib.store.paths import TRIAL
 from queuectl_lib.words.finding import FAULT, REPAIRED, WARNING, WELL, Finding
+from queuectl_lib.words.text import listed
 
 
 def modes(paths):
@@ -15,27 +16,25 @@ def modes(paths):
     if not HAS_OWNERS:
         yield Finding(WELL, "modes", "not looked at on this system")
         return
-    found = {"foreign": [], "link": [], "written": [], "read": []}
-    count = 0
+    found = {}
     for path, status in _everything(paths):
-        count += 1
-        kind = _flaw(status)
-        if kind:
-            found[kind].append(path)
-    everything = shlex.quote(paths.root)
-    for kind, level, text, advice in (
-            ("foreign", FAULT, "not yours: who wrote it could have commands run as you",
-             "use a store of your own (--store DIR), or: sudo chown -R %s %s" % (os.geteuid(), everything)),
-            ("link", FAULT, "a link, or has another name elsewhere: the store follows none",
-             "put a copy of the file in its place"),
-            ("written", FAULT, "others may write it, and could have commands run as you",
-             "look at queuectl list, then: chmod -R go-rwx " + everything),
-            ("read", WARNING, "others may read it: commands and output of jobs", "chmod -R go-rwx " + everything)):
-        if found[kind]:
-            first, *others = found[kind]
-            yield Finding(level, "modes", "%s%s: %s" % (first, " and %d more" % len(others) if others else "", text), advice)
-    if not any(found.values()):
-        yield Finding(WELL, "modes", "%d files and directories, all of them yours alone" % count)
+        found.setdefault(_flaw(status), []).append(path)
+    for flaw, level, text, advice in _flaws(paths.root):
+        if flaw in found:
+            yield Finding(level, "modes", "%s: %s" % (listed(found[flaw], 1), text), advice)
+    if list(found) == [None]:
+        yield Finding(WELL, "modes", "every file and directory (%d) is yours alone" % len(found[None]))
+
+
+def _flaws(root):
+    """Yields (flaw, level, text, advice)."""
+    everything, owner = shlex.quote(root), os.stat(root).st_uid
+    yield ("foreign", FAULT, "not yours: who wrote it could have commands run as you", ownership.way_out(owner)
+           if owner != os.geteuid() else "see what is in it, then: sudo chown -R %d %s" % (owner, everything))
+    yield "link", FAULT, "a link, or has another name elsewhere: the store follows none", "put a copy of the file in its place"
+    yield ("written", FAULT, "others may write it, and could have commands run as you",
+           "look at queuectl list, then: chmod -R go-rwx " + everything)
+    yield "read", WARNING, "others may read it: commands and output of jobs", "chmod -R go-rwx " + everything
 
 
 def _everything(paths):
@@ -64,11 +63,12 @@ def _flaw(status):
 
 
 def close_to_others(paths):
-    """Take from others what they may do with what is ours; Findings of what was done."""
+    """Take from others what they may do with what is ours; yields what was done."""
     if not HAS_OWNERS:
-        return []
+        return
     # The directory first: from then on nobody else comes in.
     wrong = [(path, status) for path, status in _everything(paths) if _flaw(status) in ("written", "read")]
     for path, status in wrong:
         disk.set_mode(path, stat.S_IMODE(status.st_mode) & 0o700)
-    return [Finding(REPAIRED, "modes", "%s: others may not read or write it any more" % path) for path, _ in wrong]
+    if wrong:
+        yield Finding(REPAIRED, "modes", "closed to others: " + listed((path for path, _ in wrong), 1))

@@ -36,7 +36,7 @@ def checked(paths):
         except OSError as error:
             # A bad disk says so, or somebody put something else in a file's place.
             checkup.give_up(error.filename or paths.root, "cannot be read: %s" % os.strerror(error.errno or 0),
-                            "copy what can be read, and see to the disk")
+                            None if isinstance(error, PermissionError) else "copy what can be read, and see to the disk")
         finally:
             checkup.close()
         if not (tries_left and checkup.is_ill and checkup.is_outdated()):
@@ -129,6 +129,7 @@ class Checkup:
     def tell(self, level, subject, text, advice=REPAIR):
         """One that is not; of many about one subject the first are told."""
         self.is_ill = True
+        text = _beside(subject, text)
         self._told[subject] += 1
         if self._told[subject] == _MOST_TOLD + 1:
             text = "and there is more of that"
@@ -141,7 +142,7 @@ class Checkup:
 
     def give_up(self, subject, text, advice=None):
         """One of what no repair can help."""
-        self.hopeless = "%s: %s" % (subject, text)
+        self.hopeless = "%s: %s" % (subject, _beside(subject, text))
         self.fault(subject, text, advice)
 
     def bad_bytes(self, path, start, data):
@@ -261,12 +262,14 @@ class Checkup:
             values = config.stored_values(self.paths)
         except StoreError as error:
             self.config_is_bad = True
-            text = str(error)
-            # Its subject is the path already.
-            text = text[len(self.paths.config):].lstrip(": ") if text.startswith(self.paths.config) else text
-            self.fault(self.paths.config, text)
+            self.fault(self.paths.config, str(error), advice=None)
         else:
             self.well("config", many(len(values), "setting") if values else "nothing was set")
+
+
+def _beside(subject, text):
+    """A text without the path it begins with, if that is its subject already."""
+    return text[len(subject):].lstrip(": ") if text.startswith(subject) else text
 
 
 def _entries(directory):

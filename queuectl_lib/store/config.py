@@ -163,11 +163,15 @@ def stored_values(paths):
         crc = stored.pop("crc", None)
         values = {name: key_of(name).parse(value) for name, value in stored.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BadInput) as error:
-        raise StoreDamaged("%s: %s: mend it, or remove it to have the defaults" % (paths.config, error))
+        raise StoreDamaged("%s is damaged (%s): mend it, or run 'queuectl doctor --repair'" % (paths.config, _why(error)))
     if crc not in (None, _crc(stored)):
         raise StoreDamaged("%s does not fit its \"crc\": if you edited it, take that line out; if not, look it over, or "
-                           "remove it to have the defaults" % paths.config)
+                           "run 'queuectl doctor --repair'" % paths.config)
     return values
+
+
+def _why(error):
+    return "no setting has the name %s" % error if isinstance(error, KeyError) else error
 
 
 def read(paths):

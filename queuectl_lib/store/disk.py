@@ -116,10 +116,10 @@ def refined(error, path):
                                % (path, os.strerror(error.errno)))
     if error.errno == errno.ENOENT:
         return error
-    if error.errno == errno.ENXIO:
+    if error.errno in (errno.ENXIO, errno.EISDIR):
         return StorePlanted("%s is no plain file: remove it" % path)
     if error.errno == errno.ELOOP:
-        return StorePlanted("%s is a link: remove it, the store follows none" % path)
+        return StorePlanted("%s is a link, and the store follows none: put a copy of the file in its place" % path)
     return StoreError("%s: %s" % (path, os.strerror(error.errno or errno.EIO)))
 
 

@@ -9,7 +9,7 @@ from queuectl_lib.words.errors import StoreDamaged, StoreError
 
 def check_absence(names):
     """Raise StoreError unless where there is no journal (paths.Paths) there is no store, either."""
-    if os.path.exists(names.root) and not os.path.isdir(names.root):
+    if os.path.lexists(names.root) and not os.path.isdir(names.root):
         raise StoreError("%s is not a directory: name the store with --store DIR" % names.root)
     try:
         left = segment_names(names.base) + segment_names(names.archive)

@@ -2,6 +2,7 @@
 
     resting_place(root)       the store's directory, or the nearest one in which it would be made
     why_untried(place)        why nothing can be tried there; None where it can
+    store_lock(paths)         is the store's own lock to be had?
     tried(place)              locks, syncs, clock and FIFOs, in a directory of its own there, which goes again
     file_system(place)        of what kind it is, and what that means
     room(place)               free bytes and files
@@ -162,6 +163,23 @@ def _judged_lock(said, holder, fd):
                            "would wait" % _PATIENCE, _ELSEWHERE)
         time.sleep(0.005)
     return Finding(WELL, "locks", "a second process is kept out, until the first is killed")
+
+
+def store_lock(names):
+    """Yields whether the lock of a store (paths.Paths) is to be had: who stands still as he writes keeps all others out."""
+    # That of whoever rolls may be held for long: of it only whether it can be opened.
+    for path in (names.roll_lock, names.lock):
+        try:
+            fd = disk.open_private(path, os.O_RDWR)
+        except FileNotFoundError:
+            # The next one who needs it makes it.
+            continue
+        try:
+            if path == names.lock:
+                locking.lock(fd, _PATIENCE, path)
+        finally:
+            os.close(fd)
+    yield Finding(WELL, "store lock", "to be had")
 
 
 def _syncs(there):

@@ -19,7 +19,7 @@ def check_opened(status, path, flags, mine):
         return
     _check_mine(status, path, "see what it says, then chown or remove it")
     if writes and status.st_nlink > 1:
-        raise StorePlanted("%s has another name elsewhere (a hard link): remove it, the store follows no links" % path)
+        raise StorePlanted("%s has another name elsewhere (a hard link): put a copy of the file in its place" % path)
 
 
 def check_private(root, parts=()):
@@ -34,18 +34,20 @@ def check_private(root, parts=()):
     status = os.stat(root)
     if not stat.S_ISDIR(status.st_mode):
         raise StoreError("%s is not a directory: name the store with --store DIR" % root)
-    advice = "its commands are theirs; use your own with --store DIR"
-    if os.geteuid() == 0:
-        advice += ", or be them: sudo -u '#%d' ..." % status.st_uid
-    _check_mine(status, root, advice)
+    _check_mine(status, root, "its commands are theirs; " + way_out(status.st_uid))
     for path in parts:
         try:
             status = os.lstat(path)
         except FileNotFoundError:
             continue
         if stat.S_ISLNK(status.st_mode):
-            raise StorePlanted("%s is a link: remove it, the store follows none" % path)
+            raise StorePlanted("%s is a link, and the store follows none: put a copy of the file in its place" % path)
         _check_mine(status, path, "see what is in it, then chown or remove it")
+
+
+def way_out(owner):
+    """What to do about a store of this user, who is somebody else."""
+    return "use your own with --store DIR" + (", or be them: sudo -u '#%d' ..." % owner if os.geteuid() == 0 else "")
 
 
 def _check_mine(status, path, advice):
@@ -54,4 +56,4 @@ def _check_mine(status, path, advice):
     if status.st_mode & 0o022:
         import shlex
         raise StoreUnwritable("%s may be written by others, who could have commands run as you: see what they "
-                              "put there, then chmod go-w %s" % (path, shlex.quote(path)))
+                              "put there, then chmod -R go-w %s" % (path, shlex.quote(path)))

@@ -17,6 +17,7 @@ they did not learn, are told as if it had just been removed, or had just ended.
 
 import json
 import os
+import shlex
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import changing, check, config, disk, line, new_segment, ownership, roll, salvage
@@ -140,7 +141,8 @@ class _Repair:
             if len(ids) > _MOST_NAMED:
                 became += "; and so for %d more" % (len(ids) - _MOST_NAMED)
             # As an editor leaves it: what is in the file may be meant.
-            again = "if it is what you want, queuectl enqueue --file %s/%s" % (self._paths.root, asides[path])
+            again = "if it is what you want, queuectl enqueue --if-absent --file %s" % (
+                shlex.quote("%s/%s" % (self._paths.root, asides[path])))
             self._say(path, text + (became or "; no job can be told from them"), again if path in typed else None)
         if not new.stretches and not new.remarks:
             self._say(self._paths.jobs, "counts and places were taken anew from the lines")

@@ -63,6 +63,13 @@ def did_you_mean(word, words, aliases={}):
     return " (did you mean %s?)" % found if found else ""
 
 
+def listed(items, most=3):
+    """'a, b, c and 4 more'"""
+    items = list(map(str, items))
+    rest = len(items) - most
+    return ", ".join(items[:most]) + (" and %d more" % rest if rest > 0 else "")
+
+
 def many(number, word):
     """A number of things: '1 job', '1,200 jobs'."""
     return "%s %s%s" % (format(number, ","), word, "s" * (number != 1))

@@ -25,27 +25,20 @@ from queuectl_lib.job import lifecycle
 from queuectl_lib.store import ballast, locking, pauses
 from queuectl_lib.store import paths as names
 from queuectl_lib.words import clock
-from queuectl_lib.words.finding import REMARK, WARNING, Finding
+from queuectl_lib.words.finding import FAULT, REMARK, WARNING, Finding
+from queuectl_lib.words.text import listed, many
 from queuectl_lib.work import pidfile, proc, recovery, slots, tree
 
 REPAIR = "queuectl doctor --repair"
 
 # Seconds: what is younger somebody may just be about to put in force.
 _SETTLED = 60
-_NAMED = 3
 _OUTPUT = re.compile(r"([A-Za-z0-9._-]+)\.\d+\.(?:out|err)")
 _CLAIM = re.compile(rb"\0%s=((%s)?([A-Za-z0-9._-]+)/([A-Za-z0-9._-]+)/(\d+)/(\d+))\0"
                     % (tree.VARIABLE.encode(), tree.HOOK.encode()))
 
 # Processes with one mark: of a job of this store, or of a hook for it.
 Marked = namedtuple("Marked", ("claim", "is_hook", "id", "worker", "pids"))
-
-
-def listed(items):
-    """'a, b, c and 4 more'"""
-    items = list(map(str, items))
-    rest = len(items) - _NAMED
-    return ", ".join(items[:_NAMED]) + (" and %d more" % rest if rest > 0 else "")
 
 
 # --- who runs, and what is left of those who ran
@@ -138,7 +131,7 @@ def lines_of_the_dead(store, look):
     gone = [entry for entry in pidfile.read(store.paths) if not pidfile.alive(store.paths, entry)]
     if gone:
         yield Finding(REMARK, "workers.pid", "%s of workers or supervisors that are gone: the next one to start drops them"
-                      % _count(len(gone), "line"), REPAIR)
+                      % many(len(gone), "line"), REPAIR)
 
 
 # --- files that nobody needs
@@ -146,7 +139,7 @@ def lines_of_the_dead(store, look):
 def unnamed_outputs(store, look):
     found = list(outputs_without_job(store, look))
     if found:
-        yield Finding(WARNING, "outputs", "%s in output/ that no job names: %s" % (_count(len(found), "file"), listed(found)),
+        yield Finding(WARNING, "outputs", "%s in output/ that no job names: %s" % (many(len(found), "file"), listed(found)),
                       REPAIR)
 
 
@@ -240,10 +233,13 @@ def marks(store, look):
         yield Finding(REMARK, "ballast", "given up when the disk was full, or not there: no room is kept for results",
                       "workers make it anew when there is room, as does " + REPAIR)
     missing = [path for path in store.paths.directories() if not os.path.isdir(path)]
-    if missing:
+    in_the_way = list(filter(os.path.lexists, missing))
+    if in_the_way:
+        yield Finding(FAULT, "directories", "%s: no directory" % listed(in_the_way), "move it away, then " + REPAIR)
+    elif missing:
         yield Finding(WARNING, "directories", "%s: not there" % listed(missing), REPAIR)
     if os.path.isdir(store.paths.damaged):
-        yield Finding(REMARK, "damaged/", "%s that a repair put aside" % _count(len(os.listdir(store.paths.damaged)), "file"),
+        yield Finding(REMARK, "damaged/", "%s that a repair put aside" % many(len(os.listdir(store.paths.damaged)), "file"),
                       "look at them, and remove them")
 
 
@@ -257,9 +253,11 @@ def is_ballast(path):
 def waiting(store, look):
     counts = {queue: states.get("pending", 0) + states.get("failed", 0) for queue, states in look.counts().items()}
     paused = look.pauses()
-    forever = [queue for queue in counts if counts[queue] and _has_no_end(pauses.in_force(paused, queue, clock.now()))]
+    forever = [queue for queue in counts if counts[queue] and pauses.end(pauses.in_force(paused, queue, clock.now())) is None]
     if forever:
-        yield Finding(REMARK, "waiting", "jobs in paused queues: %s" % listed(forever), "queuectl resume")
+        all_are = pauses.end(paused.get(pauses.ALL)) is None
+        yield Finding(REMARK, "waiting", "jobs in paused queues: %s" % listed(forever),
+                      " ".join(["queuectl resume"] + ([] if all_are else forever)))
     alive = slots.living(store.paths)
     serving = pidfile.serving(store.paths)
     sets = [serving.get(slots.name_of(worker.slot, worker.incarnation)) for worker in alive]
@@ -267,14 +265,6 @@ def waiting(store, look):
     unserved = [queue for queue in counts if counts[queue] and None not in sets and queue not in served and queue not in forever]
     if unserved:
         yield Finding(REMARK, "waiting", "jobs in queues that no worker serves: %s" % listed(unserved), "queuectl worker start")
-
-
-def _has_no_end(pause):
-    return pause is not None and pause.until is None
-
-
-def _count(number, what):
-    return "%d %s%s" % (number, what, "" if number == 1 else "s")
 
 
 # Which checks there are, by what they are about, as people read them.

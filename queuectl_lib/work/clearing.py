@@ -8,6 +8,7 @@ from itertools import islice
 from queuectl_lib.store import ballast, disk, roll
 from queuectl_lib.store.store import LOCK_TIMEOUT
 from queuectl_lib.words.finding import REPAIRED, WARNING, Finding
+from queuectl_lib.words.text import listed
 from queuectl_lib.work import checkup, events, pidfile, slots, tree
 from queuectl_lib.work.hooks import Hooks
 from queuectl_lib.work.orphans import NoOrphans
@@ -42,7 +43,7 @@ def rolls(store):
     for path in set(left) - {store.paths.new_jobs}:
         disk.remove(path)
     if left:
-        yield Finding(REPAIRED, "left-overs", "removed: " + checkup.listed(left))
+        yield Finding(REPAIRED, "left-overs", "removed: " + listed(left))
 
 
 def files(store):
@@ -55,7 +56,7 @@ def files(store):
             else:
                 disk.remove(path)
     if found:
-        yield Finding(REPAIRED, "left-overs", "removed: " + checkup.listed(found))
+        yield Finding(REPAIRED, "left-overs", "removed: " + listed(found))
 
 
 def room(store):
@@ -73,6 +74,13 @@ def lost_jobs(store):
     if not checkup.lost(store):
         return
     voice = _Heard()
+    said = [events.ended(job) for job in _recovered(store, voice)]
+    yield from (Finding(REPAIRED, "lost jobs", text) for text in said)
+    yield from (Finding(WARNING, "lost jobs", text) for text in voice.texts if text not in said)
+
+
+def _recovered(store, voice):
+    """The jobs of dead workers, recovered from a slot that is taken for as long as that lasts."""
     settings = Settings(store.paths, store.config, voice.say)
     hooks = Hooks(store.root, settings, voice, NoOrphans())
     recovered = []
@@ -96,9 +104,7 @@ def lost_jobs(store):
         claims.close()
         slot.end()
         slot.leave()
-    said = [events.ended(job) for job in recovered]
-    yield from (Finding(REPAIRED, "lost jobs", text) for text in said)
-    yield from (Finding(WARNING, "lost jobs", text) for text in voice.texts if text not in said)
+    return recovered
 
 
 class _Heard:
@@ -121,7 +127,7 @@ def processes(store):
         left = tree.end(None, one.claim, store.config.kill_grace)
         of = "%s %s" % ("a hook of job" if one.is_hook else "job", one.id)
         if left:
-            yield Finding(WARNING, "processes", "of %s some cannot be ended: pid %s" % (of, checkup.listed(left)))
+            yield Finding(WARNING, "processes", "of %s some cannot be ended: pid %s" % (of, listed(left)))
         else:
             yield Finding(REPAIRED, "processes", "what %s had left running was ended" % of)
 
@@ -143,7 +149,7 @@ def outputs(store):
         removed += still
     if removed:
         yield Finding(REPAIRED, "outputs", "%s %d that no job named: %s" % (
-            "put into damaged/" if aside else "removed", len(removed), checkup.listed(removed)))
+            "put into damaged/" if aside else "removed", len(removed), listed(removed)))
 
 
 def lines_of_the_dead(store):

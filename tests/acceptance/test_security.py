@@ -74,7 +74,7 @@ def test_a_store_that_others_may_write_is_refused_by_all_that_writes_and_read_by
     for words in WRITES:
         code, shown, errors = here.run(*words)
         assert (code, shown) == (3, ""), words
-        one_line(errors, "base may be written by others", "chmod go-w")
+        one_line(errors, "base may be written by others", "chmod -R go-w")
     for words in READS:
         assert here.run(*words)[0] == 0, words
     assert queue.snapshot() == before

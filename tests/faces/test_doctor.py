@@ -9,7 +9,7 @@ import pytest
 
 from queuectl_lib.faces import terminal
 from queuectl_lib.faces.cli import doctor, main
-from queuectl_lib.store import check, medium, repair
+from queuectl_lib.store import check, locking, medium, repair
 from queuectl_lib.words.errors import StoreDamaged
 from queuectl_lib.words.finding import FAULT, REMARK, REPAIRED, WARNING, WELL, Finding
 from queuectl_lib.work import checkup, clearing
@@ -77,7 +77,11 @@ def test_where_no_store_is_it_is_checked_where_it_would_be_and_none_is_made(run,
 
 
 def test_what_is_no_directory_is_a_fault(run, tmp_path):
-    (tmp_path / ".queuectl").write_text("hello")
+    path = tmp_path / ".queuectl"
+    path.symlink_to("nowhere")
+    assert "not a directory" in serious(of(run, code=3))["store"][0]
+    path.unlink()
+    path.write_text("hello")
     found = of(run, code=3)
     assert "not a directory" in serious(found)["store"][0] and "locks" in found
     run("doctor", "--repair", code=3)
@@ -132,6 +136,32 @@ def test_repair_says_what_it_did_and_of_what_is_well_that_it_did_nothing(there, 
     assert there("doctor", "--repair")[0].startswith("Repaired  nothing\n")
 
 
+def test_a_journal_that_is_gone_is_made_anew_by_what_its_message_says(there, tmp_path):
+    (tmp_path / "jobs").write_text('{"command": "true"}\n' * 2000)
+    there("enqueue", "--file", "jobs")
+    (tmp_path / ".queuectl" / "jobs.jsonl").unlink()
+    message = there("list", code=3)[1]
+    assert "queuectl doctor --repair" in message
+    assert list(serious(of(there, code=3))) == [str(tmp_path / ".queuectl" / "jobs.jsonl")]
+    assert serious(of(there, "--repair")) == {}
+    assert len(json.loads(there("list", "--json")[0])) == 2000
+
+
+def test_what_others_left_is_not_said_to_be_nothing(there, monkeypatch):
+    left = Finding(REMARK, "left-overs", "x.new: of somebody who was killed")
+    assert "none is lost" in of(there)["jobs"][0][1]
+    monkeypatch.setattr(checkup, "CHECKS", (("left-overs", lambda *_: [left]),))
+    assert "jobs" not in of(there)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("name, advice", [("", "sudo -u '#12345'"), ("jobs.jsonl", "sudo chown -R 0 ")])
+def test_of_what_is_another_users_it_says_how_to_go_on(there, tmp_path, name, advice):
+    os.chown(str(tmp_path / ".queuectl" / name), 12345, 12345)
+    [told] = [one for one in json.loads(there("doctor", "--json", code=3)[0]) if one["subject"] == "modes"]
+    assert advice in told["advice"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_a_store_of_somebody_else_is_a_fault_nothing_is_tried_in_it_and_nothing_repaired(there, tmp_path):
     store = str(tmp_path / ".queuectl")
@@ -149,6 +179,31 @@ def test_a_store_that_is_read_only_is_said_to_be_and_nothing_is_repaired(there, 
     assert "nothing was repaired" in there("doctor", "--repair", code=3)[1]
 
 
+def test_a_store_lock_that_is_not_to_be_had_is_a_fault(there, tmp_path, monkeypatch):
+    lock = tmp_path / ".queuectl" / "lock"
+    monkeypatch.setattr(medium, "_PATIENCE", 0.01)
+    with open(str(lock)) as held:
+        assert locking.try_lock(held.fileno())
+        assert "fuser" in serious(of(there, code=3))["store lock"][0]
+    assert "store lock" not in serious(of(there))
+    lock.unlink()
+    assert serious(of(there)) == {} and not lock.exists()
+    for path in (lock, lock.with_name("roll.lock")):
+        path.mkdir(mode=0o700)
+        assert path.name + " is no plain file" in serious(of(there, code=3))["store lock"][0]
+        path.rmdir()
+
+
+def test_what_is_in_a_directorys_place_is_a_fault_and_it_says_what_helps(there, tmp_path):
+    workers = tmp_path / ".queuectl" / "workers"
+    shutil.rmtree(str(workers))
+    workers.touch(mode=0o600)
+    assert serious(of(there, code=3)) == {"directories": [str(workers) + ": no directory"]}
+    there("doctor", "--repair", code=3)
+    workers.unlink()
+    assert serious(of(there, "--repair")) == {}
+
+
 def test_a_check_that_fails_does_not_keep_the_others_from_looking(there, monkeypatch):
     def broken(*_):
         raise OSError(5, "Input/output error", "there")
@@ -163,7 +218,7 @@ def damaged(*_):
 
 def test_what_damage_keeps_from_being_looked_at_is_named_once_beside_the_damage_itself(there, monkeypatch):
     monkeypatch.setattr(checkup, "CHECKS", (("these", damaged), ("those", damaged)))
-    assert serious(of(there, code=3)) == {"these": ["the line at byte 7 is damaged"], "those": ["the line at byte 7 is damaged"]}
+    assert serious(of(there, code=3)) == {"these": ["the line at byte 7 is damaged"]}
     monkeypatch.setattr(check, "findings", lambda store: [Finding(FAULT, "jobs.jsonl", "damaged")])
     found = of(there, code=3)
     assert serious(found) == {"jobs.jsonl": ["damaged"]}
@@ -175,6 +230,8 @@ def test_what_could_not_be_repaired_is_told_once_and_the_other_steps_are_done(th
     monkeypatch.setattr(clearing, "STEPS", clearing.STEPS + (("last", damaged),))
     found = of(there, "--repair", code=3)
     assert serious(found) == {"last": ["the line at byte 7 is damaged"]} and found["suspect"][0][0] == REPAIRED
+    monkeypatch.setattr(clearing, "STEPS", (("first", damaged), ("second", damaged)))
+    assert list(serious(of(there, "--repair", code=3))) == ["first"]
     monkeypatch.setattr(checkup, "CHECKS", (("again", damaged),))
     assert list(serious(of(there, "--repair", code=3))) == ["again"]
 

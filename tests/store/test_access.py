@@ -38,7 +38,7 @@ def test_what_is_open_to_others_is_found_and_closed_and_found_no_more(paths, nam
     assert done.level == REPAIRED and path in done.text
     assert mode(path) == before
     assert [one.level for one in access.modes(paths)] == [WELL]
-    assert access.close_to_others(paths) == []
+    assert list(access.close_to_others(paths)) == []
 
 
 def test_links_are_named_and_left_alone(paths, tmp_path):
@@ -49,7 +49,7 @@ def test_links_are_named_and_left_alone(paths, tmp_path):
     os.link(str(victim), paths.root + "/output/a.1.out")
     found = list(access.modes(paths))
     assert [one.level for one in found] == [FAULT] and "1 more" in found[0].text
-    assert access.close_to_others(paths) == []
+    assert list(access.close_to_others(paths)) == []
     assert mode(str(victim)) == 0o666
 
 
@@ -59,7 +59,7 @@ def test_what_is_another_users_is_named_and_left_alone(paths):
     os.chmod(paths.jobs, 0o666)
     found, = access.modes(paths)
     assert found.level == FAULT and "not yours" in found.text and "chown" in found.advice
-    assert access.close_to_others(paths) == []
+    assert list(access.close_to_others(paths)) == []
 
 
 def test_a_file_that_a_job_put_there_is_not_looked_at(paths):

@@ -68,12 +68,18 @@ def test_a_file_that_is_not_there_is_told_apart(path):
 
 @pytest.mark.parametrize("number, error", [
     (errno.ENOSPC, DiskFull), (errno.EDQUOT, DiskFull), (errno.EFBIG, DiskFull), (errno.EACCES, StoreUnwritable),
-    (errno.EPERM, StoreUnwritable), (errno.EROFS, StoreUnwritable), (errno.EIO, StoreError), (errno.EISDIR, StoreError),
+    (errno.EPERM, StoreUnwritable), (errno.EROFS, StoreUnwritable), (errno.EIO, StoreError), (errno.ENOLCK, StoreError),
 ])
 def test_errors_have_names_and_say_which_file(number, error):
     found = disk.refined(OSError(number, os.strerror(number)), "jobs.jsonl")
     assert type(found) is error
     assert str(found).startswith("jobs.jsonl: ")
+
+
+@pytest.mark.parametrize("number", [errno.EISDIR, errno.ENXIO])
+def test_of_what_is_no_file_it_says_what_to_do(number):
+    found = disk.refined(OSError(number, os.strerror(number)), "lock")
+    assert type(found) is StorePlanted and str(found) == "lock is no plain file: remove it"
 
 
 def test_what_is_appended_begins_where_the_file_ended(path):
@@ -204,7 +210,7 @@ def test_what_others_may_write_is_refused(tmp_path, permissions, private):
     if private:
         ownership.check_private(str(tmp_path))
     else:
-        with pytest.raises(StoreUnwritable, match="may be written by others.*chmod go-w"):
+        with pytest.raises(StoreUnwritable, match="may be written by others.*chmod -R go-w"):
             ownership.check_private(str(tmp_path))
     os.chmod(str(tmp_path), 0o700)
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from queuectl_lib.store import numbers, paths
+from queuectl_lib.words.errors import StoreError
 from tests.store.stores import job, write
 
 
@@ -19,6 +20,16 @@ def test_the_store_is_the_one_named_or_that_of_the_environment_or_the_one_here(m
     if variable is not None:
         monkeypatch.setenv("QUEUECTL_STORE", variable)
     assert paths.root_of(given) == os.path.join(str(tmp_path), root)
+
+
+def test_where_the_current_directory_is_gone_it_has_to_be_named(monkeypatch, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(str(gone))
+    gone.rmdir()
+    with pytest.raises(StoreError, match="the current directory is gone"):
+        paths.root_of("q")
+    assert paths.root_of("/srv/q") == "/srv/q"
 
 
 def test_everything_lies_inside_the_store(here):

@@ -73,7 +73,7 @@ def test_what_others_may_write_is_not_written_nor_run_but_read(here, spoil, name
     path = os.path.join(here.root, name)
     spoil(path)
     before = read(here.journal)
-    with pytest.raises(StoreUnwritable, match="belongs to user 12345" if spoil is given_away else "chmod go-w"):
+    with pytest.raises(StoreUnwritable, match="belongs to user 12345" if spoil is given_away else "chmod -R go-w"):
         writing(here.root)
     assert read(here.journal) == before
     seen = store.open_store(here.root)
@@ -83,7 +83,7 @@ def test_what_others_may_write_is_not_written_nor_run_but_read(here, spoil, name
 def test_commands_that_another_user_put_into_a_segment_are_not_claimed(here):
     here.bulk([job("a"), job("b")])
     for_all(here.segment_files()[0])
-    with pytest.raises(StoreUnwritable, match=r"base/.*chmod go-w"):
+    with pytest.raises(StoreUnwritable, match=r"base/.*chmod -R go-w"):
         here.claim(here.worker())
     assert store.open_store(here.root).find("a").command == "true"
 

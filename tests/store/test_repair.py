@@ -224,7 +224,7 @@ def test_what_somebody_typed_or_changed_can_be_enqueued_from_where_it_lies(here)
     write(here.journal, read(here.journal).replace(b"backup.sh", b"backup-all.sh"))
     [done] = repair.repair(here.store.paths)
     assert "job b is lost" in done.text
-    assert done.advice.endswith("queuectl enqueue --file %s/damaged/jobs.jsonl.1" % here.root)
+    assert done.advice.endswith("queuectl enqueue --if-absent --file %s/damaged/jobs.jsonl.1" % here.root)
 
 
 def test_a_file_that_is_not_the_stores_is_left_alone_by_a_roll_and_moved_by_a_repair(busy):

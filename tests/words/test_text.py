@@ -60,6 +60,12 @@ def test_the_nearest_known_word(word, meant):
     assert text.nearest(word, ["command", "priority", "queue"]) == meant
 
 
+@pytest.mark.parametrize("items, most, told", [([], 3, ""), ([1], 3, "1"), ("abc", 3, "a, b, c"), ("abcd", 3, "a, b, c and 1 more"),
+                                               ("abcd", 1, "a and 3 more")])
+def test_of_a_long_list_the_first_are_named(items, most, told):
+    assert text.listed(items, most) == told
+
+
 def test_a_suggestion_is_made_only_where_there_is_one():
     assert text.did_you_mean("comand", ["command"]) == " (did you mean command?)"
     assert text.did_you_mean("xyzzy", ["command"]) == ""

@@ -390,6 +390,17 @@ def test_waiting_jobs_that_nobody_serves_or_will_start_are_worth_a_remark(ruin):
     assert len(texts) == 2 and texts[1].endswith("serves: mail")
 
 
+@pytest.mark.parametrize("paused, advice", [(["mail", "video"], "queuectl resume mail video"), ([pauses.ALL], "queuectl resume"),
+                                            (["mail", pauses.ALL], "queuectl resume")])
+def test_of_paused_queues_it_says_what_lets_them_go_on(ruin, paused, advice):
+    ruin.add("a", queue="mail")
+    ruin.add("b", queue="video")
+    now = clock.moment(clock.now())
+    ruin.store.change_pauses(lambda found: {name: pauses.Pause(now) for name in paused})
+    found, = FIND["waiting"](ruin.store, ruin.store.look())
+    assert found.advice == advice
+
+
 # --- time and the system
 
 def test_a_clock_that_was_set_back_is_found_by_what_jobs_say(ruin, monkeypatch):

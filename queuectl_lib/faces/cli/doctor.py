@@ -29,7 +29,7 @@ from queuectl_lib.store import store as stores
 from queuectl_lib.words import program
 from queuectl_lib.words.errors import QueuectlError, StoreUnwritable
 from queuectl_lib.words.finding import FAULT, REMARK, REPAIRED, WARNING, WELL, Finding, looked
-from queuectl_lib.words.text import safe
+from queuectl_lib.words.text import many, safe
 from queuectl_lib.work import checkup, clearing, supervisor, surroundings
 
 _COLOURS = {WELL: "green", REMARK: "dim", WARNING: "yellow", FAULT: "red", REPAIRED: "cyan"}
@@ -37,6 +37,8 @@ _REPAIRED = "Repaired"
 _LEVEL_WIDTH = max(map(len, _COLOURS))
 _SUBJECT_WIDTH = 11
 _NARROWEST = 30
+# Of what the checks of jobs and workers may find, that which says nothing of lost jobs nor of things left behind.
+_NO_LEFT_OVERS = {"waiting", "ballast", "damaged/", "clock"}
 # So many bytes take a second to read through.
 _MUCH = 50 << 20
 
@@ -53,9 +55,7 @@ def run(args, out):
         done = _repaired(root, bar) if args.repair else []
         groups = _examined(root, bar)
     if args.repair:
-        # What a step could not do is told once, by the report of how things stand if that tells of it.
-        told = {one.text for _, found in groups for one in found}
-        groups.insert(0, (_REPAIRED, [one for one in done if one.text not in told]))
+        groups.insert(0, (_REPAIRED, _untold(done, groups)))
     if args.json:
         out.array(dict(one._asdict(), group=title) for title, found in groups for one in found)
     else:
@@ -65,6 +65,23 @@ def run(args, out):
     return 3 if _has(found, FAULT) else 1 if _has(found, WARNING) else 0
 
 
+def _untold(done, groups):
+    """What a step could not do is told once, by the report of how things stand if that tells of it."""
+    return _causes_once(done, {one.text for _, found in groups for one in found})
+
+
+def _causes_once(found, told=()):
+    """Of several checks or steps that fail for one reason the first says so."""
+    told = set(told)
+    once = []
+    for one in found:
+        if one.text not in told:
+            once.append(one)
+        if one.level == FAULT:
+            told.add(one.text)
+    return once
+
+
 # --- looking
 
 def _examined(root, bar):
@@ -72,7 +89,7 @@ def _examined(root, bar):
     names = paths.Paths(root)
     found = [("Program", list(_program()))]
     bar.tell("trying locks and syncs")
-    found.append(("Where it lies", _ground(root)))
+    found.append(("Where it lies", _ground(names)))
     size = _size(names)
     bar.tell("reading every line of %s" % report.size(size), at_once=size > _MUCH)
     store, look, contents = _opened(root)
@@ -100,12 +117,14 @@ def _program():
     yield Finding(WELL, "queuectl", "%s, %s" % (__version__, form % program.home()))
 
 
-def _ground(root):
-    place = medium.resting_place(root)
+def _ground(names):
+    place = medium.resting_place(names.root)
     found = looked("file system", medium.file_system, place)
     why_not = medium.why_untried(place)
     if why_not is None:
         found += looked("locks", medium.tried, place)
+        if place == names.root:
+            found += looked("store lock", medium.store_lock, names)
     else:
         found.append(Finding(FAULT, "trials", "no locks and syncs were tried in %s: %s" % (place, why_not)))
     return found + looked("room", medium.room, place) + looked("limits", surroundings.limits)
@@ -114,7 +133,7 @@ def _ground(root):
 def _opened(root):
     """(store, a look at it, Findings about its files); None for what cannot be had."""
     try:
-        store = stores.open_store(root)
+        store = _store_at(root)
         if not os.path.isdir(root):
             return None, None, [Finding(REMARK, "store", "none at %s yet: the first enqueue makes it" % root)]
     except QueuectlError as error:
@@ -125,6 +144,14 @@ def _opened(root):
     except (QueuectlError, OSError) as error:
         return store, None, found if _has(found, FAULT) else found + [Finding(FAULT, "contents", str(error))]
     return store, look, found or [Finding(WELL, "contents", "every line, count and index is as it was written")]
+
+
+def _store_at(root):
+    """The Store in a directory, also one that no other command opens, since all but its journal is there."""
+    names = paths.Paths(root)
+    if os.path.isdir(root) and not os.path.lexists(names.jobs):
+        return stores.Store(names, exists=False)
+    return stores.open_store(root)
 
 
 def _has(found, level):
@@ -142,11 +169,11 @@ def _jobs(store, look, is_damaged):
             found += of_this
     if unseen:
         found.append(Finding(REMARK, "jobs", "not looked at, for the fault above: " + ", ".join(unseen)))
-    elif not _has(found, WARNING):
+    elif {one.subject for one in found} <= _NO_LEFT_OVERS:
         found.insert(0, Finding(WELL, "jobs", "none is lost, and no process or file was left behind"))
     if look is not None:
         look.close()
-    return found
+    return _causes_once(found)
 
 
 # --- mending
@@ -154,7 +181,7 @@ def _jobs(store, look, is_damaged):
 def _repaired(root, bar):
     """The Findings of what was done; raises StoreError where nothing may be done."""
     names = paths.Paths(root)
-    store = stores.open_store(root)
+    store = _store_at(root)
     if not os.path.isdir(root):
         store.check_there()
     _refuse_foreign(names)
@@ -209,8 +236,7 @@ def _report(groups, out):
             yield from _told(one, out)
     yield ""
     levels = [one.level for _, found in groups for one in found]
-    counts = ["%d %s%s" % (levels.count(level), level, "" if levels.count(level) == 1 else "s") for level in (FAULT, WARNING)
-              if level in levels]
+    counts = [many(levels.count(level), level) for level in (FAULT, WARNING) if level in levels]
     yield "Not all is well: %s." % ", ".join(counts) if counts else "All is well."
 
 
@@ -225,7 +251,8 @@ def _told(one, out):
     indent = 2 + _LEVEL_WIDTH + 2 + (len(subject) + 2 if subject else 0)
     first, *others = _wrapped(safe(text), out, indent)
     yield head + first
-    for each in others + (_wrapped("to do: " + safe(one.advice), out, indent) if one.advice else []):
+    # What is to be typed is left to the terminal to break: so it can be copied as one line.
+    for each in others + (["to do: " + safe(one.advice)] if one.advice else []):
         yield " " * indent + each
 
 
