@@ -14,7 +14,7 @@ def look_at(checkup):
     except FileNotFoundError:
         checkup.old_journal = True
         checkup.fault(checkup.paths.jobs, "is missing: no job can be found without it",
-                      "restore it from a copy; %s makes it anew from the segments" % checkup.REPAIR)
+                      "restore it from a copy; %s makes a new one, with no jobs but those of the segments" % checkup.REPAIR)
         return False
     except StoreError as error:
         checkup.give_up(checkup.paths.jobs, str(error))

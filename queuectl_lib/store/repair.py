@@ -149,7 +149,7 @@ class _Repair:
         if not new.stretches and not new.remarks:
             self._say(self._paths.jobs, "counts and places were taken anew from the lines")
         for text in new.remarks:
-            self._say(self._paths.jobs, text)
+            self._say(self._paths.jobs, text, new.advice)
 
     def _what_became_of(self, job_id):
         try:

@@ -166,6 +166,8 @@ def test_without_header_and_copy_all_is_built_from_the_lines(busy):
     write(busy.journal, b"\xff" * header.PAGE + read(busy.journal)[header.PAGE:])
     assert "jobs that were removed may be back" in repaired(busy)
     assert {each.id: each for each in busy.opened().jobs()} == jobs
+    assert busy.store.pauses()["*"].reason == "rebuilt after damage: look, then queuectl resume"
+    assert busy.claim(busy.worker()) is None
     assert busy.add("next")[0].order > max(each.order for each in jobs.values())
     busy.roll()
     assert set(busy.ids()) == set(jobs) | {"next"} and ills(busy) == []
@@ -191,8 +193,32 @@ def test_a_journal_that_is_gone_is_no_empty_store(busy):
         with pytest.raises(StoreError, match="jobs.jsonl is missing|is not there"):
             action()
     assert not os.path.exists(busy.journal)
-    repaired(busy)
+    assert "built from 2 segments" in repaired(busy)
     assert busy.states() == {"done": "completed", "waits": "pending", "other": "pending"}
+    assert busy.claim(busy.worker()) is None
+
+
+@pytest.mark.parametrize("trace", ["ballast", "config.json", "worker.log", "damaged"])
+def test_where_a_small_store_lost_its_journal_no_new_one_is_made(here, trace):
+    here.add("a")
+    if os.path.exists(here.store.paths.ballast):
+        os.unlink(here.store.paths.ballast)
+    os.unlink(here.journal)
+    write(here.root + "/" + trace, b"{}")
+    for action in (here.opened, lambda: store.open_store(here.root)):
+        with pytest.raises(StoreDamaged, match="%s: restore it from a copy, or run 'queuectl doctor --repair'" % trace):
+            action()
+    os.unlink(here.root + "/" + trace)
+    # As a founding leaves it that was killed.
+    here.opened().add([job("b")])
+
+
+def test_a_repair_without_journal_and_segments_makes_an_empty_store_and_says_so(here):
+    here.add("a")
+    os.unlink(here.journal)
+    assert "it was missing, and there is no line of any job: the store is empty now" in repaired(here)
+    here.add("b")
+    assert here.run_order() == ["b"]
 
 
 @pytest.mark.parametrize("edit, ids", [

@@ -114,7 +114,7 @@ def _ground(root):
 def _opened(root):
     """(store, a look at it, Findings about its files); None for what cannot be had."""
     try:
-        store = stores.open_store(root)
+        store = stores.open_store(root, broken=True)
         if not os.path.isdir(root):
             return None, None, [Finding(REMARK, "store", "none at %s yet: the first enqueue makes it" % root)]
     except QueuectlError as error:
@@ -154,7 +154,7 @@ def _jobs(store, look, is_damaged):
 def _repaired(root, bar):
     """The Findings of what was done; raises StoreError where nothing may be done."""
     names = paths.Paths(root)
-    store = stores.open_store(root)
+    store = stores.open_store(root, broken=True)
     if not os.path.isdir(root):
         store.check_there()
     _refuse_foreign(names)
