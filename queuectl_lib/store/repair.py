@@ -121,9 +121,10 @@ class _Repair:
             self._say(path, "was moved to %s: all settings have their defaults" % self._shown(aside))
             return
         aside = self._put_aside(path, [text])
-        values = config.readable_values(text)
+        values, dropped = config.readable_values(text)
         config.write(self._paths, values)
-        self._say(path, "is in %s; kept are %s" % (aside, ", ".join(sorted(values)) or "no settings"),
+        kept = "kept: %s" % ", ".join(sorted(values)) if values else "no setting could be kept"
+        self._say(path, "is in %s; %s%s" % (aside, kept, "; dropped: " * bool(dropped) + "; ".join(dropped)),
                   "look it over: queuectl config list")
 
     def _renew(self, checkup):

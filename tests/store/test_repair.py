@@ -269,6 +269,7 @@ def test_a_file_that_is_not_the_stores_is_left_alone_by_a_roll_and_moved_by_a_re
     (b'{\n "crc": "00000000",\n "max_retries": 7,\n "timeout": 5\n}\n', {"max_retries": 7, "timeout": 5}),
     (b'{\n "max_retries": 7,\n "timeout": -5\n}\n', {"max_retries": 7}),
     (b'{\n "max_retries": 7,\n "tim#', {"max_retries": 7}),
+    (b'{"retention": 86400, "timeout": -5, "max_retries": 7}', {"max_retries": 7, "retention": 86400}),
 ])
 def test_settings_that_can_be_read_are_kept(here, text, kept):
     write(here.store.paths.config, text)
@@ -276,6 +277,17 @@ def test_settings_that_can_be_read_are_kept(here, text, kept):
     assert "config.json" in repaired(here)
     assert config.stored_values(here.store.paths) == kept
     assert read(here.store.paths.damaged + "/config.json.1") == text
+
+
+@pytest.mark.parametrize("text, said", [
+    (b'{"retention": 86400, "timeout": -5, "retension": 7}',
+     ("kept: retention; dropped: timeout: not a duration", "; unknown setting 'retension' (did you mean retention?)")),
+    (b"{", ("no setting could be kept",)),
+])
+def test_of_settings_it_is_said_which_were_kept_and_which_dropped(here, text, said):
+    write(here.store.paths.config, text)
+    told = repaired(here)
+    assert all(each in told for each in said)
 
 
 def test_those_who_wait_for_a_job_that_is_lost_go_to_the_dlq(here):
