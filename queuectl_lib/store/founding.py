@@ -18,7 +18,7 @@ def check_absence(names, broken=False):
         return
     traces = ["its segments"] * bool(left) + [path for path in names.later() if os.path.lexists(path)]
     # Looked at once more: another first command may just have made it.
-    if traces and not broken and not os.path.exists(names.jobs):
+    if traces and not broken and not _is_there(names.jobs):
         raise StoreDamaged("%s is missing, and there still is %s: restore it from a copy, or run "
                            "'queuectl doctor --repair'" % (names.jobs, traces[0]))
 
