@@ -70,7 +70,7 @@ def _look_at_lines(checkup, body, size):
             lost = len(checkup.lines) if found.bad else lost
             checkup.old_journal = True
             checkup.bad.append((start, bad, found))
-            checkup.bad_bytes(checkup.paths.jobs, start, bad)
+            checkup.bad_bytes(checkup.paths.jobs, start, bad, found)
     torn += _cut_unfinished(checkup.lines, lost)
     left = "; the next writer cuts %d bytes that a crash left" % torn if torn else ""
     checkup.well("journal", many(len(checkup.lines), "line") + left)

@@ -146,7 +146,8 @@ class _Repair:
                 became += "; and so for %d more" % (len(ids) - _MOST_NAMED)
             # As an editor leaves it: what is in the file may be meant.
             again = "if it is what you want, queuectl enqueue --file %s/%s" % (self._paths.root, asides[path])
-            self._say(path, text + (became or "; no job can be told from them"), again if path in typed else None)
+            became += "".join("; " + each for each in salvage.untold(bad))
+            self._say(path, text + became, again if path in typed else None)
         if not new.stretches and not new.remarks:
             self._say(self._paths.jobs, "counts and places were taken anew from the lines")
         for text in new.remarks:

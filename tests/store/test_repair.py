@@ -72,6 +72,35 @@ def test_a_job_with_one_line_is_lost_with_it_and_named(busy):
     assert stat.S_IMODE(os.stat(busy.store.paths.damaged + "/" + aside).st_mode) == 0o600
 
 
+def test_check_and_repair_tell_the_same_of_bytes_that_are_set_right(here):
+    here.add("a")
+    here.flip(here.journal, read(here.journal).index(b'"a"') + 1)
+    [fault] = ills(here)
+    assert fault.text.endswith("; they can be set right")
+    assert "nothing is lost" in repaired(here)
+
+
+def test_check_and_repair_name_the_same_jobs(here):
+    here.add("a", "b", "c")
+    smash(here.journal, b'"a"')
+    data = read(here.journal)
+    at = data.index(b'{"id":"b"')
+    write(here.journal, data[:at] + b"\0" * 80 + data[at + 80:])
+    [fault] = ills(here)
+    assert fault.text.endswith("(job a, 1 line that no job can be told from)")
+    assert repaired(here).endswith("; job a is lost; 1 line that no job can be told from")
+
+
+def test_a_job_behind_a_zeroed_header_is_not_among_the_damage(here):
+    here.add("a")
+    body = read(here.journal).index(b'{"id":"a"')
+    write(here.journal, b"\0" * body + read(here.journal)[body:])
+    header_lost, bytes_lost = ills(here)
+    assert bytes_lost.text.endswith("(1 line that no job can be told from)")
+    assert "; 1 line that no job can be told from" in repaired(here)
+    assert here.ids() == ["a"]
+
+
 def test_what_is_put_aside_never_overwrites_what_was(busy):
     for _ in range(3):
         busy.append(b"garbage\n")
@@ -155,6 +184,7 @@ def test_a_segment_that_is_missing_is_told_with_how_many_jobs_it_had(here):
     here.add("a")
     os.unlink(here.segment_files()[0])
     [fault] = ills(here)
+    assert fault.subject == here.store.paths.base + "/00000001.jsonl"
     assert fault.level == FAULT and "up to 50 jobs" in fault.text and "restore it" in fault.advice
     assert "up to 50 jobs are lost" in repaired(here)
     assert here.ids() == ["a"]
