@@ -178,7 +178,8 @@ class Checkup:
             reader = self.readers[entry.name] = segment.Reader(self.paths, entry.name, 0)
         except FileNotFoundError:
             self.missing.add(entry.name)
-            self.fault(self.paths.segment_places(entry.name)[entry.kind == "archive"], "is missing, with up to %s" % many(entry.jobs, "job"),
+            place = self.paths.segment_places(entry.name)[entry.kind == "archive"]
+            self.fault(place, "is missing, with up to %s" % many(entry.jobs, "job"),
                        "restore it from a copy; %s goes on without it" % self.REPAIR)
             return
         reader.size = entry.size

@@ -204,7 +204,7 @@ def _parsed(name, value):
 
 
 def readable_values(text):
-    """({key: value}, [why not] of the others) of a damaged config.json (bytes): of all of it if it is JSON, or else of each line."""
+    """({key: value}, [why not] of the others) of a damaged config.json (bytes): of all of it, or where it is no JSON, of each line."""
     try:
         fields = _decoded(text)
     except BadInput:

@@ -30,6 +30,7 @@ from queuectl_lib.words.finding import REPAIRED, Finding
 _PATIENCE = 300
 # So many jobs are named for one stretch of bytes.
 _MOST_NAMED = 20
+_DAMAGED = "%d bytes from byte %d on were damaged (they are in %s)"
 
 
 def repair(names):
@@ -133,10 +134,11 @@ class _Repair:
         damaged = new.damaged()
         asides = {path: self._put_aside(path, pieces) for path, pieces in damaged}
         typed = {path for path, pieces in damaged if _are_objects(pieces)}
+        self._report(new, asides)
         new.commit()
         self._is_new = True
         for path, start, length, bad in new.stretches:
-            text = "%d bytes from byte %d on were damaged (they are in %s)" % (length, start, asides[path])
+            text = _DAMAGED % (length, start, asides[path])
             if not bad:
                 self._say(path, text + "; they are set right again, nothing is lost")
                 continue
@@ -152,6 +154,16 @@ class _Repair:
             self._say(self._paths.jobs, "counts and places were taken anew from the lines")
         for text in new.remarks:
             self._say(self._paths.jobs, text, new.advice)
+
+    def _report(self, new, asides):
+        """Write down what is about to be repaired: who is killed behind that finds nothing damaged any more."""
+        told = ["%s: %s" % (self._paths.jobs, text) for text in new.remarks]
+        for path, start, length, bad in new.stretches:
+            jobs = ", ".join(salvage.ids_in(bad) + salvage.untold(bad)) or "set right"
+            told.append("%s: %s: %s" % (path, _DAMAGED % (length, start, asides[path]), jobs))
+        if told:
+            aside = self._put_aside("report", [("\n".join(told) + "\n").encode()])
+            self._say(self._paths.jobs, "what was found before anything was changed is written in %s" % aside)
 
     def _what_became_of(self, job_id):
         try:

@@ -66,7 +66,8 @@ def test_a_job_with_one_line_is_lost_with_it_and_named(busy):
     smash(busy.journal, b'"late"')
     assert "job late is lost" in repaired(busy)
     assert sorted(busy.ids()) == ["done", "other", "waits"]
-    [aside] = os.listdir(busy.store.paths.damaged)
+    aside, report = sorted(os.listdir(busy.store.paths.damaged))
+    assert report == "report.1" and stat.S_IMODE(os.stat(busy.store.paths.damaged + "/report.1").st_mode) == 0o600
     data = read(busy.store.paths.damaged + "/" + aside)
     assert aside == "jobs.jsonl.1" and data.startswith(lost[:60] + b"\xff")
     assert stat.S_IMODE(os.stat(busy.store.paths.damaged + "/" + aside).st_mode) == 0o600
@@ -105,7 +106,23 @@ def test_what_is_put_aside_never_overwrites_what_was(busy):
     for _ in range(3):
         busy.append(b"garbage\n")
         repaired(busy)
-    assert sorted(os.listdir(busy.store.paths.damaged)) == ["jobs.jsonl.1", "jobs.jsonl.2", "jobs.jsonl.3"]
+    assert sorted(os.listdir(busy.store.paths.damaged)) == ["jobs.jsonl.1", "jobs.jsonl.2", "jobs.jsonl.3",
+                                                            "report.1", "report.2", "report.3"]
+
+
+def test_what_was_found_is_written_down_before_a_kill_can_lose_it(busy, monkeypatch):
+    smash(busy.journal, b'"late"')
+    original = disk.write_file
+
+    def killing(path, *arguments):
+        original(path, *arguments)
+        if path == busy.journal:
+            kill_myself()
+
+    monkeypatch.setattr(disk, "write_file", killing)
+    assert in_child(lambda: repair.repair(busy.store.paths)) == -9
+    assert ills(busy) == [] and repair.repair(busy.store.paths) == []
+    assert read(busy.store.paths.damaged + "/report.1").endswith(b"(they are in damaged/jobs.jsonl.1): late\n")
 
 
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
@@ -278,7 +295,7 @@ def test_what_somebody_typed_or_changed_can_be_enqueued_from_where_it_lies(here)
     here.add("a")
     here.add("b", command="backup.sh")
     write(here.journal, read(here.journal).replace(b"backup.sh", b"backup-all.sh"))
-    [done] = repair.repair(here.store.paths)
+    done = repair.repair(here.store.paths)[-1]
     assert "job b is lost" in done.text
     assert done.advice.endswith("queuectl enqueue --file %s/damaged/jobs.jsonl.1" % here.root)
 
