@@ -39,7 +39,7 @@ def _look_at_header(checkup, headers):
     if checkup.header is None:
         checkup.old_journal = True
         checkup.fault(path, "the header at byte 0 and its copy are damaged",
-                      "restore it from a copy; %s makes it anew from all lines" % checkup.REPAIR)
+                      "restore it from a copy; %s makes it anew from all lines, and pauses all queues" % checkup.REPAIR)
         return
     for start, data in ((0, headers.first), (len(headers.first), headers.copy)):
         if not header.is_whole(data):
