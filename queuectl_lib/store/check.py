@@ -20,6 +20,8 @@ from queuectl_lib.words.text import many
 _TRIES = 5
 # So many findings about one file are told one by one.
 _MOST_TOLD = 10
+# So many jobs are named for one stretch of bytes.
+_MOST_NAMED = 3
 
 
 def findings(store):
@@ -145,11 +147,9 @@ class Checkup:
         self.hopeless = "%s: %s" % (subject, _beside(subject, text))
         self.fault(subject, text, advice)
 
-    def bad_bytes(self, path, start, data):
-        """One that tells of bytes that say nothing."""
-        ids = salvage.ids_in(data)
-        jobs = " (job %s)" % ", ".join(ids[:3]) if ids else ""
-        self.fault(path, "%d bytes from byte %d on are damaged%s" % (len(data), start, jobs))
+    def bad_bytes(self, path, start, data, found):
+        """One that tells of bytes of which a salvage.Salvage was found."""
+        self.fault(path, "%d bytes from byte %d on are damaged%s" % (len(data), start, _jobs_in(found.bad)))
 
     # --- the segments
 
@@ -177,9 +177,10 @@ class Checkup:
         try:
             # Of any size: what is there of it is looked at.
             reader = self.readers[entry.name] = segment.Reader(self.paths, entry.name, 0)
-        except FileNotFoundError as error:
+        except FileNotFoundError:
             self.missing.add(entry.name)
-            self.fault(error.filename, "is missing, with up to %s" % many(entry.jobs, "job"),
+            place = self.paths.segment_places(entry.name)[entry.kind == "archive"]
+            self.fault(place, "is missing, with up to %s" % many(entry.jobs, "job"),
                        "restore it from a copy; %s goes on without it" % self.REPAIR)
             return
         reader.size = entry.size
@@ -270,6 +271,15 @@ class Checkup:
 def _beside(subject, text):
     """A text without the path it begins with, if that is its subject already."""
     return text[len(subject):].lstrip(": ") if text.startswith(subject) else text
+
+
+def _jobs_in(bad):
+    """What a line says of the jobs in bytes that could not be set right."""
+    if not bad:
+        return "; they can be set right"
+    ids = ["job " + each for each in salvage.ids_in(bad)]
+    jobs = ids[:_MOST_NAMED] + ["%d more" % (len(ids) - _MOST_NAMED)] * (len(ids) > _MOST_NAMED)
+    return " (%s)" % ", ".join(jobs + salvage.untold(bad))
 
 
 def _entries(directory):

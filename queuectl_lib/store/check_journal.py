@@ -14,7 +14,7 @@ def look_at(checkup):
     except FileNotFoundError:
         checkup.old_journal = True
         checkup.fault(checkup.paths.jobs, "is missing: no job can be found without it",
-                      "restore it from a copy; %s makes it anew from the segments" % checkup.REPAIR)
+                      "restore it from a copy; %s makes a new one, with no jobs but those of the segments" % checkup.REPAIR)
         return False
     except StoreError as error:
         checkup.give_up(checkup.paths.jobs, str(error))
@@ -39,7 +39,7 @@ def _look_at_header(checkup, headers):
     if checkup.header is None:
         checkup.old_journal = True
         checkup.fault(path, "the header at byte 0 and its copy are damaged",
-                      "restore it from a copy; %s makes it anew from all lines" % checkup.REPAIR)
+                      "restore it from a copy; %s makes it anew from all lines, and pauses all queues" % checkup.REPAIR)
         return
     for start, data in ((0, headers.first), (len(headers.first), headers.copy)):
         if not header.is_whole(data):
@@ -70,7 +70,7 @@ def _look_at_lines(checkup, body, size):
             lost = len(checkup.lines) if found.bad else lost
             checkup.old_journal = True
             checkup.bad.append((start, bad, found))
-            checkup.bad_bytes(checkup.paths.jobs, start, bad)
+            checkup.bad_bytes(checkup.paths.jobs, start, bad, found)
     torn += _cut_unfinished(checkup.lines, lost)
     left = "; the next writer cuts %d bytes that a crash left" % torn if torn else ""
     checkup.well("journal", many(len(checkup.lines), "line") + left)

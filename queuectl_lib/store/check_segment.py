@@ -33,7 +33,7 @@ class SegmentCheck:
             if head is None:
                 self._checkup.worn.add(entry.name)
                 bad = data + b"\n" if bad is None else bad[:entry.size - start]
-                self._checkup.bad_bytes(self._reader.path, start, bad)
+                self._checkup.bad_bytes(self._reader.path, start, bad, salvage.salvage(bad, start))
                 continue
             head = head.groups()
             self.lines += 1

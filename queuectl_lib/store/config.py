@@ -159,19 +159,15 @@ def stored_values(paths):
     if text is None:
         return {}
     try:
-        stored = json.loads(text.decode("utf-8"))
+        stored = _decoded(text)
         crc = stored.pop("crc", None)
-        values = {name: key_of(name).parse(value) for name, value in stored.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, BadInput) as error:
-        raise StoreDamaged("%s is damaged (%s): mend it, or run 'queuectl doctor --repair'" % (paths.config, _why(error)))
+        values = {name: _parsed(name, value) for name, value in stored.items()}
+    except BadInput as error:
+        raise StoreDamaged("%s is damaged (%s): mend it, or run 'queuectl doctor --repair'" % (paths.config, error))
     if crc not in (None, _crc(stored)):
         raise StoreDamaged("%s does not fit its \"crc\": if you edited it, take that line out; if not, look it over, or "
                            "run 'queuectl doctor --repair'" % paths.config)
     return values
-
-
-def _why(error):
-    return "no setting has the name %s" % error if isinstance(error, KeyError) else error
 
 
 def read(paths):
@@ -182,17 +178,50 @@ def read(paths):
         return None
 
 
+def _decoded(text):
+    """The dict that the bytes of config.json hold; BadInput."""
+    try:
+        fields = json.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        where = " (line %d)" % error.lineno if isinstance(error, json.JSONDecodeError) else ""
+        raise BadInput("is not JSON" + where)
+    if type(fields) is not dict:
+        raise BadInput("is no JSON object")
+    return fields
+
+
+def _parsed(name, value):
+    """The value of a setting, from text or that file; BadInput."""
+    try:
+        key = key_of(name)
+    except KeyError:
+        raise BadInput("unknown setting %r%s" % (name, did_you_mean(name, KEYS)))
+    try:
+        return key.parse(value)
+    except (ValueError, TypeError, AttributeError, BadInput) as error:
+        # A job's own timeout says that it is one.
+        raise BadInput("%s: %s" % (name, str(error).replace("timeout: ", "", 1)))
+
+
 def readable_values(text):
-    """{key: value} of those lines of a damaged config.json (bytes) that can be taken for what they say."""
-    values = {}
-    for each in text.decode("utf-8", "replace").splitlines():
+    """({key: value}, [why not] of the others) of a damaged config.json (bytes): of all of it, or where it is no JSON, of each line."""
+    try:
+        fields = _decoded(text)
+    except BadInput:
+        fields = {}
+        for each in text.decode("utf-8", "replace").splitlines():
+            try:
+                fields.update(_decoded(b"{%s}" % each.strip().rstrip(",").encode()))
+            except BadInput:
+                pass
+    fields.pop("crc", None)
+    values, dropped = {}, []
+    for name, value in fields.items():
         try:
-            [(name, value)] = json.loads("{%s}" % each.strip().rstrip(",")).items()
-            values[name] = key_of(name).parse(value)
-        except (ValueError, KeyError, TypeError, RecursionError, BadInput):
-            # The crc's line is none of them, either.
-            pass
-    return values
+            values[name] = _parsed(name, value)
+        except BadInput as error:
+            dropped.append(str(error))
+    return values, dropped
 
 
 def write(paths, values):
@@ -238,10 +267,7 @@ def value_of(values, name):
 def set(store, name, text):
     """Set a key from text, checked; returns the value."""
     key = key_named(name)
-    try:
-        value = key_of(key).parse(text)
-    except BadInput as error:
-        raise BadInput("%s: %s" % (key, error))
+    value = _parsed(key, text)
     _update(store, lambda values: values.update({key: value}))
     return value
 

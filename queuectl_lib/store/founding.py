@@ -7,8 +7,8 @@ from queuectl_lib.store.paths import segment_names
 from queuectl_lib.words.errors import StoreDamaged, StoreError
 
 
-def check_absence(names):
-    """Raise StoreError unless where there is no journal (paths.Paths) there is no store, either."""
+def check_absence(names, broken=False):
+    """Raise StoreError unless where there is no journal (paths.Paths) there is no store, either; broken: or what is left of one."""
     if os.path.lexists(names.root) and not os.path.isdir(names.root):
         raise StoreError("%s is not a directory: name the store with --store DIR" % names.root)
     try:
@@ -16,10 +16,11 @@ def check_absence(names):
     except OSError:
         # Whoever goes on is told.
         return
+    traces = ["its segments"] * bool(left) + [path for path in names.later() if os.path.lexists(path)]
     # Looked at once more: another first command may just have made it.
-    if left and not os.path.exists(names.jobs):
-        raise StoreDamaged("%s is missing, and its segments are there: restore it from a copy, or run "
-                           "'queuectl doctor --repair'" % names.jobs)
+    if traces and not broken and not _is_there(names.jobs):
+        raise StoreDamaged("%s is missing, and there still is %s: restore it from a copy, or run "
+                           "'queuectl doctor --repair'" % (names.jobs, traces[0]))
 
 
 def found(names, patience):

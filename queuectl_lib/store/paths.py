@@ -67,6 +67,10 @@ class Paths:
         """Every directory of a store, the root first."""
         return (self.root, self.base, self.archive, self.workers, self.wake, self.output)
 
+    def later(self):
+        """Files that come after the journal: without it, they are what is left of a store."""
+        return (self.ballast, self.config, self.log, self.damaged)
+
     def segment_places(self, name):
         """Where a segment of this name may lie."""
         return (self.base + "/" + name + ".jsonl", self.archive + "/" + name + ".jsonl")

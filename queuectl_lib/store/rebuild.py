@@ -3,7 +3,7 @@
 Renewed keeps what the header says of the segments: which of their lines are over. Rebuilt is for
 a store of whose header neither copy can be read: the newest line of each id counts, in the order of the files'
 names (the order of `grep … archive/* base/* jobs.jsonl`). Jobs that were removed or purged, and whose lines are still in
-some segment, come back by that.
+some segment, come back by that, and jobs that had ended may be waiting again: so all queues are paused.
 """
 
 import os
@@ -14,8 +14,12 @@ from queuectl_lib.store import disk, header, index, line, new_segment, pauses, s
 from queuectl_lib.store.journal import origin_behind
 from queuectl_lib.store.numbers import number_of, renamed
 from queuectl_lib.store.paths import segment_names
+from queuectl_lib.words import clock
+from queuectl_lib.words.text import many
 
 _PLACE_BITS = 40
+# Why all queues are paused after that.
+_REASON = "rebuilt after damage: look, then queuectl resume"
 # What stands in the line by which a batch joins, and in no other.
 _OF_A_BATCH = (b'{"segment":', b'"kind":"base","jobs":', b'"sections":[[')
 
@@ -24,8 +28,10 @@ class _New:
     """What is to be put in force, built from a check.Checkup; the store lock is held.
 
     stretches: [(path, start, length, bad)] of what was damaged, bad being the bytes of it that could not be set right;
-    remarks: what else is to be said.
+    remarks: what else is to be said; advice: what is to be done after that, or None.
     """
+
+    advice = None
 
     def __init__(self, paths, checkup):
         self.stretches = []
@@ -240,9 +246,16 @@ class Rebuilt(_New):
             self._write(number, name + ".jsonl", os.path.basename(name))
         for each in self._lines:
             self._order = max(self._order, int(line.HEAD.match(each).group(line.ORDER + 1)))
-        self.remarks.append("neither the header nor its copy could be read: all was built from %d segments and the "
-                            "journal's lines; jobs that were removed may be back, and pauses are gone: look before "
-                            "workers start" % len(files))
+        lost = "neither the header nor its copy could be read" if checkup.headers else "it was missing"
+        if not files and not self._lines:
+            self.remarks.append("%s, and there is no line of any job: the store is empty now" % lost)
+            self.advice = "if there is a copy of the store, restore it before anything is enqueued"
+            return
+        self._pauses = dict(self._pauses or {}, **{pauses.ALL: pauses.Pause(clock.moment(clock.now()), _REASON)})
+        self.remarks.append("%s: all was built from %s and the journal's lines; jobs that were removed may be back, other "
+                            "pauses may be gone, and jobs that had ended may run again: so all queues are paused"
+                            % (lost, many(len(files), "segment")))
+        self.advice = "look at queuectl list, then queuectl resume"
 
     def _write(self, number, path, name):
         entries = []

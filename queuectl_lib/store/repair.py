@@ -31,6 +31,7 @@ from queuectl_lib.words.finding import REPAIRED, Finding
 _PATIENCE = 300
 # So many jobs are named for one stretch of bytes.
 _MOST_NAMED = 20
+_DAMAGED = "%d bytes from byte %d on were damaged (they are in %s)"
 
 
 def repair(names):
@@ -118,9 +119,10 @@ class _Repair:
             self._say(path, "was moved to %s: all settings have their defaults" % self._shown(aside))
             return
         aside = self._put_aside(path, [text])
-        values = config.readable_values(text)
+        values, dropped = config.readable_values(text)
         config.write(self._paths, values)
-        self._say(path, "is in %s; kept are %s" % (aside, ", ".join(sorted(values)) or "no settings"),
+        kept = "kept: %s" % ", ".join(sorted(values)) if values else "no setting could be kept"
+        self._say(path, "is in %s; %s%s" % (aside, kept, "; dropped: " * bool(dropped) + "; ".join(dropped)),
                   "look it over: queuectl config list")
 
     def _renew(self, checkup):
@@ -129,10 +131,11 @@ class _Repair:
         damaged = new.damaged()
         asides = {path: self._put_aside(path, pieces) for path, pieces in damaged}
         typed = {path for path, pieces in damaged if _are_objects(pieces)}
+        self._report(new, asides)
         new.commit()
         self._is_new = True
         for path, start, length, bad in new.stretches:
-            text = "%d bytes from byte %d on were damaged (they are in %s)" % (length, start, asides[path])
+            text = _DAMAGED % (length, start, asides[path])
             if not bad:
                 self._say(path, text + "; they are set right again, nothing is lost")
                 continue
@@ -143,11 +146,22 @@ class _Repair:
             # As an editor leaves it: what is in the file may be meant.
             again = "if it is what you want, queuectl enqueue --if-absent --file %s" % (
                 shlex.quote("%s/%s" % (self._paths.root, asides[path])))
-            self._say(path, text + (became or "; no job can be told from them"), again if path in typed else None)
+            became += "".join("; " + each for each in salvage.untold(bad))
+            self._say(path, text + became, again if path in typed else None)
         if not new.stretches and not new.remarks:
             self._say(self._paths.jobs, "counts and places were taken anew from the lines")
         for text in new.remarks:
-            self._say(self._paths.jobs, text)
+            self._say(self._paths.jobs, text, new.advice)
+
+    def _report(self, new, asides):
+        """Write down what is about to be repaired: who is killed behind that finds nothing damaged any more."""
+        told = ["%s: %s" % (self._paths.jobs, text) for text in new.remarks]
+        for path, start, length, bad in new.stretches:
+            jobs = ", ".join(salvage.ids_in(bad) + salvage.untold(bad)) or "set right"
+            told.append("%s: %s: %s" % (path, _DAMAGED % (length, start, asides[path]), jobs))
+        if told:
+            aside = self._put_aside("report", [("\n".join(told) + "\n").encode()])
+            self._say(self._paths.jobs, "what was found before anything was changed is written in %s" % aside)
 
     def _what_became_of(self, job_id):
         try:

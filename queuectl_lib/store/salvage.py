@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import namedtuple
 
 from queuectl_lib.store import disk, header, line, segment
+from queuectl_lib.words.text import many
 
 # whole: (offset, line without newline) in their order; bad: bytes that say nothing any more.
 Salvage = namedtuple("Salvage", ("whole", "bad"))
@@ -189,3 +190,9 @@ def readable(fd, start, end, note=None):
 def ids_in(data):
     """Ids of jobs that bad bytes still tell."""
     return [match.decode() for match in dict.fromkeys(_ID.findall(data))]
+
+
+def untold(data):
+    """In words, as a list of none or one: how many lines of bad bytes tell no id."""
+    lines = sum(not _ID.search(each) for each in data.splitlines())
+    return [many(lines, "line") + " that no job can be told from"] * (lines > 0)

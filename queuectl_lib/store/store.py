@@ -22,17 +22,17 @@ LOCK_TIMEOUT = 30
 LARGEST_BATCH = 1000
 
 
-def open_store(directory=None, create=False, write=False, locked=False):
+def open_store(directory=None, create=False, write=False, locked=False, broken=False):
     """The Store in a directory, or in $QUEUECTL_STORE, or in ./.queuectl.
 
     write: it will be written or run, so a store of others is refused;
-    create: made if it is not there; locked: roll.lock was inherited (roller.py). Opened for reading, one that is not there
-    is an empty one. Raises StoreError.
+    create: made if it is not there; locked: roll.lock was inherited (roller.py); broken: even one that lost its journal.
+    Opened for reading, one that is not there is an empty one. Raises StoreError.
     """
     names = paths.Paths(paths.root_of(directory), mine=write)
     if not os.path.exists(names.jobs):
         from queuectl_lib.store import founding
-        founding.check_absence(names)
+        founding.check_absence(names, broken)
         if create:
             founding.found(names, LOCK_TIMEOUT)
     exists = os.path.exists(names.jobs)

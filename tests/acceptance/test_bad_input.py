@@ -318,6 +318,11 @@ def no_journal_beside_its_segments(queue):
     os.unlink(queue.journal())
 
 
+def no_journal(queue):
+    queue.enqueue("true")
+    os.unlink(queue.journal())
+
+
 def settings_that_somebody_edited(queue):
     queue.enqueue("true")
     queue.run("config", "set", "max-retries", "5")
@@ -339,6 +344,8 @@ STORES = [
     (only_half_the_header, ["enqueue", "true"], 3, ["jobs.jsonl", "byte 4096", "doctor"]),
     (flipped_bit_in_a_segment, ["list"], 3, ["00000001.jsonl", "byte 0", "doctor"]),
     (no_journal_beside_its_segments, ["enqueue", "true"], 3, ["jobs.jsonl is missing", "doctor"]),
+    (no_journal, ["enqueue", "true"], 3, ["jobs.jsonl is missing", "ballast", "doctor"]),
+    (no_journal, ["list"], 3, ["jobs.jsonl is missing", "ballast", "doctor"]),
     (no_journal_beside_its_segments, ["status"], 3, ["jobs.jsonl is missing", "doctor"]),
     (settings_that_somebody_edited, ["enqueue", "true"], 3, ["config.json", '"crc"', "take that line out"]),
     (settings_that_somebody_edited, ["config", "list"], 3, ["config.json", '"crc"']),

@@ -99,6 +99,16 @@ def test_whatever_has_come_together_one_repair_is_enough_and_messages_that_name_
     assert queue.states() == {"a": "pending", "b": "pending", "c": "pending", "runs": "failed", "new": "pending"}
 
 
+def test_a_store_without_journal_is_repaired_and_paused(queue):
+    queue.run("enqueue", "--file", "-", input='{"command": "true"}\n' * 1500)
+    os.unlink(queue.journal())
+    queue.run("list", code=3)
+    assert assert_mended(queue) == {queue.journal()}
+    queue.work()
+    assert set(queue.states().values()) == {"pending"}
+    queue.run("resume")
+
+
 def test_it_is_in_nobodys_way(queue):
     """Workers that run, rolls and enqueues beside it: nothing is taken for damage or for left over, and nothing is lost."""
     queue.run("enqueue", "--file", "-", input='{"command": "seq 3000"}\n' * 60 + '{"command": "true"}\n' * 1500)

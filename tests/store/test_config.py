@@ -117,6 +117,19 @@ def test_a_damaged_file_is_named_and_left_alone(here, damage):
     assert read(here.store.paths.config) == damage
 
 
+@pytest.mark.parametrize("damage, said", [
+    (b'{"timeout": "5m",\n "max_retries": 7', r"config\.json: is not JSON \(line 2\):"),
+    (b"\xff", r"config\.json: is not JSON:"),
+    (b"[]", r"config\.json: is no JSON object:"),
+    (b'{"retension": 7}', r"config\.json: unknown setting 'retension' \(did you mean retention\?\):"),
+    (b'{"timeout": -5}', r"config\.json: timeout: not a duration"),
+])
+def test_what_is_wrong_in_it_is_said(here, damage, said):
+    write(here.store.paths.config, damage)
+    with pytest.raises(StoreDamaged, match=said):
+        here.store.config
+
+
 def flipped(data, place, bit):
     return data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1:]
 

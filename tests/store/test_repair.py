@@ -66,17 +66,63 @@ def test_a_job_with_one_line_is_lost_with_it_and_named(busy):
     smash(busy.journal, b'"late"')
     assert "job late is lost" in repaired(busy)
     assert sorted(busy.ids()) == ["done", "other", "waits"]
-    [aside] = os.listdir(busy.store.paths.damaged)
+    aside, report = sorted(os.listdir(busy.store.paths.damaged))
+    assert report == "report.1" and stat.S_IMODE(os.stat(busy.store.paths.damaged + "/report.1").st_mode) == 0o600
     data = read(busy.store.paths.damaged + "/" + aside)
     assert aside == "jobs.jsonl.1" and data.startswith(lost[:60] + b"\xff")
     assert stat.S_IMODE(os.stat(busy.store.paths.damaged + "/" + aside).st_mode) == 0o600
+
+
+def test_check_and_repair_tell_the_same_of_bytes_that_are_set_right(here):
+    here.add("a")
+    here.flip(here.journal, read(here.journal).index(b'"a"') + 1)
+    [fault] = ills(here)
+    assert fault.text.endswith("; they can be set right")
+    assert "nothing is lost" in repaired(here)
+
+
+def test_check_and_repair_name_the_same_jobs(here):
+    here.add("a", "b", "c")
+    smash(here.journal, b'"a"')
+    data = read(here.journal)
+    at = data.index(b'{"id":"b"')
+    write(here.journal, data[:at] + b"\0" * 80 + data[at + 80:])
+    [fault] = ills(here)
+    assert fault.text.endswith("(job a, 1 line that no job can be told from)")
+    assert repaired(here).endswith("; job a is lost; 1 line that no job can be told from")
+
+
+def test_a_job_behind_a_zeroed_header_is_not_among_the_damage(here):
+    here.add("a")
+    body = read(here.journal).index(b'{"id":"a"')
+    write(here.journal, b"\0" * body + read(here.journal)[body:])
+    header_lost, bytes_lost = ills(here)
+    assert bytes_lost.text.endswith("(1 line that no job can be told from)")
+    assert "; 1 line that no job can be told from" in repaired(here)
+    assert here.ids() == ["a"]
 
 
 def test_what_is_put_aside_never_overwrites_what_was(busy):
     for _ in range(3):
         busy.append(b"garbage\n")
         repaired(busy)
-    assert sorted(os.listdir(busy.store.paths.damaged)) == ["jobs.jsonl.1", "jobs.jsonl.2", "jobs.jsonl.3"]
+    assert sorted(os.listdir(busy.store.paths.damaged)) == ["jobs.jsonl.1", "jobs.jsonl.2", "jobs.jsonl.3",
+                                                            "report.1", "report.2", "report.3"]
+
+
+def test_what_was_found_is_written_down_before_a_kill_can_lose_it(busy, monkeypatch):
+    smash(busy.journal, b'"late"')
+    original = disk.write_file
+
+    def killing(path, *arguments):
+        original(path, *arguments)
+        if path == busy.journal:
+            kill_myself()
+
+    monkeypatch.setattr(disk, "write_file", killing)
+    assert in_child(lambda: repair.repair(busy.store.paths)) == -9
+    assert ills(busy) == [] and repair.repair(busy.store.paths) == []
+    assert read(busy.store.paths.damaged + "/report.1").endswith(b"(they are in damaged/jobs.jsonl.1): late\n")
 
 
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
@@ -155,6 +201,7 @@ def test_a_segment_that_is_missing_is_told_with_how_many_jobs_it_had(here):
     here.add("a")
     os.unlink(here.segment_files()[0])
     [fault] = ills(here)
+    assert fault.subject == here.store.paths.base + "/00000001.jsonl"
     assert fault.level == FAULT and "up to 50 jobs" in fault.text and "restore it" in fault.advice
     assert "up to 50 jobs are lost" in repaired(here)
     assert here.ids() == ["a"]
@@ -166,6 +213,8 @@ def test_without_header_and_copy_all_is_built_from_the_lines(busy):
     write(busy.journal, b"\xff" * header.PAGE + read(busy.journal)[header.PAGE:])
     assert "jobs that were removed may be back" in repaired(busy)
     assert {each.id: each for each in busy.opened().jobs()} == jobs
+    assert busy.store.pauses()["*"].reason == "rebuilt after damage: look, then queuectl resume"
+    assert busy.claim(busy.worker()) is None
     assert busy.add("next")[0].order > max(each.order for each in jobs.values())
     busy.roll()
     assert set(busy.ids()) == set(jobs) | {"next"} and ills(busy) == []
@@ -191,8 +240,32 @@ def test_a_journal_that_is_gone_is_no_empty_store(busy):
         with pytest.raises(StoreError, match="jobs.jsonl is missing|is not there"):
             action()
     assert not os.path.exists(busy.journal)
-    repaired(busy)
+    assert "built from 2 segments" in repaired(busy)
     assert busy.states() == {"done": "completed", "waits": "pending", "other": "pending"}
+    assert busy.claim(busy.worker()) is None
+
+
+@pytest.mark.parametrize("trace", ["ballast", "config.json", "worker.log", "damaged"])
+def test_where_a_small_store_lost_its_journal_no_new_one_is_made(here, trace):
+    here.add("a")
+    if os.path.exists(here.store.paths.ballast):
+        os.unlink(here.store.paths.ballast)
+    os.unlink(here.journal)
+    write(here.root + "/" + trace, b"{}")
+    for action in (here.opened, lambda: store.open_store(here.root)):
+        with pytest.raises(StoreDamaged, match="%s: restore it from a copy, or run 'queuectl doctor --repair'" % trace):
+            action()
+    os.unlink(here.root + "/" + trace)
+    # As a founding leaves it that was killed.
+    here.opened().add([job("b")])
+
+
+def test_a_repair_without_journal_and_segments_makes_an_empty_store_and_says_so(here):
+    here.add("a")
+    os.unlink(here.journal)
+    assert "it was missing, and there is no line of any job: the store is empty now" in repaired(here)
+    here.add("b")
+    assert here.run_order() == ["b"]
 
 
 @pytest.mark.parametrize("edit, ids", [
@@ -222,7 +295,7 @@ def test_what_somebody_typed_or_changed_can_be_enqueued_from_where_it_lies(here)
     here.add("a")
     here.add("b", command="backup.sh")
     write(here.journal, read(here.journal).replace(b"backup.sh", b"backup-all.sh"))
-    [done] = repair.repair(here.store.paths)
+    done = repair.repair(here.store.paths)[-1]
     assert "job b is lost" in done.text
     assert done.advice.endswith("queuectl enqueue --if-absent --file %s/damaged/jobs.jsonl.1" % here.root)
 
@@ -243,6 +316,7 @@ def test_a_file_that_is_not_the_stores_is_left_alone_by_a_roll_and_moved_by_a_re
     (b'{\n "crc": "00000000",\n "max_retries": 7,\n "timeout": 5\n}\n', {"max_retries": 7, "timeout": 5}),
     (b'{\n "max_retries": 7,\n "timeout": -5\n}\n', {"max_retries": 7}),
     (b'{\n "max_retries": 7,\n "tim#', {"max_retries": 7}),
+    (b'{"retention": 86400, "timeout": -5, "max_retries": 7}', {"max_retries": 7, "retention": 86400}),
 ])
 def test_settings_that_can_be_read_are_kept(here, text, kept):
     write(here.store.paths.config, text)
@@ -250,6 +324,17 @@ def test_settings_that_can_be_read_are_kept(here, text, kept):
     assert "config.json" in repaired(here)
     assert config.stored_values(here.store.paths) == kept
     assert read(here.store.paths.damaged + "/config.json.1") == text
+
+
+@pytest.mark.parametrize("text, said", [
+    (b'{"retention": 86400, "timeout": -5, "retension": 7}',
+     ("kept: retention; dropped: timeout: not a duration", "; unknown setting 'retension' (did you mean retention?)")),
+    (b"{", ("no setting could be kept",)),
+])
+def test_of_settings_it_is_said_which_were_kept_and_which_dropped(here, text, said):
+    write(here.store.paths.config, text)
+    told = repaired(here)
+    assert all(each in told for each in said)
 
 
 def test_those_who_wait_for_a_job_that_is_lost_go_to_the_dlq(here):

@@ -133,7 +133,7 @@ def _ground(names):
 def _opened(root):
     """(store, a look at it, Findings about its files); None for what cannot be had."""
     try:
-        store = _store_at(root)
+        store = stores.open_store(root, broken=True)
         if not os.path.isdir(root):
             return None, None, [Finding(REMARK, "store", "none at %s yet: the first enqueue makes it" % root)]
     except QueuectlError as error:
@@ -144,14 +144,6 @@ def _opened(root):
     except (QueuectlError, OSError) as error:
         return store, None, found if _has(found, FAULT) else found + [Finding(FAULT, "contents", str(error))]
     return store, look, found or [Finding(WELL, "contents", "every line, count and index is as it was written")]
-
-
-def _store_at(root):
-    """The Store in a directory, also one that no other command opens, since all but its journal is there."""
-    names = paths.Paths(root)
-    if os.path.isdir(root) and not os.path.lexists(names.jobs):
-        return stores.Store(names, exists=False)
-    return stores.open_store(root)
 
 
 def _has(found, level):
@@ -181,7 +173,7 @@ def _jobs(store, look, is_damaged):
 def _repaired(root, bar):
     """The Findings of what was done; raises StoreError where nothing may be done."""
     names = paths.Paths(root)
-    store = _store_at(root)
+    store = stores.open_store(root, broken=True)
     if not os.path.isdir(root):
         store.check_there()
     _refuse_foreign(names)
