@@ -22,7 +22,7 @@
 import os
 import re
 
-from queuectl_lib.words.errors import StoreDamaged
+from queuectl_lib.words.errors import StoreDamaged, StoreError
 
 DEFAULT = ".queuectl"
 VARIABLE = "QUEUECTL_STORE"
@@ -33,7 +33,10 @@ _OUTPUT = r"output/[A-Za-z0-9][A-Za-z0-9._-]*\Z"
 
 def root_of(directory=None):
     """The absolute path of the store that is meant: given, from the environment, or here."""
-    return os.path.abspath(directory or os.environ.get(VARIABLE) or DEFAULT)
+    try:
+        return os.path.abspath(directory or os.environ.get(VARIABLE) or DEFAULT)
+    except FileNotFoundError:
+        raise StoreError("the current directory is gone: cd somewhere, or name the store with --store /DIR")
 
 
 class Paths:

@@ -11,7 +11,7 @@ import sys
 import time
 
 from queuectl_lib.words.errors import DiskFull
-from queuectl_lib.work import log, pidfile, signals, worker
+from queuectl_lib.work import log, pidfile, signals, spawn, worker
 from queuectl_lib.work.team import Team
 
 START_METHOD_VARIABLE = "QUEUECTL_START_METHOD"
@@ -29,6 +29,7 @@ def start(store, count=1, queues=None, drain=False, drain_all=False, max_jobs=No
     ensure: only as many as are missing from count; start_method: fork, spawn
     or forkserver.
     """
+    spawn.check_files()
     options = worker.Options(tuple(queues) if queues else None, drain, drain_all, max_jobs, max_idle,
                              log.is_output(store.paths))
     return Team(store, count, options, _context(method_of(start_method)), ensure).run()

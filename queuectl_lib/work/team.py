@@ -108,7 +108,12 @@ class Team:
                 self._hire(post)
 
     def _hire(self, post):
-        reader, post.control = self._context.Pipe(duplex=False)
+        try:
+            reader, post.control = self._context.Pipe(duplex=False)
+        except OSError as error:
+            post.since = time.monotonic()
+            self._wait_before_another(post, "cannot start a worker (%s)" % error.strerror)
+            return
         # A forked child has a copy of every sibling's end; as long as one lives,
         # the others would not notice that this process is dead.
         inherited = ()

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -237,3 +238,41 @@ def test_the_clock_is_set_forward_a_day(queue, clock):
     # Only what ended before is old now; what waits or died is not purged by age unless asked for.
     queue.run("purge", "--older-than", "1h", "--yes")
     assert queue.states() == {"delayed": "completed", "held": "pending", "dead": "dead", "running": "completed"}
+
+
+def test_directories_that_a_backup_left_out_are_made_anew_by_who_runs(queue):
+    for id, words in (("a", ["worker", "start", "--drain"]), ("b", ["run", "b"]), ("c", ["worker", "start", "--ensure", "--detach"])):
+        queue.enqueue("--id", id, "true")
+        for name in ("workers", "wake", "output"):
+            shutil.rmtree(os.path.join(queue.store, name))
+        assert queue.run(*words).err == ""
+        assert queue.wait_for_state(id, "completed")
+        assert os.stat(os.path.join(queue.store, "workers")).st_mode & 0o777 == 0o700
+
+
+def test_who_loses_the_file_of_its_slot_leaves_and_names_it(queue):
+    queue.enqueue("true")
+    workers = queue.start_workers(count=1)
+    queue.wait_for_workers(1)
+    os.unlink(os.path.join(queue.store, "workers", "1.lock"))
+    assert workers.wait() == 3
+    assert "worker leaves: %s was removed" % os.path.join(queue.store, "workers", "1.lock") in workers.text()
+
+
+@pytest.mark.parametrize("files", [12, 30])
+def test_with_too_few_open_files_for_a_worker_none_is_started(queue, files):
+    id = queue.enqueue("true")
+    for words in (["worker", "start", "--drain", "--count", "8"], ["run", id], ["worker", "start", "--detach"]):
+        done = subprocess.run(["/bin/sh", "-c", "ulimit -n %d; exec \"$@\"" % files, "sh"] + queue.program.words + words,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=queue.environment, cwd=queue.directory, timeout=30)
+        assert (done.returncode, done.stdout) == (3, b"")
+        assert done.stderr.count(b"\n") == 1 and done.stderr.count(b"queuectl: ") == 1 and b"a worker needs 64" in done.stderr
+    assert queue.job(id)["attempts"] == 0
+
+
+@pytest.mark.parametrize("words", [["list"], ["enqueue", "true"], ["status"]], ids=" ".join)
+def test_in_a_directory_that_is_gone_every_command_says_so(queue, words):
+    done = subprocess.run(["/bin/sh", "-c", "mkdir gone; cd gone; rmdir ../gone; exec \"$@\"", "sh"] + queue.program.words + words,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=queue.environment, cwd=queue.directory, timeout=30)
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert done.stderr.startswith(b"queuectl: the current directory is gone: cd somewhere")
