@@ -68,7 +68,7 @@ def _take(store, options, control, supervisor, skip):
         except Exception:
             slot.give_back()
             raise
-    control.follow(pidfile.Orders(store.paths, entry))
+    control.follow(pidfile.Orders(store.paths, entry, store.lock))
     return Place(store, slot, entry, options.queues)
 
 

@@ -25,6 +25,9 @@ from queuectl_lib.work.waiting import Waiter
 _LOOK_SECONDS = 1.0
 _STEADY_SECONDS = 1.0
 _LONGEST_PAUSE = 60.0
+# Everybody looks at its own line once a second.
+_LINES_SECONDS = 3.0
+_LINES_LOOK = 0.1
 _ON_PURPOSE = (0, process.STORE_UNUSABLE)
 
 
@@ -78,6 +81,8 @@ class Team:
         """Add the line to workers.pid, and a post for each worker; False where none is missing."""
         me = identity.current()
         queues = self._options.queues and list(self._options.queues)
+        if self._ensure:
+            self._await_lines()
         # Counted and written under one lock: two at once must not have more than `count` between them.
         with self._store.lock():
             count = self._count
@@ -89,10 +94,16 @@ class Team:
                 kind=pidfile.SUPERVISOR, pid=me.pid, boot=me.boot, start=me.start, since=clock.moment(clock.now()),
                 queues=queues, hired=count, log=self._options.log or None)
             pidfile.add(self._store.paths, self._entry)
-        self._orders = pidfile.Orders(self._store.paths, self._entry)
+        self._orders = pidfile.Orders(self._store.paths, self._entry, self._store.lock)
         self._posts = [_Post() for _ in range(count)]
         self._hired = count
         return True
+
+    def _await_lines(self):
+        """Give those who live and whose lines were lost the time to write them again: they are not missing."""
+        deadline = time.monotonic() + _LINES_SECONDS
+        while pidfile.unnamed(self._store.paths) and time.monotonic() < deadline:
+            time.sleep(_LINES_LOOK)
 
     def _greet(self):
         # A drain started by cron says nothing where there is nothing to do.
@@ -175,7 +186,7 @@ class Team:
         """With no post left: whether there are new ones. If not, the line is out of workers.pid, and nobody can ask."""
         try:
             with self._store.lock():
-                self._orders.read()
+                self._orders.read(locked=True)
                 self._add_posts()
                 if not self._posts:
                     pidfile.remove(self._store.paths, self._entry)
