@@ -7,7 +7,13 @@ that died counts on, since another is started; no more workers of a supervisor
 get a line without an order than it keeps.
 """
 
+import time
+
 from queuectl_lib.work import pidfile
+
+# Everybody looks at its own line once a second.
+_LINES_SECONDS = 3.0
+_LINES_LOOK = 0.1
 
 
 def join(paths, worker):
@@ -42,6 +48,13 @@ def leave(paths, worker, for_good):
 def kept(supervisor):
     """How many workers a supervisor is to have."""
     return (supervisor.hired or 0) - (supervisor.left or 0)
+
+
+def await_lines(paths):
+    """Give those who live and whose lines were lost the time to write them again: they are not missing."""
+    deadline = time.monotonic() + _LINES_SECONDS
+    while pidfile.unnamed(paths) and time.monotonic() < deadline:
+        time.sleep(_LINES_LOOK)
 
 
 def keeping(paths, queues):

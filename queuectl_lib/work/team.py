@@ -25,9 +25,6 @@ from queuectl_lib.work.waiting import Waiter
 _LOOK_SECONDS = 1.0
 _STEADY_SECONDS = 1.0
 _LONGEST_PAUSE = 60.0
-# Everybody looks at its own line once a second.
-_LINES_SECONDS = 3.0
-_LINES_LOOK = 0.1
 _ON_PURPOSE = (0, process.STORE_UNUSABLE)
 
 
@@ -82,7 +79,7 @@ class Team:
         me = identity.current()
         queues = self._options.queues and list(self._options.queues)
         if self._ensure:
-            self._await_lines()
+            staffing.await_lines(self._store.paths)
         # Counted and written under one lock: two at once must not have more than `count` between them.
         with self._store.lock():
             count = self._count
@@ -98,12 +95,6 @@ class Team:
         self._posts = [_Post() for _ in range(count)]
         self._hired = count
         return True
-
-    def _await_lines(self):
-        """Give those who live and whose lines were lost the time to write them again: they are not missing."""
-        deadline = time.monotonic() + _LINES_SECONDS
-        while pidfile.unnamed(self._store.paths) and time.monotonic() < deadline:
-            time.sleep(_LINES_LOOK)
 
     def _greet(self):
         # A drain started by cron says nothing where there is nothing to do.

@@ -276,3 +276,23 @@ def test_in_a_directory_that_is_gone_every_command_says_so(queue, words):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=queue.environment, cwd=queue.directory, timeout=30)
     assert (done.returncode, done.stdout) == (3, b"")
     assert done.stderr.startswith(b"queuectl: the current directory is gone: cd somewhere")
+
+
+def test_who_waits_for_a_stopped_worker_is_told_and_so_is_who_asks_doctor(queue):
+    queue.start_workers(count=2)
+    first, second = queue.wait_for_workers(2)
+    id = queue.enqueue(HELD)
+    queue.wait_for_file("runs")
+    [busy] = [worker["pid"] for worker in queue.read("worker", "list") if worker["job"] == id]
+    idle = second if busy == first else first
+    send(idle, signal.SIGSTOP)
+    found = [one for one in json.loads(queue.run("doctor", "--json", code=1).out) if one["subject"] == "workers"]
+    assert [one["level"] for one in found] == ["warning"] and str(idle) in found[0]["text"]
+    stopping = queue.start("worker", "stop")
+    wait_until(stopping.errors, "it says for whom it waits")
+    assert "pid %d, which is stopped (SIGSTOP): kill -CONT %d" % (idle, idle) in stopping.errors()
+    assert "pid %d, which runs job %s" % (busy, id) in stopping.errors()
+    queue.write("go", "x")
+    queue.wait_for_state(id, "completed")
+    send(idle, signal.SIGCONT)
+    assert stopping.wait() == 0 and stopping.errors().count("\n") == 1
