@@ -296,3 +296,17 @@ def test_who_waits_for_a_stopped_worker_is_told_and_so_is_who_asks_doctor(queue)
     queue.wait_for_state(id, "completed")
     send(idle, signal.SIGCONT)
     assert stopping.wait() == 0 and stopping.errors().count("\n") == 1
+
+
+def test_who_has_no_file_left_for_another_worker_waits_with_that_and_goes_on_with_those_there_are(queue):
+    ids = [queue.enqueue("while [ ! -e go ]; do sleep 0.02; done") for _ in range(2)]
+    done = subprocess.Popen(["/bin/sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"] + queue.program.words
+                            + ["worker", "start", "--drain", "--count", "40"],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=queue.environment, cwd=queue.directory)
+    for id in ids:
+        queue.wait_for_state(id, "processing")
+    queue.write("go", "x")
+    said = done.communicate(timeout=50)[0].decode()
+    assert done.returncode == 0 and "Traceback" not in said
+    assert "cannot start a worker (Too many open files)" in said
+    assert set(queue.states().values()) == {"completed"}
