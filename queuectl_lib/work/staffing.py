@@ -9,7 +9,7 @@ get a line without an order than it keeps.
 
 import time
 
-from queuectl_lib.work import pidfile
+from queuectl_lib.work import identity, pidfile
 
 # Everybody looks at its own line once a second.
 _LINES_SECONDS = 3.0
@@ -53,8 +53,17 @@ def kept(supervisor):
 def await_lines(paths):
     """Give those who live and whose lines were lost the time to write them again: they are not missing."""
     deadline = time.monotonic() + _LINES_SECONDS
-    while pidfile.unnamed(paths) and time.monotonic() < deadline:
+    while (pidfile.unnamed(paths) or _lacks_supervisor(paths)) and time.monotonic() < deadline:
         time.sleep(_LINES_LOOK)
+
+
+def _lacks_supervisor(paths):
+    """Is there a worker whose supervisor lives and has no line?"""
+    entries = pidfile.read(paths)
+    named = {entry.pid for entry in entries if entry.kind == pidfile.SUPERVISOR}
+    # Who runs one job by hand is its own.
+    return any(entry.kind == pidfile.WORKER and entry.supervisor not in (None, entry.pid) and entry.supervisor not in named
+               and identity.of(entry.supervisor) and pidfile.alive(paths, entry) for entry in entries)
 
 
 def keeping(paths, queues):
