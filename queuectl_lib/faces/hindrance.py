@@ -5,6 +5,7 @@ import time
 from queuectl_lib.faces import reasons
 from queuectl_lib.faces.cli import reading
 from queuectl_lib.job.lifecycle import ENDED
+from queuectl_lib.store import ballast
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import UnknownJob
 
@@ -73,7 +74,9 @@ def _of_job(store, job, paused, now, depth):
     # One that is over by itself some day only takes time.
     if pause and pause[1].until is None:
         return reasons.paused(*pause, now)
-    return None if reading.servants(store, job.queue) else reasons.unserved(job.queue)
+    if not reading.servants(store, job.queue):
+        return reasons.unserved(job.queue)
+    return None if job.state == "processing" else ballast.no_room(store.paths)
 
 
 def _of_others(store, job, paused, now, depth):

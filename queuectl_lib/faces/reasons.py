@@ -4,7 +4,7 @@ from collections import namedtuple
 
 from queuectl_lib.faces import listing
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import pauses
+from queuectl_lib.store import ballast, pauses
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import UnknownJob
 
@@ -14,9 +14,9 @@ from queuectl_lib.words.errors import UnknownJob
 # limit: its queue's, or None; used: how much of that is taken;
 # others: {id: state, None for one that is not there} of the first of those in its waits_for;
 # root: of a job that is dead because of another one, the id with which that began;
-# ending: are the processes of a cancelled one still being ended?
-Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root", "ending"))
-Around.__new__.__defaults__ = (1, None, None, 0, {}, None, False)
+# ending: are the processes of a cancelled one still being ended? room: as of ballast.no_room().
+Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root", "ending", "room"))
+Around.__new__.__defaults__ = (1, None, None, 0, {}, None, False, None)
 
 # Of those a job waits for, so many are told.
 _TOLD = 3
@@ -37,7 +37,8 @@ def around(store, job, workers, now):
     limit = store.config.limits.get(job.queue)
     running = store.jobs(["processing"], [job.queue]) if limit else ()
     return Around(workers, pause_of(store.pauses(), job.queue, now), limit, sum(each.slots or 1 for each in running),
-                  {other: _state(store, other) for other in (job.waits_for or ())[:_TOLD]})
+                  {other: _state(store, other) for other in (job.waits_for or ())[:_TOLD]},
+                  room=ballast.no_room(store.paths))
 
 
 def pause_of(paused, queue, now):
@@ -69,7 +70,7 @@ def why(job, now, lost=False, around=Around()):
     if job.state == "processing":
         return _lost(around) if lost else None
     if job.state in lifecycle.WAITING:
-        return "; ".join(_waiting(job, now, around)) or "it is ready, and its turn comes when a worker is free"
+        return "; ".join(_waiting(job, now, around)) or around.room or "it is ready, and its turn comes when a worker is free"
     if job.state == "dead":
         return _dead(job, around)
     if job.state == "cancelled" and around.ending:

@@ -12,9 +12,10 @@ from queuectl_lib.words.text import safe
 # counts: {queue: {state: n}}; workers: [slots.Worker]; running: {worker's name: Job};
 # lost: running jobs whose worker is dead; recent: Recent of the newest finished jobs;
 # queues: [queues.Queue]; paused: {queue or "*": Pause}; disk: ({part: bytes}, is that all?);
-# serving: {worker's name: its queues} of workers that do not serve all.
+# serving: {worker's name: its queues} of workers that do not serve all; room: as of ballast.no_room().
 Standing = namedtuple("Standing", ("store", "counts", "workers", "running", "lost", "recent", "queues", "paused", "disk",
-                                   "serving"))
+                                   "serving", "room"))
+Standing.__new__.__defaults__ = (None,)
 
 # finished, succeeded: of those looked at; per_minute: None when none was lately; average: seconds, or None.
 Recent = namedtuple("Recent", ("finished", "succeeded", "per_minute", "average"))
@@ -223,6 +224,8 @@ def _hints(standing, totals, now, out):
     hints = []
     if standing.paused and pauses.in_force(standing.paused, pauses.ALL, now):
         hints.append("All queues are paused, nothing is started: go on with: queuectl resume")
+    if standing.room:
+        hints.append(standing.room[0].upper() + standing.room[1:])
     count, exactly = queues.work(standing.queues)
     waiting = count + len(standing.lost), exactly
     if waiting[0] and not standing.workers:

@@ -22,6 +22,8 @@ _SLICE = 8 * 1024
 _BLOCK = 4096
 # What has to be free before room is taken for it.
 _AMPLE = 4 * SIZE
+# Less has no room for a claim, even beside a whole one.
+_LITTLE = 16 * 1024
 
 
 def make(paths):
@@ -43,6 +45,16 @@ def make(paths):
         return False
     finally:
         os.close(fd)
+
+
+def no_room(paths):
+    """For readers: that workers claim nothing for want of room, in one sentence; None where there is some."""
+    try:
+        least = _AMPLE if not os.path.exists(paths.ballast) or os.path.getsize(paths.ballast) < SIZE else _LITTLE
+        lacks = usage.free(paths.root) < least
+    except OSError:
+        return None
+    return "no room on the disk: workers start nothing before 1 MB is free" if lacks else None
 
 
 def give_up(paths, needed):

@@ -36,7 +36,7 @@ def root_of(directory=None):
     try:
         return os.path.abspath(directory or os.environ.get(VARIABLE) or DEFAULT)
     except FileNotFoundError:
-        raise StoreError("the current directory is gone: go elsewhere, or give --store DIR")
+        raise StoreError("the current directory is gone: cd somewhere, or name the store with --store /DIR")
 
 
 class Paths:
@@ -68,8 +68,8 @@ class Paths:
         return (self.root, self.base, self.archive, self.workers, self.wake, self.output)
 
     def later(self):
-        """Files that come after the journal: without it, they are what is left of a store."""
-        return (self.ballast, self.config, self.log, self.damaged)
+        """What comes after the journal: without it, that is what is left of a store. (Settings may be laid down before.)"""
+        return (self.ballast, self.log, self.damaged)
 
     def segment_places(self, name):
         """Where a segment of this name may lie."""

@@ -4,11 +4,21 @@ One root, one place that catches it (the command line). Anything that is not
 a QueuectlError is a bug and shows its traceback.
 """
 
+from os import fsdecode
+
 
 class QueuectlError(Exception):
     """The root. Its text is the one line a user reads."""
 
     exit_code = 1
+
+
+def told(error):
+    """A failure, also one of the system that nobody gave a better name (OSError), in one line."""
+    if not isinstance(error, OSError):
+        return str(error)
+    reason = error.strerror or str(error)
+    return reason if error.filename is None else "%s: %s" % (fsdecode(error.filename), reason)
 
 
 class NotDone(QueuectlError):

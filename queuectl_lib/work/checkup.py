@@ -5,6 +5,7 @@ They take no lock and write nothing, so what is just under way may be seen: file
 
     lost_jobs          their worker is dead: the next one recovers them
     lines_of_the_dead  in workers.pid
+    stopped            workers and supervisors that somebody stopped by a signal
     processes          left behind by jobs and hooks whose workers are gone
     waiting            jobs in queues that are paused for good, or that nobody serves
     unnamed_outputs    files in output/ that no job's line names
@@ -132,6 +133,13 @@ def lines_of_the_dead(store, look):
     if gone:
         yield Finding(REMARK, "workers.pid", "%s of workers or supervisors that are gone: the next one to start drops them"
                       % many(len(gone), "line"), REPAIR)
+
+
+def stopped(store, look):
+    pids = [entry.pid for entry in pidfile.living(store.paths) if proc.is_stopped(entry.pid)]
+    if pids:
+        yield Finding(WARNING, "workers", "stopped (SIGSTOP), they do nothing: pid %s" % listed(pids),
+                      "kill -CONT %s" % " ".join(map(str, pids)))
 
 
 # --- files that nobody needs
@@ -268,5 +276,5 @@ def waiting(store, look):
 
 
 # Which checks there are, by what they are about, as people read them.
-CHECKS = (("lost jobs", lost_jobs), ("workers.pid", lines_of_the_dead), ("processes", processes), ("waiting", waiting),
+CHECKS = (("lost jobs", lost_jobs), ("workers.pid", lines_of_the_dead), ("workers", stopped), ("processes", processes), ("waiting", waiting),
           ("outputs", unnamed_outputs), ("left-overs", left_overs), ("marks", marks))

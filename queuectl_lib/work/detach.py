@@ -7,6 +7,7 @@ workers behind that carry the mark of that job and are ended with it
 """
 
 import os
+import re
 import subprocess
 import time
 
@@ -72,4 +73,7 @@ def _last_words(paths, begin):
     """The last line of the log from this place on."""
     lines = disk.read_private(paths.log)[begin:].decode("utf-8", "replace").split("\n")
     said = [line for line in lines if line.strip()]
-    return said[-1].rstrip("\r") if said else "it said nothing"
+    if not said:
+        return "it said nothing"
+    # Of a command; who shows this puts it in front as well.
+    return re.sub(r"^queuectl: ", "", said[-1].rstrip("\r"))

@@ -7,7 +7,7 @@ Nothing here raises and nothing here waits: a command is running.
 
 import time
 
-from queuectl_lib.words.errors import StoreError
+from queuectl_lib.words.errors import StoreError, told
 from queuectl_lib.work.pidfile import NOW
 
 # Why a running command is to end.
@@ -66,7 +66,7 @@ class Duties:
             self._recovery.tend(now, _SOON)
             taken_away = look and self.job is not None and not self._claims.holds(self.job)
         except (StoreError, OSError) as error:
-            self._voice.say_once(str(error))
+            self._voice.say_once(told(error))
         if taken_away:
             return TAKEN_AWAY
         return STOPPED if self._control.order == NOW or self.gone else None
@@ -77,7 +77,7 @@ class Duties:
             self._claims.sync()
         except (StoreError, OSError) as error:
             self._sync_again = time.monotonic() + _RETRY_SECONDS
-            self._voice.say_once(str(error))
+            self._voice.say_once(told(error))
 
     def _tick(self):
         self._slot.beat(self.job and self.job.id)

@@ -28,7 +28,8 @@ def told(store, queues, now):
     claims.running()
     due = claims.next_due(now)
     claims.close()
-    return text if due is None else "%s; next in %s" % (text, clock.show_duration(max(0, due - now) / 1000))
+    # What is due by now its queue keeps from being run.
+    return text if due is None or due <= now else "%s; next in %s" % (text, clock.show_duration((due - now) / 1000))
 
 
 def _kinds(store, look, queues, now):

@@ -103,7 +103,15 @@ def key(entry):
 
 def add(paths, entry):
     """Add a line; the caller holds the store lock."""
-    write(paths, [other for other in living(paths) if not same(other, entry)] + [entry])
+    # A line with another pid in it was edited.
+    write(paths, [other for other in living(paths) if not same(other, entry)
+                  and (entry.kind == SUPERVISOR or other.incarnation != entry.incarnation)] + [entry])
+
+
+def unnamed(paths):
+    """Every slots.Worker alive of whom there is no line, or one that is not true; within a second or two it writes one."""
+    named = {(entry.incarnation, entry.pid, entry.start) for entry in read(paths)}
+    return [worker for worker in slots.living(paths) if (worker.incarnation, worker.pid, worker.start) not in named]
 
 
 def remove(paths, entry):
@@ -129,9 +137,8 @@ def request_stop(paths, what):
 
     Workers whose line was lost (the file was removed by hand) get one again.
     """
-    entries = living(paths)
-    known = {entry.incarnation for entry in entries}
-    entries += [_of_worker(worker) for worker in slots.living(paths) if worker.incarnation not in known]
+    lost = {worker.incarnation: _of_worker(worker) for worker in unnamed(paths)}
+    entries = [entry for entry in living(paths) if entry.incarnation not in lost] + list(lost.values())
     told = [entry._replace(stop=NOW if NOW in (what, entry.stop) else what) for entry in entries]
     if told:
         write(paths, told)
@@ -169,26 +176,30 @@ def nudge(entry, signum=signals.NUDGE):
 
 
 class Orders:
-    """One process's own line, read again only when the file has changed."""
+    """One process's own line, read again only when the file has changed, and written again when it is lost."""
 
-    def __init__(self, paths, entry):
+    def __init__(self, paths, entry, lock=None):
+        """lock: store.lock, to write the line again."""
         self._paths = paths
+        self._lock = lock
         self._entry = entry
         self._seen = None
         self._order = None
         # How many workers a supervisor was ever told to start.
         self.hired = entry.hired
 
-    def read(self):
-        """DRAIN, NOW or None."""
+    def read(self, locked=False):
+        """DRAIN, NOW or None. locked: the caller holds the store lock."""
         try:
             status = os.stat(self._paths.pidfile)
+            seen = (status.st_ino, status.st_mtime_ns, status.st_size)
+        except FileNotFoundError:
+            seen = ()
         except OSError:
             return self._order
-        seen = (status.st_ino, status.st_mtime_ns, status.st_size)
         if seen != self._seen:
             try:
-                found = find(self._paths, self._entry)
+                found = find(self._paths, self._entry) or self._written_again(locked)
             except (StoreError, OSError):
                 # A command is running, and somebody put something else there, or the disk does not answer:
                 # that is no reason to stop. It is read again at the next look.
@@ -196,5 +207,21 @@ class Orders:
             if found is not None:
                 self._order = found.stop or self._order
                 self.hired = found.hired
+                self._entry = found
             self._seen = seen
         return self._order
+
+    def _written_again(self, locked):
+        """The line as it was last read: somebody removed the file, or spoiled it. Who is not named there is not counted."""
+        if not alive(self._paths, self._entry):
+            # Of a slot that was given up.
+            return None
+        if locked:
+            add(self._paths, self._entry)
+        elif self._lock is not None:
+            with self._lock():
+                found = find(self._paths, self._entry)
+                if found is None:
+                    add(self._paths, self._entry)
+                return found
+        return None

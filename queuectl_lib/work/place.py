@@ -7,9 +7,9 @@ A slot is clear when nothing of its former owners' jobs runs any more; whoever
 takes it recovers them first. One that cannot be cleared is left alone.
 """
 
-from queuectl_lib.store import ballast
-from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import pidfile, slots, staffing
+from queuectl_lib.store import ballast, disk
+from queuectl_lib.words.errors import StoreError, told
+from queuectl_lib.work import pidfile, slots, spawn, staffing
 from queuectl_lib.work.hooks import Hooks
 from queuectl_lib.work.output import Spools
 from queuectl_lib.work.recovery import Recovery
@@ -26,6 +26,7 @@ def take(store, options, control, settings, voice, supervisor, orphans):
     supervisor: its entry in workers.pid; orphans: an Orphans. Raises StoreError when the store is gone;
     other troubles with it are waited out, but not for long by a worker that drains.
     """
+    spawn.check_files()
     hooks = Hooks(store.root, settings, voice, orphans)
     not_clear = set()
     tries = 0
@@ -45,8 +46,8 @@ def take(store, options, control, settings, voice, supervisor, orphans):
             store.check_there()
             tries += 1
             if tries >= _DRAIN_TRIES and (options.drain or options.drain_all):
-                raise
-            voice.say_once(str(error))
+                raise error if isinstance(error, StoreError) else StoreError(told(error))
+            voice.say_once(told(error))
             control.nap(_RETRY_SECONDS)
     return None
 
@@ -54,6 +55,9 @@ def take(store, options, control, settings, voice, supervisor, orphans):
 def _take(store, options, control, supervisor, skip):
     with store.lock():
         ballast.make(store.paths)
+        # Some backups leave out empty ones. Not the root: that is gone with its store.
+        for path in store.paths.directories()[1:]:
+            disk.make_private_directory(path)
         slot = slots.take(store.paths, skip)
         try:
             entry = pidfile.Entry(kind=pidfile.WORKER, queues=options.queues and list(options.queues),
@@ -64,7 +68,7 @@ def _take(store, options, control, supervisor, skip):
         except Exception:
             slot.give_back()
             raise
-    control.follow(pidfile.Orders(store.paths, entry))
+    control.follow(pidfile.Orders(store.paths, entry, store.lock))
     return Place(store, slot, entry, options.queues)
 
 

@@ -10,8 +10,8 @@ from collections import namedtuple
 
 from queuectl_lib.store import locking
 
-# gone: dead but not yet reaped by its parent.
-Process = namedtuple("Process", ("pid", "parent", "group", "session", "start", "gone"))
+# gone: dead but not yet reaped by its parent; stopped: by a signal, until SIGCONT.
+Process = namedtuple("Process", ("pid", "parent", "group", "session", "start", "gone", "stopped"))
 
 AVAILABLE = os.path.exists("/proc/self/stat")
 
@@ -29,7 +29,13 @@ def process(pid):
         return None
     # The first thread may be dead while others run: the process is not, then.
     gone = fields[0] in "ZX" and int(fields[17]) <= 1
-    return Process(pid, int(fields[1]), int(fields[2]), int(fields[3]), fields[19], gone)
+    return Process(pid, int(fields[1]), int(fields[2]), int(fields[3]), fields[19], gone, fields[0] == "T")
+
+
+def is_stopped(pid):
+    """Is there such a process, stopped by a signal? False without /proc."""
+    found = process(pid)
+    return found is not None and found.stopped
 
 
 def living():

@@ -40,8 +40,8 @@ _FIRST_LOOK = 0.05
 _LONGEST_LOOK = 1.0
 _SHORTEST_PAUSE = 0.02
 _FOREVER = float("inf")
-# Of processes, of memory, of open files in all; and how long and how often to try again then.
-_NO_ROOM = (errno.EAGAIN, errno.ENOMEM, errno.ENFILE)
+# Of processes, of memory, of open files; and how long and how often to try again then.
+_NO_ROOM = (errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.EMFILE)
 _ROOM_SECONDS = 60.0
 _AGAIN = 0.5
 # Fewer free bytes are none. Who could not write its output failed, mostly, and could not say why.

@@ -24,6 +24,7 @@ def scale(store, count, wait=False):
     are wanted and no supervisor is there to start them.
     """
     store.check_there()
+    staffing.await_lines(store.paths)
     with store.lock():
         before, told = staffing.request_scale(store.paths, count)
     for entry in told:

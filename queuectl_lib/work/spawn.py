@@ -18,6 +18,7 @@ import os
 import signal
 
 from queuectl_lib.store import locking
+from queuectl_lib.words.errors import StoreError
 
 # Inherited by the job at a number that no script uses: they take small ones,
 # bash takes 10 and up and 255. Below 64 a process's first table suffices.
@@ -25,6 +26,14 @@ LOCK_FD = 63
 
 SHELL = "/bin/sh"
 NICE = "nice"
+
+
+def check_files():
+    """Raise StoreError where this process may not have as many files open as a worker needs to start anything."""
+    # -1: any number.
+    most = os.sysconf("SC_OPEN_MAX") if hasattr(os, "sysconf") else -1
+    if 0 <= most <= LOCK_FD:
+        raise StoreError("only %d files may be open at once, and a worker needs %d: ulimit -n 1024" % (most, LOCK_FD + 1))
 
 
 class _ShellSpawner:

@@ -7,7 +7,13 @@ that died counts on, since another is started; no more workers of a supervisor
 get a line without an order than it keeps.
 """
 
-from queuectl_lib.work import pidfile
+import time
+
+from queuectl_lib.work import identity, pidfile
+
+# Everybody looks at its own line once a second.
+_LINES_SECONDS = 3.0
+_LINES_LOOK = 0.1
 
 
 def join(paths, worker):
@@ -42,6 +48,22 @@ def leave(paths, worker, for_good):
 def kept(supervisor):
     """How many workers a supervisor is to have."""
     return (supervisor.hired or 0) - (supervisor.left or 0)
+
+
+def await_lines(paths):
+    """Give those who live and whose lines were lost the time to write them again: they are not missing."""
+    deadline = time.monotonic() + _LINES_SECONDS
+    while (pidfile.unnamed(paths) or _lacks_supervisor(paths)) and time.monotonic() < deadline:
+        time.sleep(_LINES_LOOK)
+
+
+def _lacks_supervisor(paths):
+    """Is there a worker whose supervisor lives and has no line?"""
+    entries = pidfile.read(paths)
+    named = {entry.pid for entry in entries if entry.kind == pidfile.SUPERVISOR}
+    # Who runs one job by hand is its own.
+    return any(entry.kind == pidfile.WORKER and entry.supervisor not in (None, entry.pid) and entry.supervisor not in named
+               and identity.of(entry.supervisor) and pidfile.alive(paths, entry) for entry in entries)
 
 
 def keeping(paths, queues):

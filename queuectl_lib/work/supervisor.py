@@ -11,12 +11,14 @@ import sys
 import time
 
 from queuectl_lib.words.errors import DiskFull
-from queuectl_lib.work import log, pidfile, signals, worker
+from queuectl_lib.work import log, pidfile, proc, signals, slots, spawn, worker
 from queuectl_lib.work.team import Team
 
 START_METHOD_VARIABLE = "QUEUECTL_START_METHOD"
 
 _STOP_LOOK_SECONDS = 0.05
+_SILENT_SECONDS = 5.0
+_NAMED = 3
 
 
 def start(store, count=1, queues=None, drain=False, drain_all=False, max_jobs=None, max_idle=None, ensure=False,
@@ -29,6 +31,7 @@ def start(store, count=1, queues=None, drain=False, drain_all=False, max_jobs=No
     ensure: only as many as are missing from count; start_method: fork, spawn
     or forkserver.
     """
+    spawn.check_files()
     options = worker.Options(tuple(queues) if queues else None, drain, drain_all, max_jobs, max_idle,
                              log.is_output(store.paths))
     return Team(store, count, options, _context(method_of(start_method)), ensure).run()
@@ -55,11 +58,12 @@ def _context(method):
     return multiprocessing.get_context(method)
 
 
-def stop(store, now=False, timeout=None):
+def stop(store, now=False, timeout=None, tell=lambda text: None):
     """Tell every worker and supervisor of this store to stop, and wait until they are gone.
 
     now: stop the running jobs and hand them back; timeout: seconds, None waits
-    as long as it takes. Returns the pidfile entries of those still alive.
+    as long as it takes; tell(text): called once when it takes long, with who is
+    waited for. Returns the pidfile entries of those still alive.
     """
     if not store.exists:
         return []
@@ -73,12 +77,34 @@ def stop(store, now=False, timeout=None):
         told = _signalled(paths, now)
     for entry in told:
         pidfile.nudge(entry)
-    deadline = None if timeout is None else time.monotonic() + timeout
+    begin = time.monotonic()
+    deadline = None if timeout is None else begin + timeout
+    silent = True
     while True:
         told = _still_there(paths, told)
         if not told or (deadline is not None and time.monotonic() >= deadline):
             return told
+        if silent and time.monotonic() - begin > _SILENT_SECONDS:
+            silent = False
+            tell("waiting for " + _awaited(paths, told))
         time.sleep(_STOP_LOOK_SECONDS)
+
+
+def _awaited(paths, told):
+    """'worker 1, pid 4711, which runs job x, and …': who is still there, and why, where that is known."""
+    # A supervisor waits for its workers, unless it is stopped.
+    shown = [entry for entry in told if entry.kind == pidfile.WORKER or proc.is_stopped(entry.pid)] or told
+    texts = []
+    for entry in shown[:_NAMED]:
+        text = "%s, pid %d" % ("worker %d" % entry.slot if entry.kind == pidfile.WORKER else entry.kind, entry.pid)
+        worker = slots.holder(paths, entry.slot) if entry.kind == pidfile.WORKER else None
+        if proc.is_stopped(entry.pid):
+            text += ", which is stopped (SIGSTOP): kill -CONT %d" % entry.pid
+        elif worker is not None and worker.job:
+            text += ", which runs job %s" % worker.job
+        texts.append(text)
+    more = " and %d more" % (len(shown) - _NAMED) if len(shown) > _NAMED else ""
+    return "; ".join(texts) + more
 
 
 def _still_there(paths, told):

@@ -78,6 +78,8 @@ class Team:
         """Add the line to workers.pid, and a post for each worker; False where none is missing."""
         me = identity.current()
         queues = self._options.queues and list(self._options.queues)
+        if self._ensure:
+            staffing.await_lines(self._store.paths)
         # Counted and written under one lock: two at once must not have more than `count` between them.
         with self._store.lock():
             count = self._count
@@ -89,7 +91,7 @@ class Team:
                 kind=pidfile.SUPERVISOR, pid=me.pid, boot=me.boot, start=me.start, since=clock.moment(clock.now()),
                 queues=queues, hired=count, log=self._options.log or None)
             pidfile.add(self._store.paths, self._entry)
-        self._orders = pidfile.Orders(self._store.paths, self._entry)
+        self._orders = pidfile.Orders(self._store.paths, self._entry, self._store.lock)
         self._posts = [_Post() for _ in range(count)]
         self._hired = count
         return True
@@ -108,7 +110,12 @@ class Team:
                 self._hire(post)
 
     def _hire(self, post):
-        reader, post.control = self._context.Pipe(duplex=False)
+        try:
+            reader, post.control = self._context.Pipe(duplex=False)
+        except OSError as error:
+            post.since = time.monotonic()
+            self._wait_before_another(post, "cannot start a worker (%s)" % error.strerror)
+            return
         # A forked child has a copy of every sibling's end; as long as one lives,
         # the others would not notice that this process is dead.
         inherited = ()
@@ -170,7 +177,7 @@ class Team:
         """With no post left: whether there are new ones. If not, the line is out of workers.pid, and nobody can ask."""
         try:
             with self._store.lock():
-                self._orders.read()
+                self._orders.read(locked=True)
                 self._add_posts()
                 if not self._posts:
                     pidfile.remove(self._store.paths, self._entry)

@@ -17,7 +17,7 @@ from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import DiskFull, NewerFormat, QueuectlError, StoreError
+from queuectl_lib.words.errors import DiskFull, NewerFormat, QueuectlError, StoreError, told
 from queuectl_lib.work import duties, events, output, pidfile, wake
 
 # max_jobs: leave after so many; max_idle: leave after so many seconds with nothing to run. None: no such bound.
@@ -64,7 +64,9 @@ class Worker:
             for_good = isinstance(error, StoreError)
             if self._place.slot.stands():
                 raise
-            raise StoreError("the store %s was removed" % self._store.root) from error
+            paths = self._store.paths
+            gone = paths.slot_lock(self._place.slot.number) if os.path.exists(paths.jobs) else "the store " + paths.root
+            raise StoreError(gone + " was removed") from error
         finally:
             self._duties.sync()
             if self._claims.sync_due() is not None:
@@ -259,7 +261,7 @@ class Worker:
         if self._duties.gone or not self._place.slot.stands() or isinstance(error, NewerFormat):
             raise error
         self._lacked_room = self._lacked_room or isinstance(error, DiskFull)
-        self._voice.say_once(_NO_ROOM % self._store.root if isinstance(error, DiskFull) else str(error))
+        self._voice.say_once(_NO_ROOM % self._store.root if isinstance(error, DiskFull) else told(error))
         self._failures += 1
         if self._done is None:
             if self._control.order is not None:

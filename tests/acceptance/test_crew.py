@@ -241,3 +241,26 @@ def test_stop_reaches_detached_workers_of_this_store_alone(queue):
     assert queue.pidfile() == [] and alive(queue) == []
     assert len(json.loads(queue.run("--store", "other", "worker", "list", "--json").out)) == 1
     queue.run("--store", "other", "worker", "stop")
+
+
+@pytest.mark.parametrize("spoil", ["removed", "garbled", "of others"])
+def test_those_who_live_are_counted_and_stopped_whatever_became_of_their_lines(queue, spoil):
+    queue.run(*CRONTAB)
+    pids = queue.wait_for_workers(2)
+
+    def lose():
+        if spoil == "removed":
+            os.unlink(os.path.join(queue.store, "workers.pid"))
+        elif spoil == "garbled":
+            queue.write(".queuectl/workers.pid", "no line\n{}\n")
+        else:
+            queue.write(".queuectl/workers.pid", "".join(json.dumps(dict(line, pid=1)) + "\n" for line in queue.pidfile()))
+    lose()
+    queue.run(*CRONTAB)
+    assert sorted(worker["pid"] for worker in queue.read("worker", "list")) == sorted(pids)
+    assert sorted(queue.wait_for_workers(2)) == sorted(pids) and len(queue.pids("supervisor")) == 1
+    lose()
+    assert "3 workers" in queue.run("worker", "scale", "3").out
+    lose()
+    assert queue.run("worker", "stop", "--timeout", "20s").err == ""
+    wait_until(lambda: alive(queue) == [], "all have left")

@@ -10,6 +10,7 @@ from support import Queue
 
 FULL = "no room on the disk"
 LONG = "LONG=" + "x" * 9000
+NOTHING_STARTS = FULL + ": workers start nothing before 1 MB is free"
 AGAIN = "there is room on the disk again: going on"
 
 
@@ -76,6 +77,10 @@ def test_results_are_recorded_and_the_workers_go_on_when_there_is_room(queue):
     workers.wait_for_text(FULL)
     assert "the disk was full when this ended" in queue.job("runs")["stderr"]
     assert queue.states()["waits"] == "pending"
+    assert NOTHING_STARTS in queue.run("show", "waits").out
+    assert NOTHING_STARTS[1:] in queue.run("status").out
+    assert NOTHING_STARTS in queue.run("worker", "list").err
+    assert queue.run("wait", "waits", "--timeout", "1500ms", code=1).err.count(NOTHING_STARTS) == 1
     empty(queue)
     workers.wait_for_text(AGAIN)
     queue.wait_for_state("waits", "completed")

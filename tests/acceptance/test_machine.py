@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -237,3 +238,75 @@ def test_the_clock_is_set_forward_a_day(queue, clock):
     # Only what ended before is old now; what waits or died is not purged by age unless asked for.
     queue.run("purge", "--older-than", "1h", "--yes")
     assert queue.states() == {"delayed": "completed", "held": "pending", "dead": "dead", "running": "completed"}
+
+
+def test_directories_that_a_backup_left_out_are_made_anew_by_who_runs(queue):
+    for id, words in (("a", ["worker", "start", "--drain"]), ("b", ["run", "b"]), ("c", ["worker", "start", "--ensure", "--detach"])):
+        queue.enqueue("--id", id, "true")
+        for name in ("workers", "wake", "output"):
+            shutil.rmtree(os.path.join(queue.store, name))
+        assert queue.run(*words).err == ""
+        assert queue.wait_for_state(id, "completed")
+        assert os.stat(os.path.join(queue.store, "workers")).st_mode & 0o777 == 0o700
+
+
+def test_who_loses_the_file_of_its_slot_leaves_and_names_it(queue):
+    queue.enqueue("true")
+    workers = queue.start_workers(count=1)
+    queue.wait_for_workers(1)
+    os.unlink(os.path.join(queue.store, "workers", "1.lock"))
+    assert workers.wait() == 3
+    assert "worker leaves: %s was removed" % os.path.join(queue.store, "workers", "1.lock") in workers.text()
+
+
+@pytest.mark.parametrize("files", [12, 30])
+def test_with_too_few_open_files_for_a_worker_none_is_started(queue, files):
+    id = queue.enqueue("true")
+    for words in (["worker", "start", "--drain", "--count", "8"], ["run", id], ["worker", "start", "--detach"]):
+        done = subprocess.run(["/bin/sh", "-c", "ulimit -n %d; exec \"$@\"" % files, "sh"] + queue.program.words + words,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=queue.environment, cwd=queue.directory, timeout=30)
+        assert (done.returncode, done.stdout) == (3, b"")
+        assert done.stderr.count(b"\n") == 1 and done.stderr.count(b"queuectl: ") == 1 and b"a worker needs 64" in done.stderr
+    assert queue.job(id)["attempts"] == 0
+
+
+@pytest.mark.parametrize("words", [["list"], ["enqueue", "true"], ["status"]], ids=" ".join)
+def test_in_a_directory_that_is_gone_every_command_says_so(queue, words):
+    done = subprocess.run(["/bin/sh", "-c", "mkdir gone; cd gone; rmdir ../gone; exec \"$@\"", "sh"] + queue.program.words + words,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=queue.environment, cwd=queue.directory, timeout=30)
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert done.stderr.startswith(b"queuectl: the current directory is gone: cd somewhere")
+
+
+def test_who_waits_for_a_stopped_worker_is_told_and_so_is_who_asks_doctor(queue):
+    queue.start_workers(count=2)
+    first, second = queue.wait_for_workers(2)
+    id = queue.enqueue(HELD)
+    queue.wait_for_file("runs")
+    [busy] = [worker["pid"] for worker in queue.read("worker", "list") if worker["job"] == id]
+    idle = second if busy == first else first
+    send(idle, signal.SIGSTOP)
+    found = [one for one in json.loads(queue.run("doctor", "--json", code=1).out) if one["subject"] == "workers"]
+    assert [one["level"] for one in found] == ["warning"] and str(idle) in found[0]["text"]
+    stopping = queue.start("worker", "stop")
+    wait_until(stopping.errors, "it says for whom it waits")
+    assert "pid %d, which is stopped (SIGSTOP): kill -CONT %d" % (idle, idle) in stopping.errors()
+    assert "pid %d, which runs job %s" % (busy, id) in stopping.errors()
+    queue.write("go", "x")
+    queue.wait_for_state(id, "completed")
+    send(idle, signal.SIGCONT)
+    assert stopping.wait() == 0 and stopping.errors().count("\n") == 1
+
+
+def test_who_has_no_file_left_for_another_worker_waits_with_that_and_goes_on_with_those_there_are(queue):
+    ids = [queue.enqueue("while [ ! -e go ]; do sleep 0.02; done") for _ in range(2)]
+    done = subprocess.Popen(["/bin/sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"] + queue.program.words
+                            + ["worker", "start", "--drain", "--count", "40"],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=queue.environment, cwd=queue.directory)
+    for id in ids:
+        queue.wait_for_state(id, "processing")
+    queue.write("go", "x")
+    said = done.communicate(timeout=50)[0].decode()
+    assert done.returncode == 0 and "Traceback" not in said
+    assert "cannot start a worker (Too many open files)" in said
+    assert set(queue.states().values()) == {"completed"}

@@ -1,10 +1,12 @@
 """Why a job is not running, and what would make it run."""
 
+import os
+
 import pytest
 
 from queuectl_lib.faces import reasons
 from queuectl_lib.job import history, lifecycle, record
-from queuectl_lib.store import config, pauses, store
+from queuectl_lib.store import ballast, config, pauses, store
 from queuectl_lib.words import clock
 
 NOW = 1800000000000
@@ -108,3 +110,17 @@ def test_the_job_with_which_it_began_is_found_along_the_chain(stocked):
     assert around(stocked, "c").root == "a"
     stocked.remove(["a"])
     assert around(stocked, "b").root == "b"
+
+
+def test_without_room_a_job_that_is_ready_says_so_and_others_what_else_they_wait_for(stocked, monkeypatch):
+    added(stocked, "ready")
+    added(stocked, "held", held=True)
+    assert around(stocked, "ready").room is None
+    monkeypatch.setattr(ballast.usage, "free", lambda directory: 20000)
+    assert around(stocked, "ready").room is None
+    os.truncate(stocked.paths.ballast, 4096)
+    full = around(stocked, "ready").room
+    assert full == "no room on the disk: workers start nothing before 1 MB is free"
+    assert why(job(), room=full) == full
+    assert full not in why(job(held=True), room=full)
+    assert "no worker is running" in why(job(), room=full, workers=0)

@@ -23,7 +23,7 @@ PLACES = {
     "work/children.py": "waitpid WNOHANG WIFSIGNALED WTERMSIG WEXITSTATUS", "work/hooks.py": "memfd_create",
     "work/orphans.py": "waitpid WNOHANG", "work/process.py": "setsid",
     "work/rolling.py": "fork setsid pthread_sigmask SIG_BLOCK SIG_SETMASK", "work/signals.py": "pthread_sigmask SIG_BLOCK SIG_UNBLOCK",
-    "work/spawn.py": "posix_spawn posix_spawnp environb SIGHUP SIGQUIT", "work/tree.py": "killpg getsid SIGCONT SIGKILL",
+    "work/spawn.py": "posix_spawn posix_spawnp environb sysconf SIGHUP SIGQUIT", "work/tree.py": "killpg getsid SIGCONT SIGKILL",
     "work/waiting.py": "SIGCHLD set_blocking pthread_sigmask SIG_BLOCK SIG_UNBLOCK sigtimedwait",
     "work/wake.py": "mkfifo O_NONBLOCK O_NOFOLLOW",
     "faces/cli/doctor.py": "geteuid", "faces/screen.py": "SIGTSTP"}

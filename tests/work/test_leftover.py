@@ -56,6 +56,13 @@ def test_with_all_queues_paused(where):
     assert leftover.told(where, None, NOW) == "1 job left for later: 1 in a paused queue"
 
 
+def test_no_moment_is_told_of_what_is_due_and_closed(where):
+    enqueue(where, run_at=clock.moment(NOW + 60000), queue="mail")
+    pause(where, "mail")
+    told = leftover.told(where, None, NOW + 60001)
+    assert told == "1 job left for later: 1 in a paused queue"
+
+
 def test_of_many_jobs_no_one_is_read(where, monkeypatch):
     enqueue(where, leftover._FEW, held=True)
     assert leftover.told(where, None, NOW) == "100 jobs left for later: 100 held"

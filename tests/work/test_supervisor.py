@@ -406,7 +406,7 @@ def test_a_worker_that_dies_again_and_again_is_restarted_ever_slower(where, monk
                 order.append(pidfile.DRAIN)
             return super().wait(min(seconds, 0.02))
     monkeypatch.setattr(team, "Waiter", Impatient)
-    monkeypatch.setattr(team.pidfile.Orders, "read", lambda self: order[0] if order else None)
+    monkeypatch.setattr(team.pidfile.Orders, "read", lambda self, locked=False: order[0] if order else None)
     moments = iter(range(0, 10 ** 9))
     monkeypatch.setattr(team.time, "monotonic", lambda: next(moments) * 0.1)
     supervisor.start(where, count=1, start_method="fork")

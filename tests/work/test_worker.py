@@ -86,6 +86,7 @@ class Room:
         self.passed_on = 0
         self.standing = True
         self.left = False
+        self.number = 1
         self.is_ready = True
         self.during_nap = lambda: None
 

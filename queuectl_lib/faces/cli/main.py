@@ -7,7 +7,7 @@ import sys
 from queuectl_lib import __version__
 from queuectl_lib.faces import terminal
 from queuectl_lib.faces.cli import options, registry
-from queuectl_lib.words.errors import BadInput, QueuectlError
+from queuectl_lib.words.errors import BadInput, QueuectlError, told
 from queuectl_lib.words.text import did_you_mean
 
 _PACKAGE = "queuectl_lib.faces.cli."
@@ -174,8 +174,7 @@ def _failed(message, code):
 
 def _failed_by_system(error):
     """A failure of the system that no lower layer gave a better name."""
-    reason = error.strerror or str(error)
     if error.filename is None:
         terminal.discard_output()
-        return _failed("cannot write the output: %s" % reason, 1)
-    return _failed("%s: %s" % (os.fsdecode(error.filename), reason), 3)
+        return _failed("cannot write the output: %s" % told(error), 1)
+    return _failed(told(error), 3)

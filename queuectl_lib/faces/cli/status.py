@@ -21,7 +21,7 @@ from queuectl_lib.faces import queues, report
 from queuectl_lib.faces.cli import options, reading
 from queuectl_lib.store import queues as backlog
 from queuectl_lib.store import store as stores
-from queuectl_lib.store import usage
+from queuectl_lib.store import ballast, usage
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput
 from queuectl_lib.work import pidfile, slots
@@ -88,7 +88,8 @@ def standing(store, now, look=None, most_files=usage.MOST):
         queues=queues.standing(counts, depths, store.config.limits, paused, processing, now),
         paused=paused,
         disk=usage.usage(store.paths, most_files),
-        serving=pidfile.serving(store.paths))
+        serving=pidfile.serving(store.paths),
+        room=ballast.no_room(store.paths))
 
 
 def _newest_finished(store, look):

@@ -12,6 +12,7 @@ Examples:
 
 from queuectl_lib.faces import report, terminal
 from queuectl_lib.faces.cli import options, reading
+from queuectl_lib.store import ballast
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.work import pidfile, slots
@@ -32,6 +33,9 @@ def run(args, out):
         return
     for line in report.workers(alive, running, serving, now, out):
         out.line(line)
+    room = ballast.no_room(store.paths)
+    if room:
+        terminal.note(room)
     if not alive:
         terminal.note("no worker is running; start one with: queuectl worker start")
     elif out.tty and any(entry.log for entry in pidfile.living(store.paths)):

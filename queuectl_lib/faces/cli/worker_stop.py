@@ -26,7 +26,7 @@ def run(args, out):
     # Imported here, as in the other commands about workers: help and completion need none.
     from queuectl_lib.work import supervisor
     store = stores.open_store(args.store, write=True)
-    left = supervisor.stop(store, now=args.now, timeout=args.timeout)
+    left = supervisor.stop(store, now=args.now, timeout=args.timeout, tell=terminal.note)
     if left:
         pids = ", ".join(str(entry.pid) for entry in left)
         raise NotDone("still running: pid %s; they were told to stop%s"
