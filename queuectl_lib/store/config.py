@@ -163,7 +163,7 @@ def stored_values(paths):
         crc = stored.pop("crc", None)
         values = {name: _parsed(name, value) for name, value in stored.items()}
     except BadInput as error:
-        raise StoreDamaged("%s is damaged (%s): mend it, or run 'queuectl doctor --repair'" % (paths.config, error))
+        raise StoreDamaged("%s: %s: mend it, or run 'queuectl doctor --repair'" % (paths.config, error))
     if crc not in (None, _crc(stored)):
         raise StoreDamaged("%s does not fit its \"crc\": if you edited it, take that line out; if not, look it over, or "
                            "run 'queuectl doctor --repair'" % paths.config)

@@ -112,7 +112,7 @@ def test_a_damaged_file_is_named_and_left_alone(here, damage):
     write(here.store.paths.config, damage)
     actions = [lambda: here.store.config, lambda: config.set(here.store, "max_retries", "7"), lambda: here.add("a")]
     for action in actions:
-        with pytest.raises(StoreDamaged, match=r"config\.json is damaged \(.*mend it, or run 'queuectl doctor --repair'"):
+        with pytest.raises(StoreDamaged, match=r"config\.json: .*: mend it, or run 'queuectl doctor --repair'"):
             action()
     assert read(here.store.paths.config) == damage
 

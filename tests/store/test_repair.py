@@ -245,7 +245,7 @@ def test_a_journal_that_is_gone_is_no_empty_store(busy):
     assert busy.claim(busy.worker()) is None
 
 
-@pytest.mark.parametrize("trace", ["ballast", "config.json", "worker.log", "damaged"])
+@pytest.mark.parametrize("trace", ["ballast", "worker.log", "damaged"])
 def test_where_a_small_store_lost_its_journal_no_new_one_is_made(here, trace):
     here.add("a")
     if os.path.exists(here.store.paths.ballast):
