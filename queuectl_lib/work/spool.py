@@ -77,7 +77,7 @@ class Spool:
         return output
 
     def _collected(self, job_id, attempt, limit, alone):
-        if not alone:
+        if not alone and self._is_in_place():
             # Opened again, because the lock of this description is the job's too.
             self.close()
             self.fd, alone = open_locked(self.path, _FLAGS)
@@ -101,6 +101,13 @@ class Spool:
         elif data or self._lost:
             os.ftruncate(self.fd, 0)
         return output
+
+    def _is_in_place(self):
+        """A job may have removed it: what it wrote is in ours then."""
+        try:
+            return os.path.samestat(os.fstat(self.fd), os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def _open_another(self):
         """Have a new file in the place of one that somebody else still has."""

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import failing
-from queuectl_lib.store import ballast, config, journal, store
+from queuectl_lib.store import ballast, config, journal, locking, store
 from queuectl_lib.words import clock
 from queuectl_lib.work import place, worker
+from support import wait_until
 from tests.store import stores
 
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -106,7 +107,17 @@ class Scene:
     def run(self, failure=None, at=0):
         self.begin()
         fault = failing.Failing(self.store, failure, at) if failure else None
-        return failing.run(self.words, self.directory, fault, self._before)
+        done = failing.run(self.words, self.directory, fault, self._before)
+        wait_until(lambda: self._is_rolled(), "no roller works on here while the next scene is laid out")
+        return done
+
+    def _is_rolled(self):
+        """Its lock is held from a roller's birth to its end."""
+        try:
+            with open(self.store + "/roll.lock", "rb") as file:
+                return locking.try_lock(file.fileno())
+        except FileNotFoundError:
+            return True
 
     def failed_runs(self, failures):
         """(what failed, how the command ended) with the first operation failing, the second, and so on to the last."""

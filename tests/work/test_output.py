@@ -123,6 +123,13 @@ def test_of_output_beyond_the_limit_head_and_tail_are_kept_and_the_gap_is_told(s
     assert err.text.encode("utf-8", "surrogateescape") == data[-4096:]
 
 
+
+def test_what_a_job_wrote_is_kept_though_it_removed_the_file(paths, spools):
+    job(spools, "echo a; rm %s; echo b" % paths.slot_out(1))
+    assert spools.collect("j", 1, LIMIT)[0].text == "a\nb\n"
+    job(spools, "echo c")
+    assert spools.collect("j", 2, LIMIT)[0].text == "c\n"
+
 def test_a_limit_below_the_size_of_a_line_bounds_the_line_too(spools, paths):
     os.write(spools.fds[0], b"abcdefghij" * 10)
     out, _ = spools.collect("j", 1, 10)
