@@ -127,7 +127,7 @@ def test_every_supported_python_can_read_it():
 
 
 def test_no_module_knows_a_machine():
-    places = ("/work/", "/root/", "/home/", "/Users/")
+    places = ["/%s/" % name for name in ("work", "root", "home", "Users")]
     assert [path for path, source in MODULES.items() if any(place in source for place in places)] == []
 
 

@@ -114,25 +114,27 @@ def test_who_runs_is_known_after_a_roll(here):
     assert claimed(here, here.worker("3.a")) == "m2"
 
 
-def test_a_job_cancelled_as_it_runs_takes_its_slots_until_its_processes_are_gone(here):
+def cancelled_as_it_runs(here):
+    """(a job of a queue with one place, cancelled while it runs; the desk of who waits for that place)"""
     limit(here, mail=1)
     here.add("m1", "m2", queue="mail")
     first, second = here.worker("1.a"), here.worker("2.a")
     job = here.claim(first)
     here.store.change(["m1"], lambda each: lifecycle.cancel(each, here.now))
-    assert claimed(here, second) is None and not second.more_ready()
+    assert claimed(here, second) is None
+    return job, second
+
+
+def test_a_job_cancelled_as_it_runs_takes_its_slots_until_its_processes_are_gone(here):
+    job, second = cancelled_as_it_runs(here)
+    assert not second.more_ready()
     left = lifecycle.Outcome(None, None, None, 0.1, None, None)
     here.store.change(["m1"], lambda each: lifecycle.leave(each, job, left, here.now))
     assert claimed(here, second) == "m2"
 
 
 def test_but_not_for_ever_when_nobody_says_so(here):
-    limit(here, mail=1)
-    here.add("m1", "m2", queue="mail")
-    first, second = here.worker("1.a"), here.worker("2.a")
-    here.claim(first)
-    here.store.change(["m1"], lambda each: lifecycle.cancel(each, here.now))
-    assert claimed(here, second) is None
+    _, second = cancelled_as_it_runs(here)
     due = second.next_due(here.now)
     assert here.now < due <= here.now + 20 * SECOND
     here.now = due
@@ -140,12 +142,7 @@ def test_but_not_for_ever_when_nobody_says_so(here):
 
 
 def test_nor_an_hour_longer_because_the_clock_was_set_back(here):
-    limit(here, mail=1)
-    here.add("m1", "m2", queue="mail")
-    first, second = here.worker("1.a"), here.worker("2.a")
-    here.claim(first)
-    here.store.change(["m1"], lambda each: lifecycle.cancel(each, here.now))
-    assert claimed(here, second) is None
+    _, second = cancelled_as_it_runs(here)
     here.pass_time(-3600)
     assert claimed(here, second) is None
     here.pass_time(20)

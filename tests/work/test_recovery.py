@@ -327,14 +327,19 @@ def test_an_unfinished_case_is_left_to_the_next_worker(house):
     assert house.slot().number == number
 
 
-
-def test_what_a_killed_worker_was_ending_of_a_cancelled_job_is_ended_by_who_takes_its_slot(house):
+def cancelled_by_a_killed_worker(house):
+    """(a job that was cancelled, its process, deaf to TERM, whose worker was killed as it ended it)"""
     slot = house.slot()
     job = house.claimed(slot)
     stubborn = house.runs(job, words=("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.02; done"))
     assert stubborn.stdout.readline() == b"ready\n"
     house.store.change([job.id], lambda found: lifecycle.cancel(found, clock.now()))
     slot.leave()
+    return job, stubborn
+
+
+def test_what_a_killed_worker_was_ending_of_a_cancelled_job_is_ended_by_who_takes_its_slot(house):
+    job, stubborn = cancelled_by_a_killed_worker(house)
     care = house.recovery(house.slot(), kill_grace=0.1)
     assert care.clear_own_slot(lambda seconds: True)
     house.tend_until(care, lambda: not is_running(stubborn.pid), "the processes of the cancelled job are gone")
@@ -343,12 +348,7 @@ def test_what_a_killed_worker_was_ending_of_a_cancelled_job_is_ended_by_who_take
 
 
 def test_a_worker_that_leaves_meanwhile_does_not_wait_for_the_grace(house):
-    slot = house.slot()
-    job = house.claimed(slot)
-    stubborn = house.runs(job, words=("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.02; done"))
-    assert stubborn.stdout.readline() == b"ready\n"
-    house.store.change([job.id], lambda found: lifecycle.cancel(found, clock.now()))
-    slot.leave()
+    _, stubborn = cancelled_by_a_killed_worker(house)
     care = house.recovery(house.slot(), kill_grace=3600)
     assert care.clear_own_slot(lambda seconds: True) and is_running(stubborn.pid)
     care.close()
