@@ -20,6 +20,7 @@ COMMANDS = (
     ("events", "Show what happened to jobs; -f goes on as it happens.", "Look at it"),
     ("stats", "Show how jobs waited, ran and ended lately.", "Look at it"),
     ("metrics", "Print the queue's figures as Prometheus reads them.", "Look at it"),
+    ("dashboard", "Serve the web page and the HTTP API.", "Look at it"),
     ("cancel", "Call off jobs; of running ones all processes are ended.", "Steer it"),
     ("hold", "Keep waiting jobs from running until they are released.", "Steer it"),
     ("release", "Let held jobs run.", "Steer it"),

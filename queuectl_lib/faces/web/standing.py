@@ -1,0 +1,42 @@
+"""How the queue stands, for a request: status, workers, figures, health."""
+
+from queuectl_lib import __version__
+from queuectl_lib.faces import report
+from queuectl_lib.faces.cli import metrics as figures
+from queuectl_lib.faces.cli import status as statuses
+from queuectl_lib.faces.web.message import TEXT, Answer, document
+from queuectl_lib.store import store as stores
+from queuectl_lib.words import clock
+from queuectl_lib.words.errors import QueuectlError
+
+
+def status(request, site):
+    return document(status_document(site, clock.now()))
+
+
+def status_document(site, now):
+    """What GET /api/status tells, and each `status` message."""
+    standing = statuses.standing(stores.open_store(site.store), now)
+    found = report.status_document(standing, now)
+    found.update(version=__version__, read_only=site.read_only, now=clock.moment(now), room=standing.room)
+    return found
+
+
+def workers(request, site):
+    now = clock.now()
+    standing = statuses.standing(stores.open_store(site.store), now)
+    return document(report.workers_document(standing.workers, standing.running, standing.serving, now))
+
+
+def metrics(request, site):
+    text = figures.of_store(stores.open_store(site.store), clock.now())
+    return Answer(200, "text/plain; version=0.0.4; charset=utf-8", text.encode("utf-8"))
+
+
+def health(request, site):
+    """Nothing of the store is in it: it is answered to anybody."""
+    try:
+        stores.open_store(site.store).counts()
+    except (QueuectlError, OSError):
+        return document({"ok": False, "error": "the store cannot be read"}, 503)
+    return document({"ok": True})
