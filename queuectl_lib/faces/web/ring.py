@@ -13,9 +13,13 @@ MOST = 512
 
 
 class Ring:
-    """The last messages, numbered from 1 on; may be used by several threads."""
+    """The last messages, numbered from 1 on; may be used by several threads.
+
+    tell: called after each, without arguments, by the thread that published it.
+    """
 
     def __init__(self, most=MOST):
+        self.tell = lambda: None
         self._lock = threading.Lock()
         self._messages = deque(maxlen=most)
         self.last = 0
@@ -25,6 +29,7 @@ class Ring:
         with self._lock:
             self.last += 1
             self._messages.append(make(self.last))
+        self.tell()
 
     def after(self, number):
         """(the bytes of all messages behind this number, the last one's number); None where some are gone already."""
