@@ -63,7 +63,7 @@ class Connections:
             self._selector.register(until, selectors.EVENT_READ, self.stop)
         self._workers = Workers(site, self.waker.wake)
         if self._ring:
-            self._ring.tell = self.waker.wake
+            self._ring.told = self.waker.wake
 
     def stop(self):
         """From any thread, or a signal's handler."""
@@ -233,7 +233,7 @@ class Connections:
             self._end_answer(connection)
             return True
         if connection.state == STREAM:
-            return self._feed(connection, {})
+            return self._feed(connection)
         return connection.state in (IDLE, HEAD, BODY) and self._listen(connection)
 
     def _listen(self, connection):
@@ -280,21 +280,19 @@ class Connections:
 
     def _publish(self):
         """Give all streams what the ring has for them."""
-        made = {}
         for connection in list(self._streams):
             # What still has something to take asks for more when that is taken.
-            if not connection.wants_to_write() and self._feed(connection, made):
+            if not connection.wants_to_write():
                 self._proceed(connection)
 
-    def _feed(self, connection, made):
-        """Give a stream what came behind what it has, if that is anything; made: {number: what the ring has behind it}."""
-        number = connection.number
-        if number not in made:
-            made[number] = self._ring.after(number)
-        found = made[number]
+    def _feed(self, connection):
+        """Give a stream what came behind what it has; is there anything?"""
+        if connection.number == self._ring.last:
+            return False
+        found = self._ring.after(connection.number)
         if found is None:
             self._drop(connection)
             return False
         pieces, connection.number = found
         connection.put([pieces])
-        return bool(pieces)
+        return True

@@ -89,17 +89,17 @@ def token_of(store, read_only):
     return secrets.token_urlsafe(32)
 
 
-def serve(listener, store, read_only, token, host=None, until=None, ready=lambda: None):
+def serve(listener, store, read_only, token=None, host=None, until=None, ready=lambda: None):
     """Serve a store (store.Store) at a socket that bind() gave, and close it in the end.
 
-    host: what bind() was told, which clients may call it. until: what can be read from when
+    token: None for that of the store; host: what bind() was told, which clients may call it. until: what can be read from when
     the server is to stop: a descriptor, a connection (on Windows a socket). Signals are the
     caller's then. Without it Ctrl+C and SIGTERM end it, from the call of ready() on.
     """
     # Now: the one file may be replaced while this runs.
     stores.load_all()
     hosts = guard.hosts(host, str(_address(listener)))
-    site = Site(store.root, read_only, token, os.getcwd(), None, port_of(listener), hosts)
+    site = Site(store.root, read_only, token or token_of(store, read_only), os.getcwd(), None, port_of(listener), hosts)
     loop = Connections(listener, site, until)
     before = _take_signals(loop) if until is None else {}
     try:
