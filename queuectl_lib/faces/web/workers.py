@@ -45,6 +45,6 @@ class Workers:
         for connection, head, keeps in iter(self._tasks.get, None):
             answer = handler.answer(head.request, self._site)
             number = answer.stream if head.request.method != "HEAD" else None
-            pieces = handler.encoded(answer, head, keeps and answer.stream is None)
+            pieces = handler.encoded(answer, head, keeps and number is None)
             self._finished.append((connection, pieces, number))
             self._tell()
