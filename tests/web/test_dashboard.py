@@ -33,9 +33,17 @@ def ports_are_free(*ports):
 @pytest.mark.short
 def test_one_line_says_where_it_is_and_how_it_ends(serve, queue):
     server = serve()
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{43}  \(Ctrl\+C stops it\)\n", server.started.text())
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=\w+  \(Ctrl\+C stops it\)\n", server.started.text())
     assert os.path.exists(queue.journal())
     assert server.gets("/api/jobs").json()["jobs"] == []
+
+
+def test_the_token_is_the_stores_and_stays(serve, queue):
+    server = serve()
+    with open(os.path.join(queue.store, "token")) as file:
+        assert file.read().strip() == server.token
+    server.stop()
+    assert [serve().token, serve("--read-only").token] == [server.token, server.token]
 
 
 @pytest.mark.short
@@ -171,7 +179,10 @@ def test_a_store_that_cannot_be_written_is_no_reason_not_to_look(serve, queue):
     os.chmod(queue.store, 0o777)
     done = queue.run("dashboard", "--port", "0", code=3)
     assert "queuectl dashboard --read-only" in done.err and done.err.count("\n") == 1 and not done.out
-    assert len(serve("--read-only").gets("/api/jobs").json()["jobs"]) == 1
+    before = queue.snapshot()
+    server = serve("--read-only")
+    assert len(server.gets("/api/jobs").json()["jobs"]) == 1 and len(server.token) > 30
+    assert queue.snapshot() == before
 
 
 def test_a_store_that_cannot_be_read_is_told_to_who_asks(serve, queue):
