@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -75,18 +76,24 @@ def test_what_it_is_answering_when_it_is_told_to_end_is_answered(serve, queue):
         server = serve(port=server.port)
 
 
-def test_a_request_that_waits_for_a_lock_does_not_hold_up_its_end(serve, queue):
+def test_requests_that_wait_for_a_lock_hold_up_nobody_and_not_its_end(serve, queue):
     server = serve()
     queue.enqueue("true")
     holder = subprocess.Popen([sys.executable, "-c", "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX); "
                                "print('held', flush=True); sys.stdin.read()", os.path.join(queue.store, "lock")],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"
-    with server.client() as client:
-        body = b'{"command": "true"}'
+    body = b'{"command": "true"}'
+    changing = [server.client() for _ in range(20)]
+    for client in changing:
         client.send(server.head("POST /api/jobs HTTP/1.1", Content_Type="application/json", Content_Length=len(body)) + body)
+    # Nor the looks of others.
+    for _ in range(20):
         assert server.gets("/api/jobs").status == 200
-        server.stop()
+    assert not any(client.socket in select.select([client.socket], [], [], 0)[0] for client in changing)
+    server.stop()
+    for client in changing:
+        client.close()
     holder.communicate()
     assert len(queue.jobs()) == 1
 

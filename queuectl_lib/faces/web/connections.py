@@ -13,7 +13,6 @@ client comes back with the number it saw last.
 """
 
 import selectors
-import socket
 import time
 
 from queuectl_lib.faces.web import handler, message
@@ -124,7 +123,6 @@ class Connections:
             client.close()
             return
         is_full = len(self._all) >= self._most and not self._make_room()
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = Connection(client)
         self._all.add(connection)
         if is_full:

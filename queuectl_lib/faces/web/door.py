@@ -1,6 +1,7 @@
 """Where clients come in: the listening socket, shut for a while when there is no descriptor for another one."""
 
 import selectors
+import socket
 
 try:
     import resource
@@ -53,4 +54,11 @@ class Door:
             except OSError:
                 self.shut()
                 return
+            try:
+                client.setblocking(False)
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError:
+                # Some systems tell here that it has left again.
+                client.close()
+                continue
             yield client
