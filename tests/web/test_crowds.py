@@ -197,6 +197,7 @@ def test_who_takes_nothing_is_closed(inside, monkeypatch):
     monkeypatch.setattr(routes, "ROUTES", (big,))
     with inside.client() as client:
         client.send(inside.head("GET /healthz HTTP/1.1"))
+        wait_until(lambda: any(each.wants_to_write() for each in list(inside.loop._all)), "it takes no more")
         wait_until(lambda: not inside.loop._all, "the connection was dropped")
         assert len(client.socket.recv(100)) == 100
     with inside.client() as client:
