@@ -8,7 +8,7 @@ import time
 import pytest
 
 from queuectl_lib.job import identifiers
-from queuectl_lib.store import disk, locking, roll, roller, store
+from queuectl_lib.store import disk, locking, paging, roll, roller, store
 from queuectl_lib.words import clock
 from tests.store.stores import Here, job
 
@@ -152,7 +152,7 @@ def test_threads_add_change_list_and_roll_without_harm(tmp_path):
             one = store.open_store(here.root)
             seen = [each.id for each in one.jobs()]
             assert len(set(seen)) == len(seen)
-            page = one.page({"cancelled"}, limit=500)
+            page = paging.page(one, {"cancelled"}, limit=500)
             assert len(page.jobs) == page.total
     at_once(*[lambda prefix=prefix: write(prefix) for prefix in prefixes], turn, look, look)
     assert here.store.counts() == {"default": {"cancelled": 180, "pending": 180}}
