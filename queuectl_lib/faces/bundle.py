@@ -25,7 +25,7 @@ HEADER = """\
 """
 ENTRY = "__main__.py"
 PACKAGE = "queuectl_lib"
-SUFFIXES = (".py", ".md", ".html", ".css", ".js")
+SUFFIXES = (".py", ".md", ".html", ".css", ".js", ".svg")
 FIXED_DATE = (2000, 1, 1, 0, 0, 0)
 
 # Runs in a Python of its own: marshal writes a reference where it sees that an

@@ -1,5 +1,6 @@
 """The page's files: their kinds, their tags, and no others than these."""
 
+import re
 from email.message import Message
 
 import pytest
@@ -8,7 +9,7 @@ from queuectl_lib.faces.web import handler, message, pages
 from queuectl_lib.faces.web.message import Refused
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def files(monkeypatch):
     """The files that there are, by name; every other one is missing."""
     there = {"page/index.html": b"<p>", "page/page.css": b"p {}", "page/main.js": b"1", "page/icon.svg": b"<svg/>"}
@@ -39,7 +40,7 @@ def test_each_file_comes_as_what_it_is(files, name, kind):
     assert (answer.status, answer.kind, answer.body) == (200, kind, files["page/" + name])
 
 
-def test_what_the_browser_has_is_not_sent_again():
+def test_what_the_browser_has_is_not_sent_again(files):
     first = asked("main.js")
     assert first.headers["Cache-Control"] == "no-cache"
     for tag in (first.headers["ETag"], 'W/%s, "x"' % first.headers["ETag"]):
@@ -60,7 +61,20 @@ def test_a_file_is_read_once(files):
 
 @pytest.mark.parametrize("name", [
     "none.js", "page.py", "../pages.py", "..", ".", "", "page.css/", "/page.css", "..\\page.css", "page.css\n", ".js", "index.html.js", "page"])
-def test_nothing_else_is_given(name):
+def test_nothing_else_is_given(files, name):
     with pytest.raises(Refused) as refused:
         pages.static(message.request("GET", "/static/x", Message(), b""), None, name)
     assert refused.value.status == 404
+
+
+@pytest.mark.short
+def test_the_real_page_is_there_with_all_that_it_names(server):
+    page = server.gets("/?state=dead")
+    assert page.status == 200 and page.header("content-type") == "text/html; charset=utf-8"
+    named = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.body.decode())
+    assert len(named) > 1
+    for path in named:
+        answer = server.gets(path)
+        assert answer.status == 200 and answer.body and answer.header("cache-control") == "no-cache", path
+        again = server.gets(path, If_None_Match=answer.header("etag"))
+        assert (again.status, again.body) == (304, b""), path

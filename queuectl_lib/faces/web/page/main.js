@@ -1,0 +1,47 @@
+// Puts the page together: each part finds its place in index.html and keeps it up to date by itself.
+
+import * as address from "./address.js";
+import * as api from "./api.js";
+import * as detail from "./detail.js";
+import * as live from "./live.js";
+import * as summary from "./summary.js";
+import * as table from "./table.js";
+import { h, keyed, set, write } from "./dom.js";
+import { learnTime } from "./text.js";
+
+const TABS = [["jobs", "Jobs"], ["dead", "Dead letter queue"], ["workers", "Workers"], ["queues", "Queues"]];
+
+// Each tab has a section of its own, which stays as it is while another is shown.
+const VIEWS = { jobs: table };
+
+function tabs(view) {
+  keyed(document.getElementById("tabs"), TABS, ([name]) => name, ([, title]) => h("a", { "data-view": true }, title),
+    (anchor, [name]) => {
+      set(anchor, "href", address.link({ tab: name, state: [], queue: [], search: "", sort: "", cursor: "", job: "" }));
+      set(anchor, "aria-current", view.tab === name && "page");
+    });
+}
+
+function places() {
+  const view = document.getElementById("view");
+  for (const [name, part] of Object.entries(VIEWS)) {
+    const section = h("div", { id: "view-" + name });
+    view.append(section);
+    part.mount(section);
+    address.follow((shown) => set(section, "hidden", shown.tab !== name));
+  }
+}
+
+function head(status) {
+  learnTime(status.now);
+  write(document.getElementById("store"), status.store);
+}
+
+live.on("status", head);
+live.on("connection", (state) => write(document.getElementById("connection"), state === "open" ? "Live" : "Not connected"));
+address.follow(tabs);
+summary.mount(document.getElementById("summary"));
+places();
+detail.mount(document.getElementById("detail"));
+api.get("/api/status").then((status) => live.emit("status", status));
+live.start();
