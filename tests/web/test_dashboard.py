@@ -7,10 +7,12 @@ import select
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
 from queuectl_lib.faces.web import serving
+from queuectl_lib.store import store as stores
 from tests.support import ROOT, wait_until
 from tests.web.raw import Server
 
@@ -92,7 +94,10 @@ def test_requests_that_wait_for_a_lock_hold_up_nobody_and_not_its_end(serve, que
     for _ in range(20):
         assert server.gets("/api/jobs").status == 200
     assert not any(client.socket in select.select([client.socket], [], [], 0)[0] for client in changing)
+    begin = time.monotonic()
     server.stop()
+    # They would have waited for the lock much longer.
+    assert time.monotonic() - begin < stores.LOCK_TIMEOUT / 2
     for client in changing:
         client.close()
     lock.close()
@@ -254,15 +259,16 @@ def test_it_ends_with_what_it_is_told_to_live_as_long_as(queue, tmp_path):
         import os, sys
         sys.path.insert(0, %r)
         from queuectl_lib.faces.web import serving
+from queuectl_lib.store import store as stores
         from queuectl_lib.store import store as stores
         store = stores.open_store(create=True, write=True)
         listener = serving.bind("127.0.0.1", 0)
         serving.serve(listener, store, False, until=0, ready=lambda: print(serving.url(listener, "x"), flush=True))
-        print("over", flush=True)
+        print("over", listener.fileno(), flush=True)
         """ % ROOT)
     process = subprocess.Popen([queue.program.python, "-S", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                cwd=queue.directory, env=queue.environment)
     port = int(re.search(rb":(\d+)/", process.stdout.readline()).group(1))
     assert not ports_are_free(port)
-    assert process.communicate()[0] == b"over\n" and process.returncode == 0
+    assert process.communicate()[0] == b"over -1\n" and process.returncode == 0
     assert ports_are_free(port)
