@@ -11,7 +11,7 @@ from statistics import median
 
 import pytest
 
-from queuectl_lib.faces.web import connection, connections, serving
+from queuectl_lib.faces.web import connection, connections, door, serving
 from queuectl_lib.faces.web.guard import hosts
 from queuectl_lib.faces.web.site import Site
 from tests.rawhttp import Client, head
@@ -113,6 +113,12 @@ def test_where_few_files_may_be_open_the_store_can_still_be_read(queue, limit):
     for client in crowd:
         client.close()
     server.stop()
+
+
+def test_half_of_the_files_that_may_be_open_are_left_to_the_store(monkeypatch):
+    for limit, most in ((64, 32), (1024, 500), (door.resource.RLIM_INFINITY, 500)):
+        monkeypatch.setattr(door.resource, "getrlimit", lambda kind: (limit, limit))
+        assert door.most_clients(500) == most
 
 
 def test_without_a_descriptor_left_it_serves_on(server):

@@ -259,7 +259,6 @@ def test_it_ends_with_what_it_is_told_to_live_as_long_as(queue, tmp_path):
         import os, sys
         sys.path.insert(0, %r)
         from queuectl_lib.faces.web import serving
-from queuectl_lib.store import store as stores
         from queuectl_lib.store import store as stores
         store = stores.open_store(create=True, write=True)
         listener = serving.bind("127.0.0.1", 0)
