@@ -3,8 +3,8 @@
 It reads while somebody listens, and a little longer: a page that is loaded anew is
 gone for a moment only. After a pause it begins with the store as it is then, and with a
 message that some changes were missed, for whoever goes on from before. A stream begins
-with how the queue stands and with the number behind which its news comes; both are
-taken under the lock under which they are published.
+with how the queue stood last and goes on with all that was published behind that; both
+are taken under the lock under which they are published.
 
 The store may be missing, come later, be taken away, replaced, damaged, unreadable: that
 is told once, as `trouble`, and it is looked for again until it is back.
@@ -12,6 +12,7 @@ is told once, as `trouble`, and it is looked for again until it is back.
 
 import json
 import os
+import re
 import secrets
 import sys
 import threading
@@ -19,7 +20,8 @@ import time
 import traceback
 from collections import namedtuple
 
-from queuectl_lib.faces.web import chart, standing
+from queuectl_lib.faces.web import chart
+from queuectl_lib.faces.web import standing as standings
 from queuectl_lib.faces.web.feed import Feed
 from queuectl_lib.faces.web.sampling import Sampling
 from queuectl_lib.store import paths
@@ -72,6 +74,8 @@ class Live:
         self._wanted_until = -1
         # A Message: the status, or the trouble; None while nothing is read.
         self._standing = None
+        # The number under which it was published.
+        self._stood_at = 0
         self._feed = None
         self._look_took = 0
         # Was there a store at some time? Then one that is not there is gone.
@@ -102,21 +106,29 @@ class Live:
             self._wanted_until = self._monotonic() + _GRACE
             self._lock.notify_all()
             self._lock.wait_for(lambda: self._standing is not None or self._stopping, _BEGIN_SECONDS)
-            number = self.ring.last
-            first = [] if self._standing is None else [self._text(self._standing, number)]
-            return b"".join([_RETRY] + self._since(seen, number) + first), number
+            found = self._since(seen)
+            if found is not None:
+                rest, number = found
+            else:
+                number = self._beginning()
+                rest = self._text(_MISSED, number) if seen else b""
+            standing = b"" if self._standing is None else self._text(self._standing, number)
+            return _RETRY + rest + standing, number
 
     def throughput(self, now):
         """What GET /api/throughput tells at a moment (ms)."""
         return self._sampling.document(now)
 
-    def _since(self, seen, number):
-        """The messages behind the one that a client saw last."""
-        if not seen:
-            return []
-        word, _, last = seen.partition("-")
-        found = self.ring.after(int(last)) if word == self._word and last.isdigit() else None
-        return [self._text(_MISSED, number)] if found is None else [found[0]]
+    def _since(self, seen):
+        """(the messages behind the one that a client saw last, the number of the last); None if they are not known."""
+        match = re.match(self._word + r"-([0-9]{1,18})\Z", seen or "")
+        return self.ring.after(int(match.group(1))) if match else None
+
+    def _beginning(self):
+        """The number of the last status: all that has happened since then is told behind it."""
+        if self._standing is None or self.ring.after(self._stood_at) is None:
+            return self.ring.last
+        return self._stood_at
 
     # --- the thread
 
@@ -228,7 +240,7 @@ class Live:
         begin = self._monotonic()
         self._status_wanted = False
         self._workers_seen = self._workers()
-        document = standing.status_document(self._site, clock.now())
+        document = standings.status_document(self._site, clock.now())
         self._status_at = self._monotonic()
         self._status_took = self._status_at - begin
         return Message("status", _json(document))
@@ -252,11 +264,11 @@ class Live:
     def _stand(self, message):
         """Publish what streams begin with from now on; the lock is held."""
         self._standing = message
-        self._publish(message)
+        self._stood_at = self._publish(message)
         self._lock.notify_all()
 
     def _publish(self, message):
-        self.ring.publish(lambda number: self._text(message, number))
+        return self.ring.publish(lambda number: self._text(message, number))
 
     def _text(self, message, number):
         return b"id: %s-%d\nevent: %s\ndata: %s\n\n" % (self._word.encode(), number, message.event.encode(), message.data)
