@@ -10,7 +10,7 @@ from collections import namedtuple
 
 import pytest
 
-from queuectl_lib.faces.web import feed, live, routes, standing
+from queuectl_lib.faces.web import feed, live, routes, standing, statuses
 from queuectl_lib.faces.web.live import Live
 from queuectl_lib.faces.web.message import Refused, request
 from queuectl_lib.faces.web.ring import Ring
@@ -91,7 +91,9 @@ def quick(monkeypatch):
     """Looks, and looks for a store that is gone, follow at once."""
     monkeypatch.setattr(live, "_LOOK_SECONDS", 0.01)
     monkeypatch.setattr(live, "_TROUBLE_SECONDS", 0.01)
-    monkeypatch.setattr(live, "_STATUS_SECONDS", 0.05)
+    monkeypatch.setattr(statuses, "_SHORTEST", 0.05)
+    # Nothing is told only because time has passed.
+    monkeypatch.setattr(statuses, "_STALE", 600)
 
 
 def counted(monkeypatch, owner, name):
@@ -177,16 +179,17 @@ def test_a_status_follows_what_happens(here, follow, quick):
     wait_until(lambda: stream.told("status")[-1].data["states"]["pending"] == 1, "a status tells of the job")
 
 
-def test_a_status_follows_when_workers_come(here, follow, quick):
+@pytest.mark.parametrize("name", ["pidfile", "config"])
+def test_a_status_follows_when_workers_come_or_settings_change(here, follow, quick, name):
     stream = Stream(follow())
     time.sleep(0.1)
-    with open(here.store.paths.pidfile, "a") as file:
-        file.write("\n")
+    with open(getattr(here.store.paths, name), "w") as file:
+        file.write("{}\n")
     stream.wait_for("status", 2)
 
 
 def test_a_status_comes_now_and_then_though_nothing_happens(here, follow, monkeypatch, quick):
-    monkeypatch.setattr(live, "_STALE_SECONDS", 0.2)
+    monkeypatch.setattr(statuses, "_STALE", 0.2)
     Stream(follow()).wait_for("status", 4)
 
 
@@ -196,13 +199,13 @@ def test_while_much_happens_a_second_brings_one_status_and_no_more_than_ten_look
     following = follow()
     stream = Stream(following)
     looks = counted(monkeypatch, feed.Feed, "look")
-    statuses = counted(monkeypatch, standing, "status_document")
+    made = counted(monkeypatch, standing, "status_document")
     for number in itertools.count():
         here.add("job-%d" % number)
         if len(stream.told("status")) == 4:
             break
     assert min(after - before for before, after in zip(looks, looks[1:])) >= 0.09
-    assert min(after - before for before, after in zip(statuses, statuses[1:])) >= 0.9
+    assert min(after - before for before, after in zip(made, made[1:])) >= 0.9
 
 
 def test_looks_that_take_long_are_rare(here, follow, monkeypatch):
@@ -214,11 +217,24 @@ def test_looks_that_take_long_are_rare(here, follow, monkeypatch):
     assert looks[-1] - looks[-2] >= 0.02 / live._LOOK_SHARE
 
 
+def test_statuses_that_take_long_are_rare(here, follow, monkeypatch, quick):
+    document = standing.status_document
+    monkeypatch.setattr(standing, "status_document", lambda *of: time.sleep(0.02) or document(*of))
+    stream = Stream(follow())
+    made = counted(monkeypatch, standing, "status_document")
+    for number in itertools.count():
+        here.add("job-%d" % number)
+        stream.told()
+        if len(made) == 3:
+            break
+    assert made[-1] - made[-2] >= 0.02 / statuses._SHARE
+
+
 def test_twenty_streams_cost_one_reading(here, follow, monkeypatch, quick):
     following = follow()
     Stream(following)
     # Only the news is of interest here.
-    monkeypatch.setattr(live, "_STATUS_SECONDS", 60)
+    monkeypatch.setattr(statuses, "_SHORTEST", 60)
     monkeypatch.setattr(Live, "_sample", lambda self: None)
 
     def readings(count):
@@ -236,16 +252,16 @@ def test_while_nobody_listens_nothing_is_read(here, follow, monkeypatch, quick):
     monkeypatch.setattr(live, "_GRACE", 0.2)
     following = follow()
     looks = counted(monkeypatch, feed.Feed, "look")
-    statuses = counted(monkeypatch, standing, "status_document")
+    made = counted(monkeypatch, standing, "status_document")
     time.sleep(0.1)
-    assert (looks, statuses) == ([], [])
+    assert (looks, made) == ([], [])
     Stream(following)
     wait_until(lambda: looks, "it reads for a stream")
     wait_until(lambda: following._standing is None, "it pauses")
-    seen = len(looks), len(statuses)
+    seen = len(looks), len(made)
     here.add("a")
     time.sleep(0.1)
-    assert (len(looks), len(statuses)) == seen
+    assert (len(looks), len(made)) == seen
 
 
 def test_it_reads_as_long_as_somebody_listens(here, follow, monkeypatch, quick):
@@ -381,7 +397,7 @@ def without_its_journal(here):
 @pytest.mark.parametrize("harm", [gone, moved, damaged, damaged_at_the_beginning, unreadable, linked, without_its_journal])
 def test_whatever_becomes_of_the_store_it_is_said_and_when_it_is_back_it_goes_on(here, follow, monkeypatch, quick, harm):
     # What reads along alone does not see is seen then.
-    monkeypatch.setattr(live, "_STALE_SECONDS", 0.2)
+    monkeypatch.setattr(statuses, "_STALE", 0.2)
     here.add("before")
     here.run("before")
     shutil.copytree(here.root, here.root + "-copy", symlinks=True)

@@ -11,7 +11,6 @@ is told once, as `trouble`, and it is looked for again until it is back.
 """
 
 import json
-import os
 import re
 import secrets
 import sys
@@ -21,10 +20,9 @@ import traceback
 from collections import namedtuple
 
 from queuectl_lib.faces.web import chart
-from queuectl_lib.faces.web import standing as standings
 from queuectl_lib.faces.web.feed import Feed
 from queuectl_lib.faces.web.sampling import Sampling
-from queuectl_lib.store import paths
+from queuectl_lib.faces.web.statuses import Statuses
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import QueuectlError, told
@@ -34,10 +32,6 @@ _LOOK_SECONDS = 0.1
 _LOOK_SHARE = 0.05
 _LONGEST_LOOK = 0.5
 _TROUBLE_SECONDS = 1
-_STATUS_SECONDS = 1
-_STALE_SECONDS = 5
-# A status may take this share of the time: in a busy store it takes a journal's reading.
-_STATUS_SHARE = 0.05
 # So long after the last stream has begun or ended it still reads.
 _GRACE = 10
 # So long a stream waits for the thread to come out of its pause.
@@ -58,12 +52,10 @@ class Live:
     listeners: how many streams are open, told by whoever owns them.
     """
 
-    def __init__(self, site, ring, monotonic=time.monotonic):
+    def __init__(self, site, ring):
         self.ring = ring
         self.listeners = 0
         self._site = site
-        self._pidfile = paths.Paths(site.store).pidfile
-        self._monotonic = monotonic
         # Numbers of another start are not gone on from.
         self._word = secrets.token_hex(4)
         self._sampling = Sampling(site.store)
@@ -80,10 +72,7 @@ class Live:
         self._look_took = 0
         # Was there a store at some time? Then one that is not there is gone.
         self._was_there = False
-        self._status_at = -_STALE_SECONDS
-        self._status_took = 0
-        self._status_wanted = False
-        self._workers_seen = None
+        self._statuses = Statuses(site)
         self._sampled = 0
         self._complaint = None
 
@@ -103,7 +92,7 @@ class Live:
         seen: the id of the last message that its client was given (text), if it comes back.
         """
         with self._lock:
-            self._wanted_until = self._monotonic() + _GRACE
+            self._wanted_until = time.monotonic() + _GRACE
             self._lock.notify_all()
             self._lock.wait_for(lambda: self._standing is not None or self._stopping, _BEGIN_SECONDS)
             found = self._since(seen)
@@ -170,7 +159,7 @@ class Live:
             self._lock.wait_for(lambda: self._stopping or self._standing is None and self._is_wanted(), seconds)
 
     def _is_wanted(self):
-        now = self._monotonic()
+        now = time.monotonic()
         if self.listeners:
             self._wanted_until = max(self._wanted_until, now + _GRACE)
         return now < self._wanted_until
@@ -217,41 +206,23 @@ class Live:
             self._feed = None
 
     def _tell_news(self):
-        begin = self._monotonic()
+        begin = time.monotonic()
         events, missed = self._feed.look()
         self._was_there = self._was_there or self._feed.is_there
         messages = [Message("happened", _json(events[at:at + _MOST_EVENTS])) for at in range(0, len(events), _MOST_EVENTS)]
         for each in messages + [_MISSED] * missed:
             self._publish(each)
-        self._status_wanted = self._status_wanted or bool(messages) or missed
-        self._look_took = self._monotonic() - begin
+        self._statuses.is_wanted = self._statuses.is_wanted or bool(messages) or missed
+        self._look_took = time.monotonic() - begin
 
     def _tell_status(self):
-        passed = self._monotonic() - self._status_at
-        if passed < max(_STATUS_SECONDS, self._status_took / _STATUS_SHARE):
-            return
-        if passed >= _STALE_SECONDS or self._status_wanted or self._workers() != self._workers_seen:
+        if self._statuses.is_due():
             status = self._status()
             with self._lock:
                 self._stand(status)
 
     def _status(self):
-        """How the queue stands (Message)."""
-        begin = self._monotonic()
-        self._status_wanted = False
-        self._workers_seen = self._workers()
-        document = standings.status_document(self._site, clock.now())
-        self._status_at = self._monotonic()
-        self._status_took = self._status_at - begin
-        return Message("status", _json(document))
-
-    def _workers(self):
-        """What is another value when a worker has come or gone."""
-        try:
-            status = os.stat(self._pidfile)
-        except OSError:
-            return None
-        return status.st_ino, status.st_size, status.st_mtime_ns
+        return Message("status", _json(self._statuses.make()))
 
     def _fail(self, text):
         """Tell of trouble, once."""
