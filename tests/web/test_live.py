@@ -473,7 +473,9 @@ def test_it_stops_at_once(here, follow, monkeypatch, state):
 def test_a_stream_that_begins_while_it_stops_waits_for_nothing(here, follow):
     following = follow()
     following.stop()
+    begin = time.monotonic()
     assert following.begin() == (b"retry: 2000\n\n", 0)
+    assert time.monotonic() - begin < live._BEGIN_SECONDS
 
 
 # --- its routes
