@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from queuectl_lib.faces.web import changes, jobs, pages, standing
+from queuectl_lib.faces.web import changes, events, jobs, pages, standing
 from queuectl_lib.faces.web.message import Refused, segments
 
 # pattern: '/api/jobs/{id}'; function(request, site, **parts) -> Answer; about: what it does, in a sentence.
@@ -14,6 +14,8 @@ ROUTES = (
     Route("GET", "/healthz", standing.health, "Whether the store can be read."),
     Route("GET", "/metrics", standing.metrics, "The figures as Prometheus reads them."),
     Route("GET", "/api/status", standing.status, "How the queue stands."),
+    Route("GET", "/api/throughput", events.throughput, "How many attempts completed and failed in each minute of the last hour."),
+    Route("GET", "/api/events", events.events, "What happens, as it happens (server-sent events)."),
     Route("GET", "/api/workers", standing.workers, "Who is alive, and what they run."),
     Route("GET", "/api/jobs", jobs.listed, "A page of jobs."),
     Route("POST", "/api/jobs", changes.enqueue, "Add a job, or many."),
