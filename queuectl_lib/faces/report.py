@@ -17,8 +17,10 @@ Standing = namedtuple("Standing", ("store", "counts", "workers", "running", "los
                                    "serving", "room"))
 Standing.__new__.__defaults__ = (None,)
 
-# finished, succeeded: of those looked at; per_minute: None when none was lately; average: seconds, or None.
-Recent = namedtuple("Recent", ("finished", "succeeded", "per_minute", "average"))
+# finished, succeeded: of those looked at; per_minute: None when none was lately; average: seconds, attempts: how
+# many each took on average; or None.
+Recent = namedtuple("Recent", ("finished", "succeeded", "per_minute", "average", "attempts"))
+Recent.__new__.__defaults__ = (None,)
 
 # In the order of `list`: what runs, what waits, what needs a look, what is over.
 _STATES = ("processing", "pending", "failed", "dead", "completed", "cancelled")
@@ -147,7 +149,8 @@ def recent_of(jobs, now):
         span = max(shortest, now - clock.parse_moment(jobs[-1].finished_at or jobs[-1].updated_at))
     return Recent(len(jobs), succeeded,
                   round(len(lately) * 60000 / span, 1) if lately else None,
-                  round(sum(durations) / len(durations), 3) if durations else None)
+                  round(sum(durations) / len(durations), 3) if durations else None,
+                  round(sum(job.attempts for job in jobs) / len(jobs), 2))
 
 
 def _remark(state, number, standing, now):

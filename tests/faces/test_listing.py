@@ -192,7 +192,7 @@ def test_the_rate_is_of_the_last_ten_minutes():
     jobs = [job(state="completed" if number % 4 else "dead", finished_at=moment(-number * 6), duration=2)
             for number in range(1, 21)]
     recent = report.recent_of(jobs, NOW)
-    assert recent == report.Recent(20, 15, 10.0, 2.0)
+    assert recent == report.Recent(20, 15, 10.0, 2.0, 0)
     old = [one._replace(finished_at=moment(-5000)) for one in jobs]
     assert report.recent_of(old, NOW).per_minute is None
     assert report.recent_of([], NOW) == report.Recent(0, 0, None, None)
