@@ -28,6 +28,8 @@ _GIVEN = (
     rb',"max_retries":\d+(?:,"timeout":[^,]+)?(?:,"run_at":"([^"]+)")?(,"after":\[[^\]]*\])?(?:,"held":true)?'
     rb'(?:,"expires_at":"[^"]+")?(?:,"nice":-?\d+)?,"command":' + _TEXT)
 _ERROR = b',"error":'
+_UPDATED = b',"updated_at":"'
+_MOMENT = len("2026-11-22T03:10:00.123Z")
 _ATTEMPTS = b',"attempts":'
 _HISTORY = b',"history":['
 _FIXED = b',"max_retries":'
@@ -58,6 +60,12 @@ def ended(head, data, path, start):
 def _is_whole(told):
     """Does a history tell all, and of one life? A long one has lost entries, one that was retried its run_at."""
     return told.count(_ENTRY) < history.LONGEST and _RETRIED not in told
+
+
+def updated_at(data):
+    """When the job of a line last changed (text as bytes); nothing of a line that does not tell."""
+    start = data.find(_UPDATED) + len(_UPDATED)
+    return data[start:start + _MOMENT] if start >= len(_UPDATED) else b""
 
 
 def spoken(data):

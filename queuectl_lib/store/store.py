@@ -50,9 +50,9 @@ def open_store(directory=None, create=False, write=False, locked=False, broken=F
 
 def load_all():
     """Import now what the verbs would import when they are called."""
-    from queuectl_lib.store import bulk, changing, claims, config, listing, roll, roller, snapshot, suspicion
+    from queuectl_lib.store import bulk, changing, claims, config, listing, paging, roll, roller, snapshot, suspicion
     line.get_ready()
-    return bulk, changing, claims, config, listing, roll, roller, snapshot, suspicion
+    return bulk, changing, claims, config, listing, paging, roll, roller, snapshot, suspicion
 
 
 class Store:
@@ -224,6 +224,19 @@ class Store:
         from queuectl_lib.store.listing import Listing
         look = look or self.look()
         return iter(()) if look is None else Listing(look, clock.now(), states, queues, search).jobs()
+
+    def page(self, states=None, queues=None, search=None, after=None, limit=50, look=None):
+        """So many of these jobs, behind a place (text) in the same list (paging.Page); look: as jobs(). Raises BadInput."""
+        from queuectl_lib.store import paging
+        mine = None if look else self.look()
+        look = look or mine
+        if look is None:
+            return paging.EMPTY
+        try:
+            return paging.page(look, clock.now(), states, queues, search, after, limit)
+        finally:
+            if mine is not None:
+                mine.close()
 
     def counts(self):
         """{queue: {state: n}}; costs the same whatever n is."""
