@@ -64,5 +64,5 @@ def given(request):
     """The JSON document of a request's body; Refused with 400 where it is none."""
     try:
         return json.loads(request.body.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(400, "the body is no JSON: %s" % error)
