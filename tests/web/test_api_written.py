@@ -119,6 +119,13 @@ def test_a_middle_that_was_not_kept_is_said_and_offsets_go_on_behind_it(here, ha
     assert "%d bytes left out" % (total - 2 * half) in here.get("/api/jobs/x/stdout")
 
 
+def test_a_character_that_the_missing_middle_tore_keeps_nobody_waiting(here):
+    note = b"\n[queuectl: %d bytes left out]\n" % (1000 - 20)
+    ended(here, b"x\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"[:9] + b"\xe2" + note + b"\xac" + b"t" * 9, 1000)
+    pieces = followed(here)
+    assert [part["text"] for part in pieces][0].endswith("\udce2") and pieces[-1]["text"] == "\udcac" + "t" * 9
+
+
 def test_halves_of_another_length_are_found_too(here):
     ended(here, b"h" * 30 + b"\n[queuectl: 930 bytes left out]\n" + b"t" * 40, 1000)
     assert [part["text"] for part in followed(here)] == ["h" * 30, "t" * 40]
