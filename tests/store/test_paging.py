@@ -222,6 +222,16 @@ def test_a_search_ends_when_time_is_up_and_goes_on_where_it_was(large, monkeypat
     assert found == [wanted] and number > 5
 
 
+def test_where_every_chunk_may_hold_it_and_no_line_does_time_is_kept_as_well(here, monkeypatch):
+    """The text stands in jobs of the one queue, and the other one is asked for."""
+    monkeypatch.setattr(sift, "_CHUNK", 2000)
+    here.bulk([job("job-%03d" % number, **[{"queue": "mail"}, {"command": "echo Needle"}][number % 2]) for number in range(300)])
+    here.store.change(here.ids(), lambda old: old._replace(state="completed"))
+    here.roll()
+    page = paging.page(here.store.look(), here.now, search="needle", queues={"mail"}, clock=Ticks(0.3))
+    assert page.jobs == () and page.next and not page.complete
+
+
 def test_a_full_page_is_not_kept_back_for_the_sake_of_the_next_one(large):
     look = large.opened().look()
     page = paging.page(look, large.now, {"pending"}, search="job-000", limit=1, clock=Ticks(0.02))
