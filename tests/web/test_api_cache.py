@@ -144,7 +144,8 @@ def looks(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("target", ["/api/jobs", "/api/jobs?search=true", "/api/jobs?sort=id&state=pending", "/api/status", "/api/workers", "/metrics"])
+@pytest.mark.parametrize("target", [
+    "/api/jobs", "/api/jobs?search=true", "/api/jobs?sort=id&state=pending", "/api/status", "/api/workers", "/metrics"])
 def test_twenty_who_ask_for_the_same_cost_one_look(here, looks, target):
     here.give({})
     looks.clear()

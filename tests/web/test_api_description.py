@@ -55,8 +55,8 @@ def here(tmp_path):
     """Jobs in every state, and all that can be said of a queue."""
     made = api.Routes(tmp_path)
     made.give({"id": "a", "env": {"A": "1"}, "priority": 2}, {"id": "b", "queue": "mail"}, {"id": "c", "held": True}, {"id": "d"},
-              {"id": "e"}, {"id": "f", "after": "a", "slots": 2, "nice": 3, "timeout": 1.5, "run_at": "2099-01-01", "expires_at": "2099-01-01"},
-              {"id": "g"}, {"id": "h"}, {"id": "i"}, {"id": "j"})
+              {"id": "e"}, {"id": "f", "after": "a", "slots": 2, "nice": 3, "timeout": 1.5, "run_at": "2099-01-01",
+                            "expires_at": "2099-01-01"}, {"id": "g"}, {"id": "h"}, {"id": "i"}, {"id": "j"})
     made.become("d", state="dead", attempts=4, exit_code=3, duration=0.25, stdout="x", finished_at="2026-01-01T00:00:00.000Z")
     made.become("e", state="completed", attempts=1, exit_code=0, finished_at="2026-01-01T00:00:00.000Z")
     made.become("g", state="dead", attempts=4, error="timed out after 3 s", signal=9, finished_at="2026-01-01T00:00:00.000Z")
@@ -81,7 +81,8 @@ CALLS = [
     ("POST /api/jobs/hold", "/api/jobs/hold", {"ids": ["a", "nobody"]}), ("POST /api/jobs/release", "/api/jobs/release", {"all": True}),
     ("POST /api/jobs/retry", "/api/jobs/retry", {"state": ["cancelled"]}), ("POST /api/jobs/cancel", "/api/jobs/cancel", {"ids": ["a"]}),
     ("DELETE /api/jobs/{id}", "/api/jobs/d", None), ("POST /api/pause", "/api/pause", {}), ("POST /api/resume", "/api/resume", None),
-    ("POST /api/queues/{name}/pause", "/api/queues/x/pause", {"reason": "y"}), ("POST /api/queues/{name}/resume", "/api/queues/mail/resume", None),
+    ("POST /api/queues/{name}/pause", "/api/queues/x/pause", {"reason": "y"}),
+    ("POST /api/queues/{name}/resume", "/api/queues/mail/resume", None),
 ]
 CALLS = [("GET /api/jobs/{id}", "/api/jobs/" + id, None) for id in "abcdefghi"] + CALLS
 
@@ -131,7 +132,8 @@ def test_errors_are_as_they_are_described(here, method, target, body, status):
 
 
 def test_what_is_wrong_with_an_answer_would_be_seen():
-    known = {"R": {"type": "object", "properties": {"n": {"type": ["integer", "null"]}, "at": {"type": "string", "format": "date-time"}}, "required": ["n"]}}
+    properties = {"n": {"type": ["integer", "null"]}, "at": {"type": "string", "format": "date-time"}}
+    known = {"R": {"type": "object", "properties": properties, "required": ["n"]}}
     for value in ({}, {"n": "1"}, {"n": True}, {"n": 1, "m": 2}, [], {"n": 1, "at": "yesterday"}):
         assert list(faults(value, {"$ref": "#/R"}, known))
     assert not list(faults({"n": None}, {"anyOf": [{"type": "null"}, {"$ref": "#/R"}]}, known))

@@ -200,13 +200,13 @@ def test_everything_that_can_be_done_happens_and_nothing_else(here):
 @pytest.mark.short
 def test_a_running_job_with_its_progress_and_output(queue, form):
     with api.dashboard(queue) as client:
-        run_it(queue, client)
+        watch_it_run(queue, client)
 
 
-def run_it(queue, client):
+def watch_it_run(queue, client):
     told = client.ask("POST", "/api/jobs", {
-        "id": "x", "command": "echo '40 %' > $QUEUECTL_PROGRESS; echo out; echo err >&2; touch begun; while [ ! -e go ]; do sleep 0.02; done; "
-        "echo more"})
+        "id": "x", "command": "echo '40 %' > $QUEUECTL_PROGRESS; echo out; echo err >&2; touch begun; "
+                              "while [ ! -e go ]; do sleep 0.02; done; echo more"})
     assert told.status == 201 and told.headers["Location"] == "/api/jobs/x"
     queue.start_workers()
     wait_until(lambda: os.path.exists(queue.path("begun")), "it has begun")

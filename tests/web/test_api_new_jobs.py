@@ -151,7 +151,8 @@ def test_an_id_of_ones_own_makes_a_repeat_safe_too(here):
     assert here.post("/api/jobs", mixed, 200, Idempotency_Key="k")["ids"] == ids and ids[1] == "x"
     assert here.post("/api/jobs", {"command": "true", "id": "x"}, 200, Idempotency_Key="l")["ids"] == ["x"]
     assert "already there" in here.post("/api/jobs", {"command": "false", "id": "x"}, 409, Idempotency_Key="l")["error"]
-    assert "already there" in here.post("/api/jobs", [{"command": "true"}, {"command": "false", "id": "x"}], 409, Idempotency_Key="m")["error"]
+    clash = [{"command": "true"}, {"command": "false", "id": "x"}]
+    assert "already there" in here.post("/api/jobs", clash, 409, Idempotency_Key="m")["error"]
     assert "stands twice" in here.post("/api/jobs", [{"id": "y", "command": "true"}] * 2, 409, Idempotency_Key="n")["error"]
     assert len(stored(here)) == 2
 

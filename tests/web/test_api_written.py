@@ -24,8 +24,8 @@ def ended(here, data, size=None, tail=3):
     with open(here.store().paths.output_file("x", 1, "out"), "wb") as file:
         file.write(data)
     os.chmod(file.name, 0o600)
-    here.become("x", state="completed", attempts=1, started_at="2026-01-01T00:00:00.000Z", stdout=data[-tail:].decode("utf-8", "surrogateescape"),
-                stdout_size=size or len(data), stdout_file="output/x.1.out")
+    here.become("x", state="completed", attempts=1, started_at="2026-01-01T00:00:00.000Z", stdout_file="output/x.1.out",
+                stdout=data[-tail:].decode("utf-8", "surrogateescape"), stdout_size=size or len(data))
 
 
 def runs(here, data=b""):
