@@ -14,6 +14,7 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.store import listing
+from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput
 
 # Seconds: so long a page may be looked for; and so long, when it is full, whether there is another one.
@@ -24,7 +25,7 @@ _CURIOSITY = 0.05
 # complete: False when time was up before the page was full; total: how many jobs of these states and queues there
 # are, None where not all of them are meant.
 Page = namedtuple("Page", ("jobs", "next", "complete", "total"))
-EMPTY = Page((), None, True, 0)
+_EMPTY = Page((), None, True, 0)
 
 # The horizon and the group, then the key.
 _PLACE = r"(?a)(\d{1,15})~(\d{1,20})~([0-5])~([0-9A-Z:.~-]{1,60})\Z"
@@ -34,26 +35,30 @@ _KEYS = {listing.RUNNING: _CHANGED, listing.READY: (int, int), listing.WAITING: 
          listing.DEAD: _CHANGED, listing.FINISHED: _CHANGED}
 
 
-def page(look, now, states=None, queues=None, search=None, after=None, limit=50, clock=time.monotonic):
-    """The Page of a snapshot that follows a place (text, None: the first one); BadInput for what is no place.
+def page(store, states=None, queues=None, search=None, after=None, limit=50, look=None, timer=time.monotonic):
+    """So many of the jobs that Store.jobs() yields, behind a place in that list: a Page. Raises BadInput for what is no place.
 
-    states and queues: sets of names, or None for all; limit: at least 1; clock: seconds, of which a page may take one.
+    after: the `next` of the page before, None for the first one; limit: at least 1; look: of what moment
+    (Store.look()), not now; timer(): seconds, of which a search may take one.
     """
     place, horizon = _decoded(after) if after is not None else (None, None)
-    found = listing.Listing(look, now, states, queues, search, after=place, horizon=horizon)
-    jobs, place, is_full = _looked_for(found, limit, clock)
+    look = look or store.look()
+    if look is None:
+        return _EMPTY
+    found = listing.Listing(look, clock.now(), states, queues, search, after=place, horizon=horizon)
+    jobs, place, is_full = _looked_for(found, limit, timer)
     return Page(tuple(jobs), place and _encoded(place, found.horizon), is_full or place is None,
                 found.total if search is None else None)
 
 
-def _looked_for(found, limit, clock):
+def _looked_for(found, limit, timer):
     """(jobs, the place behind which the next page begins or None, whether these are as many as were asked for)."""
     jobs = []
     last = None
-    until = clock() + _PATIENCE
+    until = timer() + _PATIENCE
     for place, job in found.entries():
         if job is None:
-            if clock() >= until:
+            if timer() >= until:
                 return jobs, place, len(jobs) == limit
             continue
         if len(jobs) == limit:
@@ -61,7 +66,7 @@ def _looked_for(found, limit, clock):
         jobs.append(job)
         last = place
         if len(jobs) == limit:
-            until = min(until, clock() + _CURIOSITY)
+            until = min(until, timer() + _CURIOSITY)
     return jobs, None, len(jobs) == limit
 
 

@@ -25,10 +25,12 @@ def first(reader, section, is_behind):
     found = high
     while low < high:
         middle = (low + high) // 2
-        start, data = _line_behind(reader, low, middle)
+        start = low if middle == low else _behind_newline(reader, middle - 1)
         if start >= high:
             high = middle
-        elif is_behind(_key(reader, section, start, data)):
+            continue
+        data = reader.line_from(start)
+        if is_behind(_key(reader, section, start, data)):
             found = start
             high = middle
         else:
@@ -36,25 +38,15 @@ def first(reader, section, is_behind):
     return found
 
 
-def _line_behind(reader, low, middle):
-    """(start, line) of the first line that begins at `middle` or behind it; one begins at `low`."""
-    start = low
-    if middle > low:
-        start = _behind_newline(reader, middle - 1)
-        if start is None:
-            return reader.size, b""
-    return start, reader.line_from(start)
-
-
 def _behind_newline(reader, at):
-    """Where the line begins that follows the first newline at or behind this offset; None where none does."""
+    """The offset behind the first newline at or behind this one."""
     while True:
         data = disk.pread(reader.fd, _PIECE, at)
         newline = data.find(b"\n")
         if newline >= 0:
-            return at + newline + 1 if at + newline + 1 < reader.size else None
+            return at + newline + 1
         if not data:
-            return None
+            raise line.damaged(reader.path, at)
         at += len(data)
 
 

@@ -225,19 +225,6 @@ class Store:
         look = look or self.look()
         return iter(()) if look is None else Listing(look, clock.now(), states, queues, search).jobs()
 
-    def page(self, states=None, queues=None, search=None, after=None, limit=50, look=None):
-        """So many of these jobs, behind a place (text) in the same list (paging.Page); look: as jobs(). Raises BadInput."""
-        from queuectl_lib.store import paging
-        mine = None if look else self.look()
-        look = look or mine
-        if look is None:
-            return paging.EMPTY
-        try:
-            return paging.page(look, clock.now(), states, queues, search, after, limit)
-        finally:
-            if mine is not None:
-                mine.close()
-
     def counts(self):
         """{queue: {state: n}}; costs the same whatever n is."""
         return self._read(lambda snapshot: snapshot.counts()) or {}

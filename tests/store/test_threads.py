@@ -8,8 +8,9 @@ import time
 import pytest
 
 from queuectl_lib.job import identifiers
-from queuectl_lib.store import disk, locking, roll, roller, store
+from queuectl_lib.store import disk, locking, paging, roll, roller, store
 from queuectl_lib.words import clock
+from queuectl_lib.words.errors import StoreLocked
 from tests.store.stores import Here, job
 
 
@@ -152,8 +153,25 @@ def test_threads_add_change_list_and_roll_without_harm(tmp_path):
             one = store.open_store(here.root)
             seen = [each.id for each in one.jobs()]
             assert len(set(seen)) == len(seen)
-            page = one.page({"cancelled"}, limit=500)
+            page = paging.page(one, {"cancelled"}, limit=500)
             assert len(page.jobs) == page.total
     at_once(*[lambda prefix=prefix: write(prefix) for prefix in prefixes], turn, look, look)
     assert here.store.counts() == {"default": {"cancelled": 180, "pending": 180}}
     assert len(here.ids()) == 360
+
+
+def test_a_thread_waits_for_the_lock_and_gives_up_like_anybody(here):
+    """Without the alarm, which the main thread alone can have."""
+    fds = [disk.open_private(here.store.paths.lock, os.O_RDWR) for _ in range(2)]
+    try:
+        locking.lock(fds[0], 1, "here")
+        with pytest.raises(StoreLocked, match="there has been locked"):
+            at_once(lambda: locking.lock(fds[1], 0.05, "there"))
+        waited = threading.Thread(target=locking.lock, args=(fds[1], 60, "there"))
+        waited.start()
+        locking.unlock(fds[0])
+        waited.join()
+        assert not locking.try_lock(fds[0])
+    finally:
+        for fd in fds:
+            os.close(fd)

@@ -9,6 +9,7 @@ from queuectl_lib.faces.cli import reading
 from queuectl_lib.faces.web import asked
 from queuectl_lib.faces.web.message import document
 from queuectl_lib.job import lifecycle, record
+from queuectl_lib.store import paging
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput, NotDone
@@ -45,7 +46,7 @@ def listed(request, site):
     look = store.look()
     try:
         if sorting is None:
-            page = store.page(states, queues, search, cursor, limit, look)
+            page = paging.page(store, states, queues, search, cursor, limit, look)
             found = {"next": page.next, "total": page.total, "complete": page.complete, "sorted_of": None}
             found["jobs"] = _rows(store, look, page.jobs)
         else:
@@ -97,7 +98,7 @@ def _first(store, look, states, queues, search):
         return
     left, place, until = SORTED, None, monotonic() + _PATIENCE
     while left > 0:
-        page = store.page(states, queues, search, place, min(left, _PIECE), look)
+        page = paging.page(store, states, queues, search, place, min(left, _PIECE), look)
         left -= len(page.jobs)
         place = page.next
         is_over = place is not None and left > 0 and monotonic() > until
