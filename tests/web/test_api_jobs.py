@@ -7,6 +7,7 @@ import pytest
 
 from queuectl_lib.faces.web import jobs
 from queuectl_lib.job import record
+from queuectl_lib.store import disk, paths
 from tests.support import wait_until
 from tests.web import api
 
@@ -225,3 +226,46 @@ def watch_it_run(queue, client):
     assert rest["stderr"] == {"text": "", "from": 4, "to": 4, "size": 4, "left_out": False}
     head = client.ask("HEAD", "/api/jobs/x/stdout")
     assert (head.status, head.data, head.headers["Content-Length"]) == (200, "", "9")
+
+
+# --- what it costs, and what is wrong with the store
+
+def test_a_call_reads_little_more_than_it_shows_however_many_jobs_there_are(here, monkeypatch):
+    def cost(target):
+        read.clear()
+        answers.append(here.get(target))
+        return sum(read)
+
+    read, answers = [], []
+    pread = disk.pread
+    monkeypatch.setattr(disk, "pread", lambda fd, length, start: read.append(length) or pread(fd, length, start))
+    ids = here.post("/api/jobs", [{"command": "echo %d" % number} for number in range(30000)], 201)["ids"]
+    last = here.get("/api/jobs?limit=500")["next"]
+    for _ in range(20):
+        last = here.get("/api/jobs?limit=500&cursor=" + last)["next"]
+    whole = sum(os.path.getsize(path) for _, path in paths.segment_files(here.store().paths))
+    for target in ("/api/jobs", "/api/jobs?state=pending", "/api/jobs?queue=default", "/api/jobs?cursor=" + last, "/api/jobs?search=echo",
+                   "/api/status", "/api/workers", "/api/jobs/" + ids[20000], "/api/jobs/%s/output" % ids[20000]):
+        assert cost(target) < whole / 10, target
+    assert cost("/api/jobs?search=nothing") >= whole
+    assert [row["id"] for row in answers[3]["jobs"]] == ids[10500:10550]
+
+
+def test_a_store_that_is_damaged_is_503_and_nothing_is_told_of_it_to_a_probe(here):
+    here.give({})
+    with open(here.store().paths.jobs, "r+b") as file:
+        file.seek(100)
+        file.write(b"\0\0\0")
+    for target in ("/api/jobs", "/api/status", "/api/jobs/x"):
+        assert "doctor --repair" in here.get(target, 503)["error"]
+    assert here.get("/healthz", 503) == {"ok": False, "error": "the store cannot be read"}
+
+
+def test_settings_that_cannot_be_read_keep_no_list_from_being_shown(here):
+    here.give({"id": "x"})
+    here.become("x", priority=1)
+    with open(here.store().paths.config, "w") as file:
+        file.write("{")
+    os.chmod(file.name, 0o600)
+    assert here.ids() == ["x"]
+    assert "config.json" in here.get("/api/status", 503)["error"]
