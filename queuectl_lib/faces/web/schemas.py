@@ -111,6 +111,8 @@ SCHEMAS = {
     "Waiting": _WAITING,
     "Worker": _WORKER,
     "Workers": _list(_of("Worker")),
+    "Throughput": _object({"now": _MOMENT, "known_since": _MOMENT, "minutes": _list(_object(
+        {"at": _MOMENT, "completed": _or_null(_WHOLE), "failed": _or_null(_WHOLE)}))}),
     "Health": _object({"ok": _TRUTH, "error": _TEXT}, required=["ok"]),
     "Enqueued": _object({"ids": _list(_ID), "jobs": _list(_of("StoredJob"))}),
     "Changed": _object({"changed": _WHOLE, "ids": _list(_ID), "followers": _WHOLE,
