@@ -229,9 +229,9 @@ class Listing:
         return self._states is None or any(state in self._states for state in states)
 
 
-def newest_ended(look, now):
-    """Yields slices.Ended of every completed and dead job of a snapshot, the one that ended last first."""
-    ended = [Listing(look, now, [state], read=slices.ended).jobs() for state in ("completed", "dead")]
+def newest_ended(look, now, read=slices.ended):
+    """Yields slices.Ended (or what else is read) of every completed and dead job of a snapshot, the one that ended last first."""
+    ended = [Listing(look, now, [state], read=read).jobs() for state in ("completed", "dead")]
     return merge(*ended, key=_updated, reverse=True)
 
 

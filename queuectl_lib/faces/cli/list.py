@@ -17,7 +17,7 @@ from queuectl_lib.faces.cli import options, reading, registry
 from queuectl_lib.job import identifiers, record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import BadInput, QueuectlError
+from queuectl_lib.words.errors import BadInput
 from queuectl_lib.words.text import did_you_mean
 
 _ON_A_TERMINAL = 50
@@ -35,7 +35,7 @@ def filters(parser):
     add("--queue", metavar="Q", nargs="+", action="append", help="only of these queues")
     add("--search", metavar="TEXT", help="only jobs with this text in id, command, queue or error")
     options.limit(parser, "at most so many")
-    add("--sort", metavar="FIELD", type=options.checked("--sort", _sort),
+    add("--sort", metavar="FIELD", type=options.checked("--sort", sorting),
         help="by this field; -FIELD turns the order round (created_at, duration, ...)")
     add("--verbose", "-v", action="store_true", help="more lines on each job")
     options.reveal(parser)
@@ -62,7 +62,7 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS, nothing=None
     elif args.jsonl:
         out.lines(record.public(job) for job in seen)
     else:
-        around = (look.pauses(), _full(store, look)) if look else ()
+        around = (look.pauses(), reading.full_queues(store, look)) if look else ()
         _print_table(seen, store, around, columns, args, out)
     out.flush()
     if nothing and look and not (seen.count or queues or args.search or limit == 0):
@@ -71,17 +71,18 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS, nothing=None
         _note_rest(store, look, seen.count, wanted_states, queues, args.search, limit)
 
 
-def states(groups):
-    """The states that --state names, or None for all of them."""
+def states(groups, option="--state"):
+    """The states that an option names, or None for all of them."""
     wanted = options.words(groups)
     for state in wanted:
         if state not in record.STATES:
-            raise BadInput("--state: unknown state %r%s; there are: %s"
-                           % (state, did_you_mean(state, record.STATES, registry.STATE_ALIASES), ", ".join(record.STATES)))
+            raise BadInput("%s: unknown state %r%s; there are: %s" % (
+                option, state, did_you_mean(state, record.STATES, registry.STATE_ALIASES), ", ".join(record.STATES)))
     return wanted or None
 
 
-def _sort(text):
+def sorting(text):
+    """What --sort takes: a field, perhaps with a '-' before it; BadInput."""
     field = text.lstrip("-")
     if field not in listing.SORTS:
         raise BadInput("unknown field %r%s; there are: %s"
@@ -98,17 +99,6 @@ def _sorted(jobs, sort, limit):
     # Of a million jobs only those to be shown are kept.
     import heapq
     return iter(heapq.nsmallest(limit, jobs, key=key))
-
-
-def _full(store, look):
-    """The queues whose limit is reached; of jobs that take several slots each one alone is counted, which costs nothing."""
-    try:
-        limits = store.config.limits
-    except QueuectlError:
-        # Jobs are listed whatever is wrong with the settings.
-        return ()
-    counts = look.counts()
-    return {queue for queue, limit in limits.items() if counts.get(queue, {}).get("processing", 0) >= limit}
 
 
 def _print_table(jobs, store, around, columns, args, out):
@@ -150,8 +140,7 @@ def _note_rest(store, look, shown, states, queues, search, limit):
         elif not shown:
             terminal.note("no such jobs" if states or queues or search else "no jobs")
     else:
-        rest = sum(number for queue, by_state in look.counts().items() if not queues or queue in queues
-                   for state, number in by_state.items() if not states or state in states) - shown
+        rest = reading.number_of(look.counts(), states, queues) - shown
         if rest > 0:
             terminal.note("%d more; --limit all shows them" % rest)
         elif not shown:
