@@ -104,6 +104,20 @@ def test_requests_that_wait_for_a_lock_hold_up_nobody_and_not_its_end(serve, que
     assert len(queue.jobs()) == 1
 
 
+@pytest.mark.short
+def test_what_happens_is_told_as_it_happens_until_the_end(server, queue):
+    with server.client(server.token) as client:
+        events = client.events()
+        assert next(event for event in events if event.kind == "status").data["states"]["pending"] == 0
+        job = queue.enqueue("true")
+        happened = next(event for event in events if event.kind == "happened")
+        assert happened.data[0]["id"] == job
+        assert server.gets("/api/events", Authorization=None).status == 401
+        server.stop()
+        # A stream may end behind a last message, but it ends.
+        list(events)
+
+
 # --- ports and hosts
 
 def test_an_asked_for_port_that_is_taken_is_an_error(queue):

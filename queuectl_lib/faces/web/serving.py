@@ -9,6 +9,8 @@ import socket
 
 from queuectl_lib.faces.web import guard
 from queuectl_lib.faces.web.connections import Connections
+from queuectl_lib.faces.web.live import Live
+from queuectl_lib.faces.web.ring import Ring
 from queuectl_lib.faces.web.site import Site
 from queuectl_lib.store import ownership
 from queuectl_lib.store import store as stores
@@ -101,24 +103,24 @@ def token_of(store, read_only):
 def serve(listener, store, read_only, token=None, host=None, until=None, ready=lambda: None):
     """Serve a store (store.Store) at a socket that bind() gave, and close it in the end.
 
-    token: None for that of the store; host: what bind() was told, which clients may call it. until: what can be read from when
-    the server is to stop: a descriptor, a connection (on Windows a socket). Signals are the
-    caller's then. Without it Ctrl+C and SIGTERM end it, from the call of ready() on.
+    token: None for that of the store; host: what bind() was told, which clients may call it.
+    until: what can be read from when the server is to stop: a descriptor, a connection (on
+    Windows a socket). Signals are the caller's then. Without it Ctrl+C and SIGTERM end it, from
+    the call of ready() on.
     """
     # Now: the one file may be replaced while this runs.
     stores.load_all()
     hosts = guard.hosts(host, str(_address(listener)))
     site = Site(store.root, read_only, token or token_of(store, read_only), os.getcwd(), None, port_of(listener), hosts)
+    site = site._replace(live=Live(site, Ring()))
     loop = Connections(listener, site, until)
     before = _take_signals(loop) if until is None else {}
     try:
-        if site.live:
-            site.live.start()
+        site.live.start()
         ready()
         loop.run()
     finally:
-        if site.live:
-            site.live.stop()
+        site.live.stop()
         _give_back_signals(before)
 
 
