@@ -16,6 +16,8 @@ def files(monkeypatch):
 
     def get_data(package, name):
         assert package == "queuectl_lib.faces.web"
+        # Whatever is asked for, the file system is asked for a plain name alone.
+        assert re.fullmatch(r"page/[a-z]+\.[a-z]+", name)
         if name not in there:
             raise FileNotFoundError(name)
         return there[name]
