@@ -163,8 +163,8 @@ def test_what_was_paused_in_a_storm_is_known(here, follow, monkeypatch, quick):
 
 
 def test_two_rolls_between_two_looks_are_said_to_have_hidden_something(here):
-    found = feed.Feed(here.opened())
     here.add("a")
+    found = feed.Feed(here.opened())
     here.roll()
     here.roll()
     assert found.look() == ([], True) and found.look() == ([], False)
