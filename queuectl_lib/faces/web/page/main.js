@@ -2,17 +2,22 @@
 
 import * as address from "./address.js";
 import * as api from "./api.js";
+import * as chart from "./chart.js";
+import * as dead from "./dead.js";
 import * as detail from "./detail.js";
+import * as enqueue from "./enqueue.js";
 import * as live from "./live.js";
+import * as queues from "./queues.js";
 import * as summary from "./summary.js";
 import * as table from "./table.js";
+import * as workers from "./workers.js";
 import { h, keyed, set, write } from "./dom.js";
 import { learnTime } from "./text.js";
 
 const TABS = [["jobs", "Jobs"], ["dead", "Dead letter queue"], ["workers", "Workers"], ["queues", "Queues"]];
 
 // Each tab has a section of its own, which stays as it is while another is shown.
-const VIEWS = { jobs: table };
+const VIEWS = { jobs: table, dead, workers, queues };
 
 function tabs(view) {
   keyed(document.getElementById("tabs"), TABS, ([name]) => name, ([, title]) => h("a", { "data-view": true }, title),
@@ -42,6 +47,8 @@ live.on("connection", (state) => write(document.getElementById("connection"), st
 address.follow(tabs);
 summary.mount(document.getElementById("summary"));
 places();
+chart.mount(document.getElementById("chart"));
+enqueue.mount(document.getElementById("commands"));
 detail.mount(document.getElementById("detail"));
 api.get("/api/status").then((status) => live.emit("status", status));
 live.start();
