@@ -23,7 +23,7 @@ export function draw(place, minutes, known, chosen) {
   const scale = scaled(minutes.slice(known));
   const picture = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true", "data-left": LEFT, "data-step": step },
     hatching(), grid(scale, width), unknown(known, step, scale),
-    chosen === null ? null : svg("rect", { class: "chosen", x: LEFT + chosen * step, y: TOP, width: step, height: HEIGHT - TOP - BOTTOM }),
+    chosen === null ? null : svg("rect", { class: "reading", x: LEFT + chosen * step, y: TOP, width: step, height: HEIGHT - TOP - BOTTOM }),
     minutes.map((minute, at) => (at < known ? null : bars(minute, LEFT + at * step, step, scale))),
     svg("line", { class: "zero", x1: LEFT, x2: width - RIGHT, y1: scale.zero, y2: scale.zero }),
     times(minutes, step));
@@ -61,8 +61,8 @@ function grid({ ticks, y, zero }, width) {
   return ticks.map((number) => {
     const at = zero - y(number);
     return [
-      svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: at, y2: at }),
-      svg("text", { class: "tick", x: LEFT - 6, y: at + 3.5, "text-anchor": "end" }, short(Math.abs(number)))];
+      svg("line", { class: "rule", x1: LEFT, x2: width - RIGHT, y1: at, y2: at }),
+      svg("text", { class: "axis", x: LEFT - 6, y: at + 3.5, "text-anchor": "end" }, short(Math.abs(number)))];
   });
 }
 
@@ -76,7 +76,7 @@ function unknown(known, step, { zero }) {
   }
   const width = known * step;
   const area = svg("rect", { class: "unknown", x: LEFT, y: TOP, width, height: HEIGHT - TOP - BOTTOM });
-  return width < 2 * LABEL ? area : [area, svg("text", { class: "tick not-known", x: LEFT + width / 2, y: (TOP + zero) / 2 + 4, "text-anchor": "middle" }, "not known")];
+  return width < 2 * LABEL ? area : [area, svg("text", { class: "axis not-known", x: LEFT + width / 2, y: (TOP + zero) / 2 + 4, "text-anchor": "middle" }, "not known")];
 }
 
 function bars({ completed, failed }, left, step, { y, zero }) {
@@ -98,6 +98,6 @@ function times(minutes, step) {
     if (moment.getMinutes() % every || middle < LEFT + LABEL / 3 || middle > LEFT + room - LABEL / 3) {
       return null;
     }
-    return svg("text", { class: "tick", x: middle, y: HEIGHT - 4, "text-anchor": "middle" }, CLOCK.format(moment));
+    return svg("text", { class: "axis", x: middle, y: HEIGHT - 4, "text-anchor": "middle" }, CLOCK.format(moment));
   });
 }

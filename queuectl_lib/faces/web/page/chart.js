@@ -2,7 +2,6 @@
 // On a phone it is folded away at first. Completed ones stand above the line and failed ones hang below it, so that no colour is needed to tell them apart.
 
 import * as api from "./api.js";
-import * as figures from "./figures.js";
 import * as live from "./live.js";
 import { draw } from "./bars.js";
 import { h, keyed, set, write } from "./dom.js";
@@ -21,7 +20,6 @@ let chart = null;
 export function mount(place) {
   const parts = {
     summary: h("p", { class: "chart-summary" }, "Loading the last hour \u2026"),
-    stats: h("dl", { class: "stats", "aria-label": "Figures" }),
     readout: h("p", { class: "readout" }),
     plot: h("div", { class: "plot", tabindex: "0", role: "slider", "aria-label": "Minute of the last hour", "aria-valuemin": "0", "aria-valuemax": "59" }),
     table: h("tbody", {}),
@@ -30,10 +28,9 @@ export function mount(place) {
   const body = h("div", { class: "chart-body", id: "chart-body" }, parts.plot,
     h("div", { class: "chart-line" }, legend(), parts.readout, folding(table, "As a table", "Close the table", false)), table);
   place.append(h("div", { class: "chart-head" }, h("h2", {}, "Last hour"), parts.summary,
-    folding(body, "Show the chart", "Hide the chart", !matchMedia(PHONE).matches)), parts.stats, body);
+    folding(body, "Show the chart", "Hide the chart", !matchMedia(PHONE).matches)), body);
   chart = { parts, minutes: [], known: 0, chosen: null };
   listen(parts.plot);
-  figures.mount(parts.stats);
   const refresh = paced(load, LEAST);
   live.on("status", refresh);
   live.on("missed", refresh);
