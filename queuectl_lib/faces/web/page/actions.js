@@ -137,4 +137,3 @@ live.on("reach", (state) => {
   }
 });
 
-live.on("status", (status) => document.body.classList.toggle("read-only", Boolean(status.read_only)));

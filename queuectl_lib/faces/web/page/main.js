@@ -2,19 +2,24 @@
 
 import * as address from "./address.js";
 import * as api from "./api.js";
+import * as chart from "./chart.js";
 import * as connection from "./connection.js";
+import * as dead from "./dead.js";
 import * as detail from "./detail.js";
+import * as enqueue from "./enqueue.js";
 import * as head from "./head.js";
 import * as keys from "./keys.js";
 import * as live from "./live.js";
+import * as queues from "./queues.js";
 import * as summary from "./summary.js";
 import * as table from "./table.js";
+import * as workers from "./workers.js";
 import { h, keyed, set } from "./dom.js";
 
 const TABS = [["jobs", "Jobs"], ["dead", "Dead letter queue"], ["workers", "Workers"], ["queues", "Queues"]];
 
 // Each tab has a section of its own, which stays as it is while another is shown.
-const VIEWS = { jobs: table };
+const VIEWS = { jobs: table, dead, workers, queues };
 
 const ELSEWHERE = { state: [], queue: [], search: "", sort: "", cursor: "", job: "" };
 
@@ -41,6 +46,8 @@ connection.watch();
 head.mount();
 summary.mount(document.getElementById("summary"));
 places();
+chart.mount(document.getElementById("chart"));
+enqueue.mount(document.getElementById("commands"));
 detail.mount(document.getElementById("detail"));
 keys.watch();
 // The stream tells it again and again; this is for the first moment, and goes on without the stream.

@@ -1,0 +1,96 @@
+// The queues: what waits, runs and is dead in each, and whether it is paused; pausing and resuming.
+
+import * as actions from "./actions.js";
+import * as address from "./address.js";
+import * as live from "./live.js";
+import * as pause from "./pause.js";
+import { age, become } from "./ages.js";
+import { h, keyed, set, write } from "./dom.js";
+import { count, local } from "./text.js";
+
+const COLUMNS = [["Queue"], ["Ready", "number"], ["Delayed", "number"], ["Retry", "number"], ["Blocked", "number"], ["Running", "number"],
+  ["Dead", "number"], ["Oldest waiting", "number"], ["Paused"], [""]];
+// How many jobs of this kind a queue has, in which column, and the state in which they are found.
+const NUMBERS = [["ready", 1, "pending"], ["delayed", 2, "pending"], ["failed", 3, "failed"], ["blocked", 4, "pending"], ["dead", 6, "dead"]];
+
+export function mount(place) {
+  const body = h("tbody", {});
+  const sheet = h("div", { class: "sheet card-sheet" }, h("table", { class: "cards" },
+    h("caption", { class: "away" }, "Queues"),
+    h("thead", {}, h("tr", {}, COLUMNS.map(([title, kind]) => h("th", { scope: "col", class: kind }, title || h("span", { class: "away" }, "Actions"))))), body));
+  const empty = h("p", { class: "empty", hidden: true }, "No queue has a job yet.");
+  const summary = h("p", { class: "soft", role: "status" }, "Loading \u2026");
+  const all = [
+    actions.button("Pause all \u2026", () => pause.open(null), { hidden: true }),
+    actions.button("Resume all", () => pause.resume(null), { hidden: true, class: "main" })];
+  place.append(h("div", { class: "view-head" }, h("h2", {}, "Queues"), summary, h("div", { class: "head-actions" }, all)), sheet, empty);
+  live.on("status", (status) => {
+    const queues = Object.entries(status.queues).map(([name, queue]) => ({ ...queue, name, all: status.paused }));
+    keyed(body, queues, ({ name }) => name, create, update);
+    write(summary, status.paused ? "All queues are paused: " + told(status.paused) : count(queues.length) + (queues.length === 1 ? " queue" : " queues"));
+    sheet.hidden = !queues.length;
+    empty.hidden = Boolean(queues.length);
+    all[0].hidden = Boolean(status.paused);
+    all[1].hidden = !status.paused;
+  });
+}
+
+function create({ name }) {
+  const row = h("tr", {}, COLUMNS.map(([title, kind]) => h("td", { "data-label": title, class: kind })));
+  row.cells[0].append(h("a", { "data-view": true }, name));
+  for (const [, place] of NUMBERS) {
+    row.cells[place].append(h("a", { "data-view": true }));
+  }
+  row.cells[9].append(
+    actions.button("Pause \u2026", () => pause.open(name), { class: "small", "aria-label": "Pause the queue " + name }),
+    actions.button("Resume", () => pause.resume(name), { class: "small", "aria-label": "Resume the queue " + name }));
+  return row;
+}
+
+function update(row, queue) {
+  const { cells } = row;
+  link(cells[0].firstChild, { queue: [queue.name], state: [] });
+  for (const [kind, place, state] of NUMBERS) {
+    showNumber(cells[place], queue[kind]);
+    link(cells[place].firstChild, { queue: [queue.name], state: [state] });
+  }
+  write(cells[5], count(queue.processing) + (queue.limit === null ? "" : " of " + limited(queue)));
+  showOldest(cells[7], queue.oldest_waiting);
+  const own = queue.paused && !queue.all;
+  write(cells[8], queue.all ? "with all queues" : queue.paused ? told(queue.paused) : queue.pause_on_failure ? "when a job dies" : "");
+  set(cells[8], "class", queue.paused ? "paused" : "soft");
+  const [stop, go] = cells[9].children;
+  stop.hidden = Boolean(own);
+  go.hidden = !own;
+}
+
+// A queue's limit is one of slots, of which a job may take several.
+function limited({ limit, processing, slots_in_use: taken }) {
+  return count(limit) + (taken === processing ? "" : " (" + count(taken) + " slots)");
+}
+
+function showNumber(cell, number) {
+  // Where only the first ones were looked at it is not known exactly.
+  write(cell.firstChild, number === null ? "many" : count(number));
+  set(cell, "class", "number" + (number === 0 ? " none" : ""));
+}
+
+function showOldest(cell, oldest) {
+  if (!oldest) {
+    cell.replaceChildren();
+    return;
+  }
+  if (!cell.firstChild) {
+    cell.append(h("a", { "data-view": true }, age(oldest.since)));
+  }
+  become(cell.firstChild.firstChild, oldest.since);
+  set(cell.firstChild, "href", address.link({ job: oldest.id }));
+}
+
+function link(anchor, changes) {
+  set(anchor, "href", address.link({ tab: "jobs", search: "", sort: "", cursor: "", job: "", ...changes }));
+}
+
+function told({ since, until, reason }) {
+  return [reason, "since " + local(since), until && "until " + local(until)].filter(Boolean).join(", ");
+}
