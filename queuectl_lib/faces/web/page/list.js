@@ -93,6 +93,12 @@ export class List {
     return this.state.rounds < 2;
   }
 
+  // What went wrong was nothing in the question: it may be asked again.
+  get mayHeal() {
+    const { error } = this.state;
+    return error !== null && !(error.status < 500);
+  }
+
   async #refreshed() {
     // An answer that is on its way may be of a moment before what has happened now.
     await this.pending;

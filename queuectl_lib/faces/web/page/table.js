@@ -70,6 +70,9 @@ class Table {
   }
 
   learn(status) {
+    if (this.list.mayHeal) {
+      this.list.refresh();
+    }
     if (this.isReadOnly !== status.read_only) {
       this.isReadOnly = status.read_only;
       this.show(this.list.state);
@@ -89,7 +92,7 @@ class Table {
       this.#rows(state);
     }
     notices.show(this.notices, notices.notices(state, this.list, this.isReadOnly));
-    set(this.table.parentNode, "hidden", !state.jobs.length && !this.isSlow && state.told !== null);
+    set(this.table.parentNode, "hidden", !state.jobs.length && !this.isSlow && (state.told !== null || state.error !== null));
     this.pager.update(state);
     set(this.pager.element, "hidden", !state.jobs.length && !state.view.cursor);
     this.bar.update();
