@@ -26,9 +26,9 @@ export function mount(place) {
   };
   const table = asTable(parts.table);
   const body = h("div", { class: "chart-body", id: "chart-body" }, parts.plot,
-    h("div", { class: "chart-line" }, legend(), parts.readout, folding(table, "As a table", "Close the table", false)), table);
+    h("div", { class: "chart-line" }, legend(), parts.readout, folding(table, "table", false)), table);
   place.append(h("div", { class: "chart-head" }, h("h2", {}, "Last hour"), parts.summary,
-    folding(body, "Show the chart", "Hide the chart", !matchMedia(PHONE).matches)), body);
+    folding(body, "chart", !matchMedia(PHONE).matches)), body);
   chart = { parts, minutes: [], known: 0, chosen: null };
   listen(parts.plot);
   const refresh = paced(load, LEAST);
@@ -50,13 +50,13 @@ function asTable(body) {
       h("thead", {}, h("tr", {}, heading("Minute"), heading("Completed", "number"), heading("Failed", "number"))), body));
 }
 
-// A button that shows and hides a part.
-function folding(part, show, hide, isOpen) {
+// A button that shows and hides a part. name: what it is called.
+function folding(part, name, isOpen) {
   const button = h("button", { type: "button", class: "small fold", "aria-controls": part.id });
   const turn = (open) => {
     part.hidden = !open;
     set(button, "aria-expanded", String(open));
-    write(button, open ? hide : show);
+    write(button, (open ? "Hide " : "Show ") + name);
   };
   button.addEventListener("click", () => turn(part.hidden));
   turn(isOpen);

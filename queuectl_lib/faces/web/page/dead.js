@@ -10,7 +10,7 @@ import { pager } from "./pager.js";
 import { Selection } from "./selection.js";
 import { count, many } from "./text.js";
 
-const COLUMNS = [["Job"], ["Why"], ["Attempts", "number"], ["Queue"], ["Died", "number"], ["Command"], [""]];
+const COLUMNS = [["Job"], ["Why"], ["Attempts", "number"], ["Queue", "c-queue"], ["Died", "number"], ["Command"], [""]];
 
 let shown = null;
 
@@ -55,7 +55,7 @@ function parts(list, selection) {
 }
 
 function layout({ pick, search, summary, all, groups, bar: chosen, body, notice, sheet, pages }) {
-  sheet.append(h("table", { class: "cards" }, h("caption", { class: "away" }, "Dead jobs"),
+  sheet.append(h("table", { class: "cards dead" }, h("caption", { class: "away" }, "Dead jobs"),
     h("thead", {}, h("tr", {}, h("td", { class: "changes" }, h("label", { class: "tap" }, pick)),
       COLUMNS.map(([title, kind]) => h("th", { scope: "col", class: kind }, title || h("span", { class: "away" }, "Actions"))))), body));
   return [h("div", { class: "view-head" }, h("h2", {}, "Dead letter queue"), summary, search, h("div", { class: "head-actions" }, all)),
@@ -128,7 +128,7 @@ function create({ id }) {
   pick.addEventListener("click", (event) => shown.selection.toggle(id, shown.list.state.jobs.map((job) => job.id), event.shiftKey));
   const row = h("tr", {}, h("td", { class: "changes c-pick" }, h("label", { class: "tap" }, pick)),
     COLUMNS.map(([title, kind]) => h(title === "Job" ? "th" : "td", { scope: title === "Job" ? "row" : null, "data-label": title, class: kind })));
-  row.cells[1].append(h("a", { "data-view": true, class: "mono" }, id));
+  row.cells[1].append(h("a", { "data-view": true, class: "mono job-link", title: id }, id));
   row.cells[7].className = "row-actions";
   row.cells[7].append(
     actions.button("Retry", () => act("retry", { ids: [id] }), { class: "small", "aria-label": "Retry " + id }),
@@ -144,7 +144,7 @@ function update(row, job, isChosen) {
   write(why, job.note || "");
   write(attempts, job.attempts + "/" + (job.max_retries + 1));
   write(queue, job.queue);
-  ages.show(died, job.finished_at || job.updated_at, " ago");
+  ages.show(died, job.finished_at || job.updated_at);
   write(command, job.command);
   command.className = "mono command";
 }
