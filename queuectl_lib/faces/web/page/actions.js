@@ -130,7 +130,7 @@ function tell(about, { changed, ids, refused, followers }) {
   }
 }
 
-live.on("reach", (state) => {
+live.on("connection", (state) => {
   offline = state === "lost" || state === "refused";
   for (const element of document.querySelectorAll("button.changes")) {
     element.disabled = offline;

@@ -12,7 +12,7 @@ let trouble = null;
 export function mount() {
   live.on("status", learn);
   live.on("trouble", ({ error }) => {
-    trouble = error || null;
+    trouble = error;
     draw();
   });
   live.on("connection", draw);

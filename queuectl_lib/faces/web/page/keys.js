@@ -12,10 +12,10 @@ const KEYS = [
   ["x", "Select the job; Shift+x: all up to it"],
   ["r", "Retry the selected jobs, or this one"],
   ["c", "Cancel them"],
-  ["n", "New job"],
+  ["n", "Enqueue a job"],
   ["?", "These keys"],
 ];
-const CHANGING = ["r", "c", "n"];
+const CHANGING = ["r", "c", "n", "x"];
 const VERBS = { r: "retry", c: "cancel" };
 
 let list = null;
@@ -52,9 +52,9 @@ function isTyping(element) {
 }
 
 function escape(event) {
-  if (isTyping(event.target) && event.target.matches(".search")) {
+  if (event.target.matches(".search")) {
     event.target.blur();
-  } else if (address.view().job) {
+  } else if (!isTyping(event.target) && address.view().job) {
     address.go({ job: "" });
   }
 }
@@ -63,7 +63,7 @@ function escape(event) {
 function chosen({ key, shiftKey, target }) {
   const row = current();
   const isInList = target === document.body || (list && list.body.contains(target)) || target.id === "view";
-  if (CHANGING.includes(key) && document.body.classList.contains("read-only")) {
+  if (CHANGING.includes(key.toLowerCase()) && document.body.classList.contains("read-only")) {
     return null;
   }
   if (key === "j" || (key === "ArrowDown" && isInList)) {
@@ -75,7 +75,7 @@ function chosen({ key, shiftKey, target }) {
   if (key.toLowerCase() === "x" && row) {
     return () => list.select(row, shiftKey);
   }
-  if (key in VERBS) {
+  if (key in VERBS && shownRows().length) {
     return () => list.act(VERBS[key], row);
   }
   const button = visible('[aria-keyshortcuts~="' + CSS.escape(key) + '"]');
@@ -88,12 +88,17 @@ function visible(selector) {
 
 // The row that has the focus, or the one whose details are shown.
 function current() {
-  const rows = list ? [...list.body.rows] : [];
+  const rows = shownRows();
   return rows.find((row) => row.contains(document.activeElement)) || rows.find((row) => row.getAttribute("aria-current") === "true");
 }
 
+// None while another view is shown.
+function shownRows() {
+  return list && list.body.offsetParent !== null ? [...list.body.rows] : [];
+}
+
 function step(row, by) {
-  const rows = [...list.body.rows];
+  const rows = shownRows();
   const target = row ? rows[rows.indexOf(row) + by] : by > 0 ? firstInSight(rows) : rows[rows.length - 1];
   if (target) {
     target.querySelector(".job-link").focus();

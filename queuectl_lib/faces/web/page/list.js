@@ -8,6 +8,7 @@ import { paced } from "./pacing.js";
 import { learnTime, now } from "./text.js";
 
 export const USUAL_LIMIT = 50;
+const MOST = 500;
 
 // A search that finds little looks on by itself so many times; then whoever searches says whether to go on.
 const ROUNDS = 30;
@@ -154,7 +155,7 @@ export class List {
   }
 
   get limit() {
-    return Number(this.state.view.limit) || USUAL_LIMIT;
+    return Math.min(MOST, Math.max(1, Math.floor(Number(this.state.view.limit)) || USUAL_LIMIT));
   }
 
   async #asked(cursor, have, signal) {

@@ -4,7 +4,7 @@
 //   happened    [event…] of jobs that have changed
 //   status      how the queue stands
 //   missed      some changes may not have been seen: what is shown has to be fetched anew
-//   trouble     the store cannot be read: {error}, or {error: null} when it can again
+//   trouble     the store cannot be read: {error}; the next status says that it can again
 //   connection  "open", "lost" (no answer) or "refused" (the token is not right), as connection.js sees it;
 //               it reckons it from "stream" (the same of the stream alone) and "answer" (of each request)
 

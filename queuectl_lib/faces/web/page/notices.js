@@ -21,7 +21,8 @@ function failed({ error, jobs, isBusy }, list) {
   }
   return { name: "failed " + error.message, make: () => [
     h("p", {}, h("strong", {}, "The jobs could not be fetched: "), error.message),
-    h("button", { type: "button", onclick: () => list.load() }, "Try again")] };
+    h("button", { type: "button", onclick: () => list.load() }, "Try again"),
+    error.status === 400 && h("a", { "data-view": true, class: "button", href: address.link({ ...UNFILTERED, sort: "", limit: "" }) }, "All jobs")] };
 }
 
 function sortedPart({ sorted_of: looked, total }) {
@@ -84,5 +85,5 @@ function emptyStore(isReadOnly) {
   const press = () => document.querySelector("#commands [aria-keyshortcuts~=n]").click();
   return [h("h2", {}, "No jobs yet"), h("p", {}, "A job is a command that a worker runs in the background. Give it the first one:"),
     h("pre", { class: "say" }, "queuectl enqueue 'echo hello'"),
-    !isReadOnly && document.querySelector("#commands [aria-keyshortcuts~=n]") && h("button", { type: "button", class: "main changes", onclick: press }, "New job")];
+    !isReadOnly && document.querySelector("#commands [aria-keyshortcuts~=n]") && h("button", { type: "button", class: "main changes", onclick: press }, "Enqueue a job")];
 }

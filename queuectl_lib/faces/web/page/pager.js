@@ -22,10 +22,13 @@ export function pager(list) {
     size.value = limit || USUAL_LIMIT;
   });
   return { element, update: (state) => {
-    write(range, told(state));
     disable(first, !state.view.cursor);
     disable(previous, !trail().length);
-    disable(next, !state.next);
+    // The rows are still those of another page: its end leads nowhere from here.
+    disable(next, !state.next || state.isFresh);
+    if (!state.isFresh) {
+      write(range, told(state));
+    }
   } };
 }
 

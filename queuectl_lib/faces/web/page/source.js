@@ -5,6 +5,7 @@ const KINDS = ["happened", "status", "missed", "trouble"];
 
 // The server says something every 5 s.
 const SILENT = 16000;
+const PATIENCE = 4000;
 const AGAIN = 2000;
 // Nothing gets better by asking often with a token that is not right.
 const REFUSED_AGAIN = 10000;
@@ -15,7 +16,8 @@ export class Source {
     this.tell = tell;
     this.stream = null;
     this.timer = 0;
-    this.heard = 0;
+    // When it was asked for, and when something came; in ms.
+    this.begun = this.heard = 0;
   }
 
   open() {
@@ -26,7 +28,7 @@ export class Source {
     }
     this.stream.addEventListener("open", () => this.#opened());
     this.stream.addEventListener("error", () => this.#failed());
-    this.heard = Date.now();
+    this.heard = this.begun = Date.now();
     this.watch = setInterval(() => this.#listen(), SILENT / 4);
   }
 
@@ -59,10 +61,13 @@ export class Source {
     }
   }
 
-  // A half-open connection never fails by itself.
+  // A half-open connection never fails by itself, and one that is not answered only after minutes.
   #listen() {
-    if (Date.now() - this.heard > SILENT) {
+    const isOpening = this.stream !== null && this.stream.readyState === EventSource.CONNECTING;
+    if (isOpening && Date.now() - this.begun > PATIENCE) {
       this.tell("stream", "lost");
+    }
+    if (Date.now() - this.heard > SILENT) {
       this.open();
     }
   }

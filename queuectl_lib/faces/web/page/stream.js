@@ -5,11 +5,14 @@ import { Source } from "./source.js";
 
 const ports = new Set();
 // The last of each that tells how things are: a tab that comes later wants to know it, too.
-const standing = { stream: null, status: null };
+const standing = { stream: null, status: null, trouble: null };
 
 const source = new Source((kind, data) => {
   if (kind in standing) {
     standing[kind] = data;
+  }
+  if (kind === "status") {
+    standing.trouble = null;
   }
   for (const port of ports) {
     port.postMessage({ kind, data });
@@ -37,6 +40,6 @@ function leave(port) {
   ports.delete(port);
   if (!ports.size) {
     source.close();
-    standing.stream = standing.status = null;
+    standing.stream = standing.trouble = standing.status = null;
   }
 }

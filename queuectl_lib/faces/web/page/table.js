@@ -114,6 +114,7 @@ class Table {
       this.fresh += isNew;
     }
     focus();
+    this.#mark(address.view().job);
     this.key = state.isFresh ? this.key : address.pageKey(state.view);
   }
 
@@ -175,14 +176,11 @@ class Table {
       before = job;
       this.#mark(job);
     });
-    new MutationObserver(() => this.#mark(address.view().job)).observe(this.body, { childList: true });
   }
 
   #mark(id) {
     for (const row of this.body.rows) {
       set(row, "aria-current", row.dataset.key === id && "true");
-      const link = row.querySelector(".job-link");
-      set(link, "href", address.link({ job: row.dataset.key }));
     }
   }
 
