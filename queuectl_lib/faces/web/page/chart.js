@@ -40,7 +40,7 @@ export function mount(place) {
 }
 
 function legend() {
-  return h("p", { class: "legend" }, h("span", { class: "key key-completed" }, "completed"), " ", h("span", { class: "key key-failed" }, "failed attempts"));
+  return h("p", { class: "legend" }, h("span", { class: "key key-completed" }, "completed"), " ", h("span", { class: "key key-failed" }, "failed"));
 }
 
 function asTable(body) {
