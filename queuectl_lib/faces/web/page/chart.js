@@ -6,7 +6,7 @@ import * as live from "./live.js";
 import { draw } from "./bars.js";
 import { h, keyed, set, write } from "./dom.js";
 import { paced } from "./pacing.js";
-import { count } from "./text.js";
+import { count, since } from "./text.js";
 
 const EVERY = 15000;
 const LEAST = 10000;
@@ -40,7 +40,7 @@ export function mount(place) {
 }
 
 function legend() {
-  return h("p", { class: "legend" }, h("span", { class: "key key-completed" }, "completed"), " ", h("span", { class: "key key-failed" }, "failed attempts"));
+  return h("p", { class: "legend" }, h("span", { class: "key key-completed" }, "completed"), " ", h("span", { class: "key key-failed" }, "failed"));
 }
 
 function asTable(body) {
@@ -144,9 +144,9 @@ function tell() {
   const completed = sum(seen, "completed");
   const failed = sum(seen, "failed");
   const when = known ? "in the last " + seen.length + " min" : "in the last hour";
-  // The minute that is not over yet would pull it down.
-  const lately = seen.slice(-LATELY - 1, -1);
-  const rate = lately.length ? sum(lately, "completed") / lately.length : 0;
+  const lately = seen.slice(-LATELY);
+  // The last minute is not over yet.
+  const rate = sum(lately, "completed") / Math.max(1, lately.length - 1 + since(minutes[minutes.length - 1].at) / 60);
   write(parts.summary, count(completed) + " completed, " + count(failed) + " failed " + when
     + (completed ? "; " + rounded(rate) + " a minute lately" : ""));
   keyed(parts.table, minutes.map((minute, place) => ({ ...minute, known: place >= known })).reverse(), ({ at }) => at, createRow, updateRow);

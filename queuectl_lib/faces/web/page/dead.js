@@ -59,7 +59,7 @@ function layout({ pick, search, summary, all, groups, bar: chosen, body, notice,
     h("thead", {}, h("tr", {}, h("td", { class: "changes" }, h("label", { class: "tap" }, pick)),
       COLUMNS.map(([title, kind]) => h("th", { scope: "col", class: kind }, title || h("span", { class: "away" }, "Actions"))))), body));
   return [h("div", { class: "view-head" }, h("h2", {}, "Dead letter queue"), summary, search, h("div", { class: "head-actions" }, all)),
-    groups, chosen.element, notice, sheet, pages.element];
+    groups, notice, sheet, pages.element, chosen.element];
 }
 
 // What can be done to those that are selected.

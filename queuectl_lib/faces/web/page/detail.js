@@ -25,6 +25,7 @@ export function mount(place) {
   address.follow(({ job }) => job !== panel.id && change(job));
   live.on("happened", (events) => events.some(isOurs) && refresh());
   live.on("missed", refresh);
+  live.on("status", showProgress);
   BESIDE.addEventListener("change", arrange);
   document.addEventListener("keydown", closeByKey);
 }
@@ -173,6 +174,16 @@ function show(job) {
   facts.showRest(parts.rest, job);
   timeline.show(parts.history, job.history);
   showOutput(job);
+}
+
+// No event tells how far a running job is: what all workers run comes with the status.
+function showProgress({ workers }) {
+  const { job, parts } = panel;
+  const worker = job && job.state === "processing" && workers.find((each) => each.job === job.id);
+  if (worker && worker.progress !== job.progress) {
+    panel.job = { ...job, progress: worker.progress };
+    facts.showFirst(parts.first, panel.job);
+  }
 }
 
 function showActions(job) {

@@ -53,8 +53,8 @@ export function form({ title, verb, fields, send, onChange }) {
   const error = h("p", { class: "form-error", role: "alert", hidden: true });
   const submit = h("button", { type: "submit", class: "main changes" }, verb);
   const cancel = h("button", { type: "button", onclick: () => leave() }, "Cancel");
-  const element = h("form", { class: "form", novalidate: true, autocomplete: "off" }, fields, error,
-    h("div", { class: "dialog-foot" }, cancel, submit));
+  const element = h("form", { class: "form", novalidate: true, autocomplete: "off" }, fields,
+    h("div", { class: "form-foot" }, error, h("div", { class: "dialog-foot" }, cancel, submit)));
   let begun = "";
   const leave = async () => {
     const sure = contents(element) === begun || await ask(
@@ -107,7 +107,6 @@ async function sent(element, submit, error, send, parts) {
 function refuse(error, text) {
   error.replaceChildren(text);
   error.hidden = false;
-  error.scrollIntoView({ block: "nearest" });
 }
 
 function contents(element) {

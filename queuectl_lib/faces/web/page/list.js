@@ -84,6 +84,10 @@ export class List {
   // Whether an event may change what this page shows.
   concerns({ id, queue, state, was }) {
     const { view, jobs } = this.state;
+    if (!view) {
+      // Another view was opened: of this one nothing was asked for yet.
+      return false;
+    }
     const isOfQueue = !view.queue.length || !queue || view.queue.includes(queue);
     const isOfState = !view.state.length || !state || view.state.includes(state) || view.state.includes(was);
     return (isOfQueue && isOfState) || jobs.some((job) => job.id === id);

@@ -12,6 +12,8 @@ const POLL_OFFLINE = 3000;
 const MOST = 1 << 20;
 // A text node grows to about this; whole ones are dropped.
 const NODE = 1 << 14;
+// Who writes faster than the page reads is not run after: it goes on from the end.
+const BEHIND = 1 << 18;
 
 // Shows the output of one job in `place`; returns {look(): look now, stop()}.
 export function watch(place, id) {
@@ -103,15 +105,15 @@ function startAnew(each, answer) {
 }
 
 // Adds what is new of a stream; whether there is more to be had at once.
-function append(each, { text, from, to, size, left_out: leftOut }, { running, started_at: started }) {
+function append(each, { text, from, to, size, left_out: leftOut }, { running }) {
   const follows = isAtEnd(each.box);
   if (each.at === null ? from > 0 : from > each.at || leftOut) {
-    each.text.append(mark(each.at === null ? "The first " + bytes(from) + " are not shown here." : "Something is left out here."));
+    each.text.append(mark(each.text.hasChildNodes() ? "Something is left out here." : "The first " + bytes(from) + " are not shown here."));
   }
-  each.at = to;
+  each.at = size - to > BEHIND ? null : to;
   addText(each, text, running);
   trim(each);
-  write(each.size, size || started === null ? bytes(size) : running ? "nothing yet" : "nothing");
+  write(each.size, size ? bytes(size) : running ? "nothing yet" : "nothing");
   set(each.whole, "hidden", size === 0);
   set(each.box, "hidden", each.text.childNodes.length === 0);
   if (follows) {

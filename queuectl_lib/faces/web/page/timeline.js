@@ -10,9 +10,9 @@ export function show(list, history) {
 
 function create(entry) {
   return h("li", { class: "event" },
+    h("span", { class: "state state-" + entry.state }, entry.state),
     h("time", { datetime: entry.at, title: entry.at }, local(entry.at)),
     h("span", { class: "passed" }),
-    h("span", { class: "state state-" + entry.state }, entry.state),
     h("span", { class: "told" }));
 }
 
