@@ -24,8 +24,8 @@ export function pager(list) {
   return { element, update: (state) => {
     disable(first, !state.view.cursor);
     disable(previous, !trail().length);
-    // The rows are still those of another page: its end leads nowhere from here.
-    disable(next, !state.next || state.isFresh);
+    // Rows of another page still, or of one that is searched on: its end leads nowhere from here.
+    disable(next, !state.next || state.isFresh || !state.complete);
     if (!state.isFresh) {
       write(range, told(state));
     }

@@ -32,8 +32,11 @@ function escaped(character) {
   return code < 0x10000 ? "\\u" + digits.padStart(4, "0") : "\\U" + digits.padStart(8, "0");
 }
 
+// Made once: toLocaleString() makes one each time, which costs more than a row of a table.
+const COUNT = new Intl.NumberFormat("en-US");
+
 export function count(number) {
-  return number.toLocaleString("en-US");
+  return COUNT.format(number);
 }
 
 // Seconds as a person says them, as words/clock.py does: 1.2 s, 3 min 20 s, 2 h 5 min.
