@@ -8,7 +8,9 @@ import { h, keyed, set, write } from "./dom.js";
 import { List } from "./list.js";
 import { pager } from "./pager.js";
 import { Selection } from "./selection.js";
+import { row, sheet } from "./sheet.js";
 import { count, many } from "./text.js";
+import { searchField } from "./toolbar.js";
 
 const COLUMNS = [["Job"], ["Why"], ["Attempts", "number"], ["Queue", "c-queue"], ["Died", "number"], ["Command"], [""]];
 
@@ -34,32 +36,21 @@ export function mount(place) {
 function parts(list, selection) {
   const pick = h("input", { type: "checkbox", "aria-label": "Select all on this page" });
   pick.addEventListener("change", () => selection.set(list.state.jobs.map(({ id }) => id), pick.checked));
-  const search = h("input", { type: "search", "aria-label": "Search the dead jobs", placeholder: "Search id, command, error" });
-  search.addEventListener("input", () => address.become({ search: search.value, cursor: "" }));
-  address.follow((view) => {
-    if (search.value !== view.search && document.activeElement !== search) {
-      search.value = view.search;
-    }
-  });
   return {
-    pick, search,
+    pick,
     summary: h("p", { class: "soft", role: "status" }),
     all: actions.button("Retry all \u2026", () => act("retry", every()), { hidden: true }),
     groups: h("div", { class: "groups", role: "group", "aria-label": "Select by what went wrong", hidden: true }),
     bar: bar(selection),
-    body: h("tbody", {}),
     notice: h("div", { class: "empty", hidden: true }),
-    sheet: h("div", { class: "sheet card-sheet", hidden: true }),
+    ...sheet("Dead jobs", COLUMNS, "dead", h("td", { role: "cell", class: "changes" }, h("label", { class: "tap" }, pick))),
     pages: pager(list),
   };
 }
 
-function layout({ pick, search, summary, all, groups, bar: chosen, body, notice, sheet, pages }) {
-  sheet.append(h("table", { class: "cards dead" }, h("caption", { class: "away" }, "Dead jobs"),
-    h("thead", {}, h("tr", {}, h("td", { class: "changes" }, h("label", { class: "tap" }, pick)),
-      COLUMNS.map(([title, kind]) => h("th", { scope: "col", class: kind }, title || h("span", { class: "away" }, "Actions"))))), body));
-  return [h("div", { class: "view-head" }, h("h2", {}, "Dead letter queue"), summary, search, h("div", { class: "head-actions" }, all)),
-    groups, notice, sheet, pages.element, chosen.element];
+function layout({ summary, all, groups, bar: chosen, notice, element, pages }) {
+  return [h("div", { class: "view-head" }, h("h2", {}, "Dead letter queue"), summary, searchField(), h("div", { class: "head-actions" }, all)),
+    groups, notice, element, pages.element, chosen.element];
 }
 
 // What can be done to those that are selected.
@@ -91,16 +82,16 @@ async function act(verb, target) {
 }
 
 function render(state) {
-  const { parts: { body, notice, sheet, pages, groups, bar: chosen, pick, all, summary }, selection } = shown;
+  const { parts: { body, notice, element, pages, groups, bar: chosen, pick, all, summary }, selection } = shown;
   if (!state.view) {
     return;
   }
   const { jobs } = state;
-  keyed(body, jobs, ({ id }) => id, create, (row, job) => update(row, job, selection.has(job.id)));
+  keyed(body, jobs, ({ id }) => id, create, (line, job) => update(line, job, selection.has(job.id)));
   write(notice, told(state));
   set(notice, "hidden", !notice.textContent);
-  set(sheet, "hidden", !jobs.length);
-  set(sheet, "aria-busy", state.isBusy && "true");
+  set(element, "hidden", !jobs.length);
+  set(element, "aria-busy", state.isBusy && "true");
   set(all, "hidden", !jobs.length);
   write(summary, state.told === null ? "Loading \u2026" : state.total === null ? "" : many(state.total, "job"));
   set(pages.element, "hidden", !state.next && !state.view.cursor);
@@ -126,20 +117,19 @@ function told({ error, jobs, told: moment, view, isBusy, complete }) {
 function create({ id }) {
   const pick = h("input", { type: "checkbox", class: "pick", "aria-label": "Select " + id });
   pick.addEventListener("click", (event) => shown.selection.toggle(id, shown.list.state.jobs.map((job) => job.id), event.shiftKey));
-  const row = h("tr", {}, h("td", { class: "changes c-pick" }, h("label", { class: "tap" }, pick)),
-    COLUMNS.map(([title, kind]) => h(title === "Job" ? "th" : "td", { scope: title === "Job" ? "row" : null, "data-label": title, class: kind })));
-  row.cells[1].append(h("a", { "data-view": true, class: "mono job-link", title: id }, id));
-  row.cells[7].className = "row-actions";
-  row.cells[7].append(
+  const line = row(COLUMNS, h("td", { role: "cell", class: "changes c-pick" }, h("label", { class: "tap" }, pick)));
+  line.cells[1].append(h("a", { "data-view": true, class: "mono job-link", title: id }, id));
+  line.cells[7].className = "row-actions";
+  line.cells[7].append(
     actions.button("Retry", () => act("retry", { ids: [id] }), { class: "small", "aria-label": "Retry " + id }),
     actions.button("Remove", () => act("remove", { ids: [id] }), { class: "small", "aria-label": "Remove " + id }));
-  return row;
+  return line;
 }
 
-function update(row, job, isChosen) {
-  const [pick, id, why, attempts, queue, died, command] = row.cells;
+function update(line, job, isChosen) {
+  const [pick, id, why, attempts, queue, died, command] = line.cells;
   pick.querySelector("input").checked = isChosen;
-  row.classList.toggle("chosen", isChosen);
+  line.classList.toggle("chosen", isChosen);
   set(id.firstChild, "href", address.link({ job: job.id }));
   write(why, job.note || "");
   write(attempts, job.attempts + "/" + (job.max_retries + 1));

@@ -6,6 +6,7 @@ import * as live from "./live.js";
 import * as pause from "./pause.js";
 import { age, become } from "./ages.js";
 import { h, keyed, set, write } from "./dom.js";
+import { row, sheet } from "./sheet.js";
 import { count, local } from "./text.js";
 
 const COLUMNS = [["Queue"], ["Ready", "number"], ["Delayed", "number"], ["Retry", "number"], ["Blocked", "number"], ["Running", "number"],
@@ -14,21 +15,18 @@ const COLUMNS = [["Queue"], ["Ready", "number"], ["Delayed", "number"], ["Retry"
 const NUMBERS = [["ready", 1, "pending"], ["delayed", 2, "pending"], ["failed", 3, "failed"], ["blocked", 4, "pending"], ["dead", 6, "dead"]];
 
 export function mount(place) {
-  const body = h("tbody", {});
-  const sheet = h("div", { class: "sheet card-sheet" }, h("table", { class: "cards" },
-    h("caption", { class: "away" }, "Queues"),
-    h("thead", {}, h("tr", {}, COLUMNS.map(([title, kind]) => h("th", { scope: "col", class: kind }, title || h("span", { class: "away" }, "Actions"))))), body));
+  const { element, body } = sheet("Queues", COLUMNS, "queues");
   const empty = h("p", { class: "empty", hidden: true }, "No queue has a job yet.");
   const summary = h("p", { class: "soft", role: "status" }, "Loading \u2026");
   const all = [
     actions.button("Pause all \u2026", () => pause.open(null), { hidden: true }),
     actions.button("Resume all", () => pause.resume(null), { hidden: true, class: "main" })];
-  place.append(h("div", { class: "view-head" }, h("h2", {}, "Queues"), summary, h("div", { class: "head-actions" }, all)), sheet, empty);
+  place.append(h("div", { class: "view-head" }, h("h2", {}, "Queues"), summary, h("div", { class: "head-actions" }, all)), element, empty);
   live.on("status", (status) => {
     const queues = Object.entries(status.queues).map(([name, queue]) => ({ ...queue, name, all: status.paused }));
     keyed(body, queues, ({ name }) => name, create, update);
     write(summary, status.paused ? "All queues are paused: " + told(status.paused) : count(queues.length) + (queues.length === 1 ? " queue" : " queues"));
-    sheet.hidden = !queues.length;
+    element.hidden = !queues.length;
     empty.hidden = Boolean(queues.length);
     all[0].hidden = Boolean(status.paused);
     all[1].hidden = !status.paused;
@@ -36,19 +34,19 @@ export function mount(place) {
 }
 
 function create({ name }) {
-  const row = h("tr", {}, COLUMNS.map(([title, kind]) => h("td", { "data-label": title, class: kind })));
-  row.cells[0].append(h("a", { "data-view": true }, name));
+  const line = row(COLUMNS);
+  line.cells[0].append(h("a", { "data-view": true }, name));
   for (const [, place] of NUMBERS) {
-    row.cells[place].append(h("a", { "data-view": true }));
+    line.cells[place].append(h("a", { "data-view": true }));
   }
-  row.cells[9].append(
+  line.cells[9].append(
     actions.button("Pause \u2026", () => pause.open(name), { class: "small", "aria-label": "Pause the queue " + name }),
     actions.button("Resume", () => pause.resume(name), { class: "small", "aria-label": "Resume the queue " + name }));
-  return row;
+  return line;
 }
 
-function update(row, queue) {
-  const { cells } = row;
+function update(line, queue) {
+  const { cells } = line;
   link(cells[0].firstChild, { queue: [queue.name], state: [] });
   for (const [kind, place, state] of NUMBERS) {
     showNumber(cells[place], queue[kind]);

@@ -86,7 +86,8 @@ class Table {
   }
 
   show(state) {
-    if (!this.table) {
+    // Before the first view is opened there is nothing to be shown.
+    if (!this.table || !state.view) {
       return;
     }
     this.#await(state);

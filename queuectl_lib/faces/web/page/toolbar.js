@@ -35,7 +35,7 @@ function total(numbers) {
   return STATES.reduce((sum, state) => sum + (numbers[state] || 0), 0);
 }
 
-function searchField() {
+export function searchField() {
   const field = h("input", { type: "search", class: "search", "aria-label": "Search", "aria-keyshortcuts": "/", maxlength: 500,
     placeholder: "Search id, command, queue, error", spellcheck: "false", autocapitalize: "off", autocomplete: "off" });
   let timer = 0;

@@ -4,24 +4,22 @@ import * as address from "./address.js";
 import * as live from "./live.js";
 import * as ages from "./ages.js";
 import { h, keyed, set, write } from "./dom.js";
+import { row, sheet } from "./sheet.js";
 import { count, now } from "./text.js";
 
 const COLUMNS = [["Worker"], ["PID", "number"], ["Up"], ["Heartbeat"], ["Done", "number"], ["Queues"], ["Runs"], ["For"], ["Progress"]];
 
 export function mount(place) {
-  const body = h("tbody", {});
-  const sheet = h("div", { class: "sheet card-sheet" }, h("table", { class: "cards" },
-    h("caption", { class: "away" }, "Workers"),
-    h("thead", {}, h("tr", {}, COLUMNS.map(([title, kind]) => h("th", { scope: "col", class: kind }, title)))), body));
+  const { element, body } = sheet("Workers", COLUMNS, "workers");
   const empty = h("div", { class: "empty", hidden: true },
     h("p", {}, "No worker is running: nothing is started."),
     h("p", {}, "Start one on the machine of this store: ", h("code", {}, "queuectl worker start"), ", or four: ", h("code", {}, "queuectl worker start --count 4")));
   const summary = h("p", { class: "soft", role: "status" }, "Loading \u2026");
-  place.append(h("div", { class: "view-head" }, h("h2", {}, "Workers"), summary), sheet, empty);
+  place.append(h("div", { class: "view-head" }, h("h2", {}, "Workers"), summary), element, empty);
   live.on("status", ({ workers }) => {
-    keyed(body, workers, ({ worker }) => worker, create, update);
+    keyed(body, workers, ({ worker }) => worker, () => row(COLUMNS), update);
     write(summary, told(workers));
-    sheet.hidden = !workers.length;
+    element.hidden = !workers.length;
     empty.hidden = Boolean(workers.length);
   });
 }
@@ -31,12 +29,8 @@ function told(workers) {
   return workers.length ? count(workers.length) + " alive, " + count(busy) + " at work" : "none alive";
 }
 
-function create() {
-  return h("tr", {}, COLUMNS.map(([title, kind]) => h("td", { "data-label": title, class: kind })));
-}
-
-function update(row, worker) {
-  const [slot, pid, up, beat, done, queues, runs, runsFor, progress] = row.cells;
+function update(line, worker) {
+  const [slot, pid, up, beat, done, queues, runs, runsFor, progress] = line.cells;
   write(slot, "#" + worker.slot);
   write(pid, worker.pid);
   ages.show(up, worker.since);
@@ -46,7 +40,7 @@ function update(row, worker) {
   showJob(runs, worker);
   ages.show(runsFor, worker.running_for === null ? null : new Date(now() - worker.running_for * 1000).toISOString());
   write(progress, worker.progress || "");
-  set(row, "class", worker.job ? null : "idle");
+  set(line, "class", worker.job ? null : "idle");
 }
 
 function showJob(cell, { job, command }) {
