@@ -14,13 +14,16 @@ export class Chooser {
     this.changed = changed;
     this.options = [];
     this.values = [];
-    this.button = h("button", { type: "button", "aria-haspopup": "true", "aria-expanded": "false", class: "chooser-button", onclick: () => this.turn(this.box.hidden) });
+    this.button = h("button", { type: "button", "aria-haspopup": "true", "aria-expanded": "false", class: "chooser-button" });
+    this.button.addEventListener("click", () => this.turn(this.box.hidden));
     this.find = h("input", { type: "search", "aria-label": "Find a " + title.toLowerCase(), placeholder: "Find", oninput: () => this.#draw() });
     this.ticks = h("div", { class: "ticks" });
     this.rest = h("p", { class: "soft" });
     this.none = h("button", { type: "button", class: "plain", onclick: () => this.#choose([]) }, "Any " + title.toLowerCase());
     this.box = h("div", { class: "chooser-box", role: "group", "aria-label": title, hidden: true }, this.find, this.ticks, this.rest, this.none);
-    this.element = h("div", { class: "chooser", onkeydown: (event) => this.#key(event), onfocusout: (event) => this.#left(event) }, this.button, this.box);
+    this.element = h("div", { class: "chooser" }, this.button, this.box);
+    this.element.addEventListener("keydown", (event) => this.#key(event));
+    this.element.addEventListener("focusout", (event) => this.#left(event));
     document.addEventListener("pointerdown", (event) => !this.element.contains(event.target) && this.turn(false));
   }
 
@@ -59,12 +62,17 @@ export class Chooser {
       label.firstChild.checked = this.values.includes(value);
       write(label.lastChild, number === null ? "" : count(number));
     });
-    write(this.rest, fitting.length > MOST ? "and " + count(fitting.length - MOST) + " more: type a part of the name" : fitting.length ? "" : "There is none like that.");
+    const more = fitting.length - MOST;
+    write(this.rest, more > 0 ? "and " + count(more) + " more: type a part of the name" : fitting.length ? "" : "There is none like that.");
     set(this.rest, "hidden", !this.rest.textContent);
   }
 
   #tick(value) {
-    const box = h("input", { type: "checkbox", onchange: () => this.#choose(box.checked ? [...this.values, value] : this.values.filter((each) => each !== value)) });
+    const box = h("input", { type: "checkbox" });
+    box.addEventListener("change", () => {
+      const others = this.values.filter((each) => each !== value);
+      this.#choose(box.checked ? [...others, value] : others);
+    });
     return h("label", { class: "tick" }, box, h("span", { class: "tick-name" }, value), h("span", { class: "number soft" }));
   }
 

@@ -30,9 +30,11 @@ function learn(found) {
   draw();
 }
 
+// What a tab in the background tells.
 function title({ processing, pending, failed }) {
   const waiting = pending + failed;
-  return (processing || waiting ? [processing && many(processing, "job") + " running", waiting && many(waiting, "job") + " waiting"].filter(Boolean).join(", ") + " \u2013 " : "") + "queuectl";
+  const said = [processing && many(processing, "job") + " running", waiting && many(waiting, "job") + " waiting"].filter(Boolean);
+  return (said.length ? said.join(", ") + " \u2013 " : "") + "queuectl";
 }
 
 function draw() {
@@ -58,10 +60,12 @@ function drawConnection() {
 function conditions() {
   const now = connection.state();
   if (now === "refused") {
-    return [{ name: "refused", kind: "bad", text: "This page is not let in any more: the token has changed. Start queuectl dashboard again, or look where it runs: it prints the address to open." }];
+    return [{ name: "refused", kind: "bad", text: "This page is not let in any more: the token has changed. "
+      + "Start queuectl dashboard again, or look where it runs: it prints the address to open." }];
   }
   if (now === "lost") {
-    return [{ name: "lost", kind: "bad", text: "The server does not answer. What is shown is of before; it goes on by itself when the server is back." }];
+    return [{ name: "lost", kind: "bad", text: "The server does not answer. What is shown is of before; "
+      + "it goes on by itself when the server is back." }];
   }
   if (trouble) {
     return [{ name: "trouble", kind: "bad", text: "The store is in trouble: " + trouble }];
@@ -75,14 +79,22 @@ function roomless() {
 
 function paused() {
   const pause = status.paused;
-  return pause ? { name: "paused", kind: "note", text: "All queues are paused since " + local(pause.since) + (pause.until ? ", until " + local(pause.until) : "")
-    + (pause.reason ? ": " + pause.reason : "") + ". Nothing is started." } : null;
+  if (!pause) {
+    return null;
+  }
+  const until = pause.until ? ", until " + local(pause.until) : "";
+  const reason = pause.reason ? ": " + pause.reason : "";
+  return { name: "paused", kind: "note", text: "All queues are paused since " + local(pause.since) + until + reason + ". Nothing is started." };
 }
 
 function unserved() {
-  const waiting = Object.values(status.queues).reduce((sum, queue) => sum + (queue.ready === null ? queue.pending : queue.ready) + queue.failed, 0);
-  return waiting && !status.workers.length && !status.paused
-    ? { name: "unserved", kind: "note", text: many(waiting, "job") + (waiting === 1 ? " waits" : " wait") + ", and no worker is running. Start one with: queuectl worker start" } : null;
+  if (status.workers.length || status.paused) {
+    return null;
+  }
+  const ready = (queue) => (queue.ready === null ? queue.pending : queue.ready) + queue.failed;
+  const waiting = Object.values(status.queues).reduce((sum, queue) => sum + ready(queue), 0);
+  return waiting ? { name: "unserved", kind: "note", text: many(waiting, "job") + (waiting === 1 ? " waits" : " wait")
+    + ", and no worker is running. Start one with: queuectl worker start" } : null;
 }
 
 function sentence(text) {

@@ -56,7 +56,9 @@ export class List {
 
   // It is known that this search is of before, and not begun anew.
   pass() {
-    this.#change({ isPassed: true });
+    if (!this.state.isPassed) {
+      this.#change({ isPassed: true });
+    }
   }
 
   stop() {

@@ -7,7 +7,8 @@ import { count, many } from "./text.js";
 
 // [{name, element}…] of what there is to say about a List's state; the first of them stands in for the rows if there are none.
 export function notices(state, list, isReadOnly) {
-  return [failed(state, list), sortedPart(state), found(state), searching(state, list), outOfDate(state, list), nothing(state, isReadOnly)].filter(Boolean);
+  const told = [failed(state, list), sortedPart(state), found(state), searching(state, list), outOfDate(state, list), nothing(state, isReadOnly)];
+  return told.filter(Boolean);
 }
 
 export function show(place, told) {
@@ -26,9 +27,11 @@ function failed({ error, jobs, isBusy }, list) {
 }
 
 function sortedPart({ sorted_of: looked, total }) {
-  return looked !== null && total !== null && looked < total
-    ? { name: "sorted" + looked, make: () => h("p", {}, "Sorted are the first " + count(looked) + " of " + count(total) + " jobs. A filter by state, queue or text makes them fewer.") }
-    : null;
+  if (looked === null || total === null || looked >= total) {
+    return null;
+  }
+  return { name: "sorted" + looked, make: () => h("p", {},
+    "Sorted are the first " + count(looked) + " of " + count(total) + " jobs. A filter by state, queue or text makes them fewer.") };
 }
 
 // The text that is searched for is the id of one of them.
@@ -36,24 +39,29 @@ function found({ view, jobs, exact }) {
   const id = view.search.trim();
   const job = exact && exact.id === id ? exact : jobs.length > 1 && jobs.find((each) => each.id === id);
   return job ? { name: "exact" + id + job.state, make: () => h("p", {}, "There is a job of this id: ",
-    h("a", { "data-view": true, class: "mono", href: address.link({ job: id }) }, id), " ", h("span", { class: "state state-" + job.state }, job.state)) } : null;
+    h("a", { "data-view": true, class: "mono", href: address.link({ job: id }) }, id), " ",
+    h("span", { class: "state state-" + job.state }, job.state)) } : null;
 }
 
 function searching(state, list) {
   const { isSearching, complete, next, jobs, rounds } = state;
   if (isSearching) {
-    return { name: "searching", make: () => [h("p", {}, h("span", { class: "turning", "aria-hidden": "true" }), "Searching on; found so far are shown."),
+    return { name: "searching", make: () => [
+      h("p", {}, h("span", { class: "turning", "aria-hidden": "true" }), "Searching on; what was found so far is shown."),
       h("button", { type: "button", onclick: () => list.stop() }, "Stop")] };
   }
   if (complete || !next || state.isBusy || jobs.length >= list.limit) {
     return null;
   }
-  return { name: "stopped" + rounds, make: () => [h("p", {}, "Not all jobs were searched yet; " + (jobs.length ? many(jobs.length, "job") + " found so far." : "none found so far.")),
+  const soFar = jobs.length ? many(jobs.length, "job") : "none";
+  return { name: "stopped" + rounds, make: () => [
+    h("p", {}, "Not all jobs were searched yet; " + soFar + " found so far."),
     h("button", { type: "button", onclick: () => list.goOn() }, "Search on")] };
 }
 
 function outOfDate({ isPassed }, list) {
-  return isPassed ? { name: "passed", make: () => [h("p", {}, "Jobs have changed since this search, which takes too long to be repeated each time."),
+  return isPassed ? { name: "passed", make: () => [
+    h("p", {}, "Jobs have changed since this search, which takes too long to be repeated each time."),
     h("button", { type: "button", onclick: () => list.load() }, "Search again")] } : null;
 }
 
@@ -62,9 +70,11 @@ function nothing({ view, jobs, told, error, isBusy, isFresh, next, complete }, i
     return null;
   }
   if (view.cursor) {
-    return { name: "past", make: () => [h("p", {}, "No jobs stand on this page any more."), h("a", { "data-view": true, class: "button", href: address.link({ cursor: "" }) }, "First page")] };
+    return { name: "past", make: () => [h("p", {}, "No jobs stand on this page any more."),
+      h("a", { "data-view": true, class: "button", href: address.link({ cursor: "" }) }, "First page")] };
   }
-  return isFiltered(view) ? { name: "none" + JSON.stringify([view.state, view.queue, view.search]), make: () => noMatch(view) }
+  return isFiltered(view)
+    ? { name: "none" + JSON.stringify([view.state, view.queue, view.search]), make: () => noMatch(view) }
     : { name: "empty" + isReadOnly, make: () => emptyStore(isReadOnly) };
 }
 
@@ -75,15 +85,17 @@ export function isFiltered({ state, queue, search }) {
 export const UNFILTERED = { state: [], queue: [], search: "", cursor: "" };
 
 function noMatch({ state, queue, search }) {
-  const said = [state.length && "state " + state.join(" or "), queue.length && "queue " + queue.slice(0, 3).join(" or ") + (queue.length > 3 ? " \u2026" : ""),
+  const said = [
+    state.length && "state " + state.join(" or "),
+    queue.length && "queue " + queue.slice(0, 3).join(" or ") + (queue.length > 3 ? " \u2026" : ""),
     search && "the text \u201c" + search + "\u201d"].filter(Boolean);
   return [h("h2", {}, "No such jobs"), h("p", { class: "wide" }, "There are none with " + said.join(" and ") + "."),
     h("a", { "data-view": true, class: "button", href: address.link(UNFILTERED) }, "Clear the filter")];
 }
 
 function emptyStore(isReadOnly) {
-  const press = () => document.querySelector("#commands [aria-keyshortcuts~=n]").click();
+  const enqueue = document.querySelector("#commands [aria-keyshortcuts~=n]");
   return [h("h2", {}, "No jobs yet"), h("p", {}, "A job is a command that a worker runs in the background. Give it the first one:"),
     h("pre", { class: "say" }, "queuectl enqueue 'echo hello'"),
-    !isReadOnly && document.querySelector("#commands [aria-keyshortcuts~=n]") && h("button", { type: "button", class: "main changes", onclick: press }, "Enqueue a job")];
+    !isReadOnly && enqueue && h("button", { type: "button", class: "main changes", onclick: () => enqueue.click() }, "Enqueue a job")];
 }

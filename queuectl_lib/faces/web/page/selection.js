@@ -83,8 +83,9 @@ export function bar(selection, list) {
   const told = h("span", { class: "bulk-told", role: "status" });
   const all = h("button", { type: "button", class: "plain", onclick: () => selection.all() });
   const verbs = VERBS.map(([verb, title]) => actions.button(title, () => act(verb, selection, list), { "data-verb": verb }));
-  const clear = h("button", { type: "button", class: "plain", onclick: () => selection.clear() }, "Clear");
-  const element = h("div", { class: "bulk changes", role: "group", "aria-label": "Selected jobs" }, told, all, h("span", { class: "bulk-verbs" }, verbs), clear);
+  const clear = h("button", { type: "button", class: "plain", "aria-label": "Clear the selection", onclick: () => selection.clear() }, "Clear");
+  const element = h("div", { class: "bulk changes", role: "group", "aria-label": "Selected jobs" },
+    told, all, h("span", { class: "bulk-verbs" }, verbs), clear);
   return { element, act: (verb, job) => act(verb, selection, list, job), update: () => {
     const { total, jobs, view } = list.state;
     const isPage = jobs.length > 0 && jobs.every((job) => selection.ids.has(job.id));
@@ -92,7 +93,8 @@ export function bar(selection, list) {
     set(element, "hidden", !selection.size && !selection.isAll);
     set(all, "hidden", selection.isAll || !isPage || !isMore);
     write(all, total === null ? "Select all that the search finds" : "Select all " + count(total));
-    write(told, selection.isAll ? (total === null ? "All found are selected" : "All " + count(total) + " selected") : count(selection.size) + " selected");
+    const allOf = total === null ? "All that is found" : "All " + count(total);
+    write(told, (selection.isAll ? allOf : count(selection.size)) + " selected");
   } };
 }
 

@@ -26,7 +26,7 @@ const FEW = 8;
 export function mount(place) {
   const list = new List((state) => table.show(state));
   const table = new Table(place, list);
-  address.follow((view) => view.tab === "jobs" && list.open(view));
+  address.follow((view) => view.tab === "jobs" && table.open(view));
   live.on("happened", (events) => {
     list.patch(events);
     if (events.some((event) => list.concerns(event))) {
@@ -42,19 +42,23 @@ class Table {
   constructor(place, list) {
     this.list = list;
     this.isReadOnly = false;
+    this.isSlow = false;
+    // Another view was shown while something happened.
+    this.isStale = false;
+    // How many rows came that were not announced yet.
     this.fresh = 0;
     this.selection = new Selection(() => this.show(list.state));
     this.selectAll = h("input", { type: "checkbox", "aria-label": "Select all on this page" });
     this.selectAll.addEventListener("change", () => this.selection.set(this.shownIds(), this.selectAll.checked));
     this.body = h("tbody", { role: "rowgroup" });
-    this.waiting = h("tbody", { role: "rowgroup", class: "skeletons", hidden: true, "aria-hidden": "true" },
-      Array.from({ length: SKELETONS }, () => h("tr", { class: "skeleton" }, h("td", { colspan: rows.COLUMNS.length + 1 }, h("span", {})))));
+    this.waiting = skeletons();
     this.notices = h("div", { class: "notices" });
     this.news = h("p", { class: "away", role: "status" });
     this.pager = pager(list);
     this.bar = bar(this.selection, list);
     this.table = h("table", { role: "table", class: "jobs", "aria-label": "Jobs" }, headings(this.selectAll), this.waiting, this.body);
-    place.append(toolbar(), this.notices, h("div", { class: "sheet jobs-sheet" }, this.table), this.pager.element, this.bar.element, this.news);
+    this.sheet = h("div", { class: "sheet jobs-sheet" }, this.table);
+    place.append(toolbar(), this.notices, this.sheet, this.pager.element, this.bar.element, this.news);
     this.body.addEventListener("click", (event) => this.#clicked(event));
     this.body.addEventListener("pointerover", explain);
     setInterval(() => this.#announce(), ANNOUNCE_EVERY);
@@ -62,9 +66,19 @@ class Table {
     this.#followDetail();
   }
 
+  open(view) {
+    this.list.open(view);
+    if (this.isStale) {
+      this.isStale = false;
+      this.changed();
+    }
+  }
+
   // Something may be otherwise than it is shown.
   changed() {
-    if (this.list.isKept) {
+    if (address.view().tab !== "jobs") {
+      this.isStale = true;
+    } else if (this.list.isKept) {
       this.list.refresh();
     } else {
       this.list.pass();
@@ -95,7 +109,7 @@ class Table {
       this.#rows(state);
     }
     notices.show(this.notices, notices.notices(state, this.list, this.isReadOnly));
-    set(this.table.parentNode, "hidden", !state.jobs.length && !this.isSlow && (state.told !== null || state.error !== null));
+    this.#frame(state);
     this.pager.update(state);
     set(this.pager.element, "hidden", !state.jobs.length && !state.view.cursor);
     this.bar.update();
@@ -122,19 +136,22 @@ class Table {
   }
 
   // What is awaited for long is shown as such: grey rows where there are none yet, pale ones otherwise.
-  #await({ isFresh, told }) {
+  #await({ isFresh }) {
     clearTimeout(this.timer);
     if (!isFresh) {
-      this.#slow(false, told);
+      this.isSlow = false;
     } else if (!this.isSlow) {
-      this.timer = setTimeout(() => this.#slow(true, told), SLOW);
+      this.timer = setTimeout(() => {
+        this.isSlow = true;
+        this.#frame(this.list.state);
+      }, SLOW);
     }
   }
 
-  #slow(isSlow, told) {
-    this.isSlow = isSlow;
-    set(this.table, "aria-busy", isSlow && "true");
-    set(this.waiting, "hidden", !isSlow || told !== null);
+  #frame({ jobs, told, error }) {
+    set(this.table, "aria-busy", this.isSlow && "true");
+    set(this.waiting, "hidden", !this.isSlow || jobs.length > 0);
+    set(this.sheet, "hidden", !jobs.length && !this.isSlow && (told !== null || error !== null));
   }
 
   #announce() {
@@ -190,6 +207,11 @@ class Table {
   #row(id) {
     return Array.from(this.body.rows).find((row) => row.dataset.key === id);
   }
+}
+
+function skeletons() {
+  const row = () => h("tr", { class: "skeleton" }, h("td", { colspan: rows.COLUMNS.length + 1 }, h("span", {})));
+  return h("tbody", { class: "skeletons", hidden: true, "aria-hidden": "true" }, Array.from({ length: SKELETONS }, row));
 }
 
 // What does not fit into its cell can be read whole under the pointer.
