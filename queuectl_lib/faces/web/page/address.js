@@ -13,8 +13,14 @@ const FILTERS = ["state", "queue", "search", "sort", "limit"];
 
 const followers = [];
 
+// The last that was read: every link asks for it.
+let latest = { text: null, found: null };
+
 export function view() {
-  return read(location.search);
+  if (latest.text !== location.search) {
+    latest = { text: location.search, found: read(location.search) };
+  }
+  return latest.found;
 }
 
 function read(text) {

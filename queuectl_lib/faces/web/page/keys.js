@@ -72,6 +72,9 @@ function chosen({ key, shiftKey, target }) {
   if (key === "k" || (key === "ArrowUp" && isInList)) {
     return () => step(row, -1);
   }
+  if (key === "Enter" && target.matches(".pick")) {
+    return () => row.querySelector(".job-link").click();
+  }
   if (key.toLowerCase() === "x" && row) {
     return () => list.select(row, shiftKey);
   }

@@ -9,6 +9,9 @@ import { h, keyed, set, write } from "./dom.js";
 import { row, sheet } from "./sheet.js";
 import { count, local } from "./text.js";
 
+// More rows than these nobody reads, and they would have to be drawn anew each second.
+const MOST = 200;
+
 const COLUMNS = [["Queue"], ["Ready", "number"], ["Delayed", "number"], ["Retry", "number"], ["Blocked", "number"], ["Running", "number"],
   ["Dead", "number"], ["Oldest waiting", "number"], ["Paused"], [""]];
 // How many jobs of this kind a queue has, in which column, and the state in which they are found.
@@ -17,20 +20,42 @@ const NUMBERS = [["ready", 1, "pending"], ["delayed", 2, "pending"], ["failed", 
 export function mount(place) {
   const { element, body } = sheet("Queues", COLUMNS, "queues");
   const empty = h("p", { class: "empty", hidden: true }, "No queue has a job yet.");
+  const rest = h("p", { class: "soft" });
   const summary = h("p", { class: "soft", role: "status" }, "Loading \u2026");
   const all = [
     actions.button("Pause all \u2026", () => pause.open(null), { hidden: true }),
     actions.button("Resume all", () => pause.resume(null), { hidden: true, class: "main" })];
-  place.append(h("div", { class: "view-head" }, h("h2", {}, "Queues"), summary, h("div", { class: "head-actions" }, all)), element, empty);
-  live.on("status", (status) => {
+  place.append(h("div", { class: "view-head" }, h("h2", {}, "Queues"), summary, h("div", { class: "head-actions" }, all)), element, rest, empty);
+  let status = null;
+  const draw = () => {
+    // Of thousands of queues nothing is drawn that nobody sees.
+    if (!status || address.view().tab !== "queues") {
+      return;
+    }
     const queues = Object.entries(status.queues).map(([name, queue]) => ({ ...queue, name, all: status.paused }));
-    keyed(body, queues, ({ name }) => name, create, update);
+    keyed(body, busiest(queues), ({ name }) => name, create, update);
+    write(rest, queues.length > MOST ? "These " + count(MOST) + " have most to do. Of each of the others the list of jobs tells, with the filter by queue." : "");
     write(summary, status.paused ? "All queues are paused: " + told(status.paused) : count(queues.length) + (queues.length === 1 ? " queue" : " queues"));
     element.hidden = !queues.length;
     empty.hidden = Boolean(queues.length);
     all[0].hidden = Boolean(status.paused);
     all[1].hidden = !status.paused;
+  };
+  live.on("status", (found) => {
+    status = found;
+    draw();
   });
+  address.follow(draw);
+}
+
+// By name; of very many those with most to do.
+function busiest(queues) {
+  if (queues.length <= MOST) {
+    return queues;
+  }
+  const work = ({ processing, pending, failed, dead, paused }) => processing + pending + failed + dead + (paused ? 1 : 0);
+  const found = new Set([...queues].sort((one, other) => work(other) - work(one)).slice(0, MOST));
+  return queues.filter((queue) => found.has(queue));
 }
 
 function create({ name }) {

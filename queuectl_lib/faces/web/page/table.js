@@ -20,6 +20,8 @@ import { toolbar } from "./toolbar.js";
 const SLOW = 200;
 const ANNOUNCE_EVERY = 10000;
 const SKELETONS = 8;
+// More that come at once are not marked as new: all the list would flash.
+const FEW = 8;
 
 export function mount(place) {
   const list = new List((state) => table.show(state));
@@ -109,10 +111,10 @@ class Table {
     const focus = nextFocus(this.body);
     anchored(this.body, isSame, () => keyed(this.body, state.jobs, (job) => job.id, rows.create,
       (row, job) => rows.update(row, job, state.told, this.selection.has(job.id))));
-    for (const row of this.body.rows) {
-      const isNew = isSame && !state.isSearching && state.rounds < 2 && !known.has(row.dataset.key);
-      row.classList.toggle("fresh", isNew || (row.classList.contains("fresh") && isSame));
-      this.fresh += isNew;
+    if (isSame && state.rounds < 2) {
+      const fresh = Array.from(this.body.rows).filter((row) => !known.has(row.dataset.key));
+      fresh.forEach((row) => row.classList.toggle("fresh", fresh.length <= FEW));
+      this.fresh += fresh.length;
     }
     focus();
     this.#mark(address.view().job);
