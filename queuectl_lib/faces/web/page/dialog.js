@@ -2,6 +2,8 @@
 
 import { h } from "./dom.js";
 
+const DISCARD = { title: "Discard what you typed?", text: "It has not been sent.", verb: "Discard", lossy: true };
+
 let made = 0;
 
 // A dialog with a heading, shown at once. `content`: elements; `leave()`: called when somebody wants to be
@@ -46,49 +48,34 @@ export function ask({ title, text, verb, lossy }) {
   });
 }
 
-// A form in a dialog: its fields, an error beside them, and what sends it. send() returns a promise; while
-// it is under way nothing can be sent twice, and when it fails all that was typed stays.
-// Returns {dialog, form, close, refuse(text), dirty(): whether something was typed}.
-export function form({ title, verb, fields, send, onChange }) {
+// A form in a dialog: its fields, an error beside its buttons, and what sends it. send(close) returns a promise;
+// while it is under way nothing can be sent twice, and when it fails all that was typed stays. Returns the dialog.
+export function form({ title, verb, fields, send }) {
   const error = h("p", { class: "form-error", role: "alert", hidden: true });
   const submit = h("button", { type: "submit", class: "main changes" }, verb);
   const cancel = h("button", { type: "button", onclick: () => leave() }, "Cancel");
   const element = h("form", { class: "form", novalidate: true, autocomplete: "off" }, fields,
     h("div", { class: "form-foot" }, error, h("div", { class: "dialog-foot" }, cancel, submit)));
-  let begun = "";
+  const begun = contents(element);
   const leave = async () => {
-    const sure = contents(element) === begun || await ask(
-      { title: "Discard what you typed?", text: "It has not been sent.", verb: "Discard", lossy: true });
-    if (sure) {
+    if (contents(element) === begun || await ask(DISCARD)) {
       dialog.close();
     }
   };
   const dialog = open(title, element, leave);
-  const parts = {
-    dialog, form: element,
-    close: () => dialog.close(),
-    refuse: (text) => refuse(error, text),
-    begin: () => {
-      begun = contents(element);
-    },
-  };
   element.addEventListener("submit", (event) => {
     event.preventDefault();
-    sent(element, submit, error, send, parts);
+    sent(element, submit, error, () => send(() => dialog.close()));
   });
   element.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       element.requestSubmit();
     }
   });
-  if (onChange) {
-    element.addEventListener("input", onChange);
-  }
-  parts.begin();
-  return parts;
+  return dialog;
 }
 
-async function sent(element, submit, error, send, parts) {
+async function sent(element, submit, error, send) {
   if (element.getAttribute("aria-busy") === "true") {
     return;
   }
@@ -96,7 +83,7 @@ async function sent(element, submit, error, send, parts) {
   submit.setAttribute("aria-disabled", "true");
   error.hidden = true;
   try {
-    await send(parts);
+    await send();
   } catch (problem) {
     refuse(error, problem.message);
   }

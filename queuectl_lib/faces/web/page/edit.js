@@ -13,7 +13,7 @@ export function open(job, done) {
   const before = values(fields);
   dialog.form({
     title: "Edit " + job.id, verb: "Save", fields: layout(fields),
-    send: (parts) => send(job, changes(before, values(fields)), parts, done),
+    send: (close) => send(job, changes(before, values(fields)), close, done),
   });
   fields.priority.focus();
 }
@@ -66,13 +66,13 @@ function converted(name, value) {
   return name === "run_at" ? new Date(value || Date.now()).toISOString() : value;
 }
 
-async function send(job, changed, parts, done) {
+async function send(job, changed, close, done) {
   if (!Object.keys(changed).length) {
-    parts.close();
+    close();
     return;
   }
   await api.send("PATCH", api.jobPath(job.id), changed);
-  parts.close();
+  close();
   toasts.say(jobLink(job.id), ": changed");
   done();
 }

@@ -32,11 +32,11 @@ export function open() {
   const ways = { plain: plain.element, json: asJson };
   const chosen = { way: "plain" };
   const sent = { key: newKey() };
-  const made = dialog.form({
+  const shown = dialog.form({
     title: "Enqueue", verb: "Enqueue", fields: [switcher(ways, chosen, plain.command, json), plain.element, asJson],
-    send: (parts) => send(() => (chosen.way === "json" ? parsed(json.value) : plain.job()), sent, parts),
+    send: (close) => send(() => (chosen.way === "json" ? parsed(json.value) : plain.job()), sent, close),
   });
-  made.dialog.addEventListener("close", () => {
+  shown.addEventListener("close", () => {
     isOpen = false;
   });
   plain.command.focus();
@@ -69,7 +69,7 @@ function parsed(text) {
 
 // One key for all that is sent from one form: a double click, or a second try after an answer that was lost,
 // makes no second job.
-async function send(jobs, sent, parts) {
+async function send(jobs, sent, close) {
   let answer;
   try {
     answer = await api.send("POST", "/api/jobs", jobs(), { "Idempotency-Key": sent.key });
@@ -81,7 +81,7 @@ async function send(jobs, sent, parts) {
     }
     throw error;
   }
-  parts.close();
+  close();
   const { ids } = answer;
   if (ids.length === 1) {
     toasts.say("Enqueued ", jobLink(ids[0]));

@@ -64,9 +64,8 @@ async function look(watched) {
   try {
     again = take(watched, await api.get(api.jobPath(watched.id, "output"), offsets(watched)));
   } catch (error) {
-    if (error instanceof api.ApiError) {
-      again = null;
-    }
+    // Gone, and so is its output; anything else may pass.
+    again = error.status === 404 ? null : again;
   }
   watched.asking = false;
   if (again !== null && !watched.stopped) {

@@ -15,7 +15,7 @@ export function open(name) {
     fields: [
       field("Reason", reason, "Shown wherever somebody wonders why nothing runs."),
       field("For", lasting, "30m, 2h, 1d; empty: until somebody resumes it. What runs goes on.")],
-    send: async ({ close }) => {
+    send: async (close) => {
       await api.send("POST", path(name, "pause"), { reason: reason.value.trim() || undefined, for: lasting.value.trim() || undefined });
       close();
       toasts.say(called(name) + " paused");
