@@ -1,22 +1,39 @@
 // The view that is shown is the page's address: a link shows the same to whoever follows it.
 //
 //   tab      jobs (usual), dead, workers, queues
-//   state, queue, search, sort, cursor     of the list of jobs
+//   state, queue, search, sort, limit, cursor     of the list of jobs
 //   job      the id whose details are open
 //
 // Whoever shows a part of it subscribes, and reads it from there alone.
 
-const USUAL = { tab: "jobs", state: [], queue: [], search: "", sort: "", cursor: "", job: "" };
+const USUAL = { tab: "jobs", state: [], queue: [], search: "", sort: "", limit: "", cursor: "", job: "" };
+
+// What makes a list another one; without the cursor: what makes another page of the same list.
+const FILTERS = ["state", "queue", "search", "sort", "limit"];
 
 const followers = [];
 
+// The last that was read: every link asks for it.
+let latest = { text: null, found: null };
+
 export function view() {
-  const query = new URLSearchParams(location.search);
+  if (latest.text !== location.search) {
+    latest = { text: location.search, found: read(location.search) };
+  }
+  return latest.found;
+}
+
+function read(text) {
+  const query = new URLSearchParams(text);
   const found = {};
   for (const [name, usual] of Object.entries(USUAL)) {
-    found[name] = Array.isArray(usual) ? query.getAll(name) : query.get(name) || usual;
+    found[name] = Array.isArray(usual) ? several(query, name) : query.get(name) || usual;
   }
   return found;
+}
+
+function several(query, name) {
+  return query.getAll(name).flatMap((text) => text.split(",")).filter(Boolean);
 }
 
 // The address of the view that is shown, but for these changes.
@@ -33,22 +50,35 @@ export function link(changes) {
   return "/" + (text ? "?" + text : "");
 }
 
+// What tells two lists apart, as one text.
+export function listKey(shown) {
+  return JSON.stringify(FILTERS.map((name) => shown[name]));
+}
+
+// The same, and which page of it.
+export function pageKey(shown) {
+  return JSON.stringify([listKey(shown), shown.cursor]);
+}
+
 // Show another view; the one before is where Back leads to.
-export function go(changes) {
-  move(changes, "pushState");
+// state: what the browser's history keeps with it; without it, what there is, as long as the page of the list is the same.
+export function go(changes, state) {
+  move(link(changes), "pushState", state);
 }
 
 // The same without a step back: for what is typed letter by letter.
-export function become(changes) {
-  move(changes, "replaceState");
+export function become(changes, state) {
+  move(link(changes), "replaceState", state);
 }
 
-function move(changes, how) {
-  const target = link(changes);
-  if (target !== location.pathname + location.search) {
-    history[how](null, "", target);
-    tell();
+function move(target, how, state) {
+  const before = view();
+  if (target === location.pathname + location.search) {
+    return;
   }
+  const same = pageKey(read(target.split("?")[1] || "")) === pageKey(before);
+  history[how](state || (same ? history.state : null), "", target);
+  tell();
 }
 
 // follower(view): called now and whenever the view has changed.
@@ -71,7 +101,6 @@ document.addEventListener("click", (event) => {
   const anchor = event.target.closest("a[data-view]");
   if (anchor && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey) {
     event.preventDefault();
-    history.pushState(null, "", anchor.href);
-    tell();
+    move(anchor.getAttribute("href"), "pushState");
   }
 });

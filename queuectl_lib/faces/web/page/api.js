@@ -1,4 +1,7 @@
-// Requests to the server that the page came from.
+// Requests to the server that the page came from. What becomes of each is told as live's "answer":
+// the status, 0 where there was none (connection.js listens).
+
+import { emit } from "./live.js";
 
 export class ApiError extends Error {
   constructor(status, message) {
@@ -47,8 +50,10 @@ async function asked(path, options) {
     if (error.name === "AbortError") {
       throw error;
     }
+    emit("answer", 0);
     throw new Offline();
   }
+  emit("answer", answer.status);
   const document = await answer.json().catch(() => null);
   if (!answer.ok) {
     throw new ApiError(answer.status, (document && document.error) || "the server answered " + answer.status);

@@ -49,28 +49,47 @@ export function write(element, text) {
 }
 
 // Makes the children of `parent` those of `items`, in their order. An element stays the same for the
-// same key, so that focus, selection and scrolling stay where they are.
+// same key, and is moved only if it has to be: focus, selection and scrolling stay where they are.
 // create(item) -> element; update(element, item).
 export function keyed(parent, items, keyOf, create, update) {
   const known = new Map(Array.from(parent.children, (child) => [child.dataset.key, child]));
-  let place = parent.firstElementChild;
-  for (const item of items) {
+  const wanted = items.map((item) => {
     const key = String(keyOf(item));
-    let element = known.get(key);
-    if (element) {
-      known.delete(key);
-    } else {
-      element = create(item);
-      element.dataset.key = key;
-    }
+    const element = known.get(key) || create(item);
+    element.dataset.key = key;
+    known.delete(key);
     update(element, item);
-    if (element === place) {
-      place = place.nextElementSibling;
-    } else {
-      parent.insertBefore(element, place);
-    }
-  }
+    return element;
+  });
+  const focused = document.activeElement;
   for (const left of known.values()) {
     left.remove();
+  }
+  arrange(parent, wanted);
+  // Moved elements lose it, where the browser has no moveBefore.
+  if (focused !== document.activeElement && parent.contains(focused)) {
+    focused.focus({ preventScroll: true });
+  }
+}
+
+function arrange(parent, wanted) {
+  let place = parent.firstElementChild;
+  for (const element of wanted) {
+    if (element === place) {
+      place = element.nextElementSibling;
+    } else if (place && element === place.nextElementSibling) {
+      // One that stands further down now was passed: it is moved when its turn comes, instead of all behind it.
+      place = element.nextElementSibling;
+    } else {
+      put(parent, element, place);
+    }
+  }
+}
+
+function put(parent, element, place) {
+  if (parent.moveBefore && element.parentNode === parent) {
+    parent.moveBefore(element, place);
+  } else {
+    parent.insertBefore(element, place);
   }
 }

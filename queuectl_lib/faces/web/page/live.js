@@ -1,9 +1,14 @@
-// What happens in the store, as the server tells it: one stream of events for the whole page.
+// What happens in the store, as the server tells it: one stream of events for the whole page, and if the
+// browser can do it one for all its tabs.
 //
-//   happened   [event…] of jobs that have changed
-//   status     how the queue stands
-//   missed     some changes were not seen: what is shown has to be fetched anew
-//   connection "open", "lost"
+//   happened    [event…] of jobs that have changed
+//   status      how the queue stands
+//   missed      some changes may not have been seen: what is shown has to be fetched anew
+//   trouble     the store cannot be read: {error}; the next status says that it can again
+//   connection  "open", "lost" (no answer) or "refused" (the token is not right), as connection.js sees it;
+//               it reckons it from "stream" (the same of the stream alone) and "answer" (of each request)
+
+import { Source } from "./source.js";
 
 const listeners = new Map();
 
@@ -18,10 +23,34 @@ export function emit(kind, data) {
 }
 
 export function start() {
-  const source = new EventSource("/api/events");
-  for (const kind of ["happened", "status", "missed"]) {
-    source.addEventListener(kind, (event) => emit(kind, JSON.parse(event.data)));
+  if (typeof SharedWorker === "undefined") {
+    startAlone();
+  } else {
+    startShared();
   }
-  source.addEventListener("open", () => emit("connection", "open"));
-  source.addEventListener("error", () => emit("connection", "lost"));
+}
+
+function startShared() {
+  const worker = new SharedWorker("/static/stream.js", { type: "module", name: "queuectl" });
+  worker.port.addEventListener("message", (message) => emit(message.data.kind, message.data.data));
+  worker.port.start();
+  worker.addEventListener("error", startAlone, { once: true });
+  worker.port.postMessage("enter");
+  addEventListener("pagehide", () => worker.port.postMessage("leave"));
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) {
+      worker.port.postMessage("enter");
+      emit("missed", {});
+    }
+  });
+}
+
+// A stream of one's own; a hidden tab leaves its connection to others.
+function startAlone() {
+  const source = new Source(emit);
+  const turn = () => (document.hidden ? source.close() : source.open());
+  document.addEventListener("visibilitychange", turn);
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => event.persisted && turn());
+  turn();
 }

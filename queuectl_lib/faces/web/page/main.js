@@ -2,22 +2,31 @@
 
 import * as address from "./address.js";
 import * as api from "./api.js";
+import * as chart from "./chart.js";
+import * as connection from "./connection.js";
+import * as dead from "./dead.js";
 import * as detail from "./detail.js";
+import * as enqueue from "./enqueue.js";
+import * as head from "./head.js";
+import * as keys from "./keys.js";
 import * as live from "./live.js";
+import * as queues from "./queues.js";
 import * as summary from "./summary.js";
 import * as table from "./table.js";
-import { h, keyed, set, write } from "./dom.js";
-import { learnTime } from "./text.js";
+import * as workers from "./workers.js";
+import { h, keyed, set } from "./dom.js";
 
 const TABS = [["jobs", "Jobs"], ["dead", "Dead letter queue"], ["workers", "Workers"], ["queues", "Queues"]];
 
 // Each tab has a section of its own, which stays as it is while another is shown.
-const VIEWS = { jobs: table };
+const VIEWS = { jobs: table, dead, workers, queues };
+
+const ELSEWHERE = { state: [], queue: [], search: "", sort: "", cursor: "", job: "" };
 
 function tabs(view) {
   keyed(document.getElementById("tabs"), TABS, ([name]) => name, ([, title]) => h("a", { "data-view": true }, title),
     (anchor, [name]) => {
-      set(anchor, "href", address.link({ tab: name, state: [], queue: [], search: "", sort: "", cursor: "", job: "" }));
+      set(anchor, "href", address.link({ ...ELSEWHERE, tab: name }));
       set(anchor, "aria-current", view.tab === name && "page");
     });
 }
@@ -32,16 +41,15 @@ function places() {
   }
 }
 
-function head(status) {
-  learnTime(status.now);
-  write(document.getElementById("store"), status.store);
-}
-
-live.on("status", head);
-live.on("connection", (state) => write(document.getElementById("connection"), state === "open" ? "Live" : "Not connected"));
 address.follow(tabs);
+connection.watch();
+head.mount();
 summary.mount(document.getElementById("summary"));
 places();
+chart.mount(document.getElementById("chart"));
+enqueue.mount(document.getElementById("commands"));
 detail.mount(document.getElementById("detail"));
-api.get("/api/status").then((status) => live.emit("status", status));
+keys.watch();
+// The stream tells it again and again; this is for the first moment, and goes on without the stream.
+api.get("/api/status").then((status) => live.emit("status", status), () => null);
 live.start();

@@ -1,0 +1,170 @@
+// The last hour: how many attempts completed and failed in each minute, as bars, as numbers and as a table.
+// On a phone it is folded away at first. Completed ones stand above the line and failed ones hang below it, so that no colour is needed to tell them apart.
+
+import * as api from "./api.js";
+import * as live from "./live.js";
+import { draw } from "./bars.js";
+import { h, keyed, set, write } from "./dom.js";
+import { paced } from "./pacing.js";
+import { count, since } from "./text.js";
+
+const EVERY = 15000;
+const LEAST = 10000;
+const CLOCK = new Intl.DateTimeFormat("sv-SE", { timeStyle: "short" });
+// Of so many of the last minutes it is said what "lately" is.
+const LATELY = 10;
+const PHONE = "(max-width: 40rem)";
+
+let chart = null;
+
+export function mount(place) {
+  const parts = {
+    summary: h("p", { class: "chart-summary" }, "Loading the last hour \u2026"),
+    readout: h("p", { class: "readout" }),
+    plot: h("div", { class: "plot", tabindex: "0", role: "slider", "aria-label": "Minute of the last hour", "aria-valuemin": "0", "aria-valuemax": "59" }),
+    table: h("tbody", {}),
+  };
+  const table = asTable(parts.table);
+  const body = h("div", { class: "chart-body", id: "chart-body" }, parts.plot,
+    h("div", { class: "chart-line" }, legend(), parts.readout, folding(table, "table", false)), table);
+  place.append(h("div", { class: "chart-head" }, h("h2", {}, "Last hour"), parts.summary,
+    folding(body, "chart", !matchMedia(PHONE).matches)), body);
+  chart = { parts, minutes: [], known: 0, chosen: null };
+  listen(parts.plot);
+  const refresh = paced(load, LEAST);
+  live.on("status", refresh);
+  live.on("missed", refresh);
+  setInterval(refresh, EVERY);
+  refresh();
+  new ResizeObserver(render).observe(parts.plot);
+}
+
+function legend() {
+  return h("p", { class: "legend" }, h("span", { class: "key key-completed" }, "completed"), " ", h("span", { class: "key key-failed" }, "failed"));
+}
+
+function asTable(body) {
+  const heading = (title, kind) => h("th", { scope: "col", class: kind }, title);
+  return h("div", { class: "sheet scrolled", tabindex: "0", role: "region", "aria-label": "The last hour as a table", id: "chart-table" },
+    h("table", {}, h("caption", { class: "away" }, "Attempts that ended in each minute of the last hour"),
+      h("thead", {}, h("tr", {}, heading("Minute"), heading("Completed", "number"), heading("Failed", "number"))), body));
+}
+
+// A button that shows and hides a part. name: what it is called.
+function folding(part, name, isOpen) {
+  const button = h("button", { type: "button", class: "small fold", "aria-controls": part.id });
+  const turn = (open) => {
+    part.hidden = !open;
+    set(button, "aria-expanded", String(open));
+    write(button, (open ? "Hide " : "Show ") + name);
+  };
+  button.addEventListener("click", () => turn(part.hidden));
+  turn(isOpen);
+  return button;
+}
+
+async function load() {
+  try {
+    const { minutes, known_since: since } = await api.get("/api/throughput");
+    chart.minutes = minutes;
+    // The minute in which the counting began is not known whole, but what is known of it is shown.
+    chart.known = minutes.findIndex(({ at }) => Date.parse(at) + 60000 > Date.parse(since));
+    chart.known = chart.known < 0 ? minutes.length : chart.known;
+    render();
+    tell();
+  } catch (error) {
+    if (!chart.minutes.length) {
+      write(chart.parts.summary, "Not known: " + error.message + ".");
+    }
+  }
+}
+
+function render() {
+  if (!chart.minutes.length || !chart.parts.plot.clientWidth) {
+    return;
+  }
+  draw(chart.parts.plot, chart.minutes, chart.known, chart.chosen);
+  describe();
+}
+
+// --- reading a minute
+
+function listen(plot) {
+  const under = (event) => choose(Math.floor((event.clientX - plot.firstChild.dataset.left - plot.getBoundingClientRect().left) / plot.firstChild.dataset.step));
+  plot.addEventListener("pointermove", (event) => plot.firstChild && under(event));
+  plot.addEventListener("pointerdown", (event) => plot.firstChild && under(event));
+  plot.addEventListener("pointerleave", () => document.activeElement === plot || choose(null));
+  plot.addEventListener("blur", () => choose(null));
+  plot.addEventListener("focus", () => chart.chosen === null && choose(chart.minutes.length - 1));
+  plot.addEventListener("keydown", byKey);
+}
+
+function byKey(event) {
+  const last = chart.minutes.length - 1;
+  const at = chart.chosen === null ? last : chart.chosen;
+  const to = { ArrowLeft: at - 1, ArrowDown: at - 1, ArrowRight: at + 1, ArrowUp: at + 1, PageUp: at + 10, PageDown: at - 10, Home: 0, End: last }[event.key];
+  if (to !== undefined) {
+    event.preventDefault();
+    event.stopPropagation();
+    choose(Math.min(last, Math.max(0, to)));
+  }
+}
+
+function choose(place) {
+  const chosen = place === null || place < 0 || place >= chart.minutes.length ? null : place;
+  if (chosen !== chart.chosen) {
+    chart.chosen = chosen;
+    render();
+  }
+}
+
+function describe() {
+  const { parts, chosen, minutes } = chart;
+  const shown = chosen === null ? minutes.length - 1 : chosen;
+  const text = told(shown);
+  write(parts.readout, chosen === null ? "" : text);
+  set(parts.plot, "aria-valuenow", shown);
+  set(parts.plot, "aria-valuetext", text);
+}
+
+function told(place) {
+  const { at, completed, failed } = chart.minutes[place];
+  const clock = CLOCK.format(new Date(at));
+  if (place < chart.known) {
+    return clock + ": not known";
+  }
+  return clock + ": " + count(completed) + " completed, " + count(failed) + " failed" + (place === chart.minutes.length - 1 ? " so far" : "");
+}
+
+// --- the same in words
+
+function tell() {
+  const { minutes, known, parts } = chart;
+  const seen = minutes.slice(known);
+  const completed = sum(seen, "completed");
+  const failed = sum(seen, "failed");
+  const when = known ? "in the last " + seen.length + " min" : "in the last hour";
+  const lately = seen.slice(-LATELY);
+  // The last minute is not over yet.
+  const rate = sum(lately, "completed") / Math.max(1, lately.length - 1 + since(minutes[minutes.length - 1].at) / 60);
+  write(parts.summary, count(completed) + " completed, " + count(failed) + " failed " + when
+    + (completed ? "; " + rounded(rate) + " a minute lately" : ""));
+  keyed(parts.table, minutes.map((minute, place) => ({ ...minute, known: place >= known })).reverse(), ({ at }) => at, createRow, updateRow);
+}
+
+function sum(minutes, name) {
+  return minutes.reduce((total, minute) => total + minute[name], 0);
+}
+
+function rounded(rate) {
+  return rate >= 10 ? count(Math.round(rate)) : String(Math.round(rate * 10) / 10);
+}
+
+function createRow({ at }) {
+  return h("tr", {}, h("th", { scope: "row" }, CLOCK.format(new Date(at))), h("td", { class: "number" }), h("td", { class: "number" }));
+}
+
+function updateRow(row, { completed, failed, known }) {
+  write(row.cells[1], known ? count(completed) : "not known");
+  write(row.cells[2], known ? count(failed) : "not known");
+}

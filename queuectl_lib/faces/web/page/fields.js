@@ -1,0 +1,51 @@
+// The fields of forms: a label, what is typed into, and a hint below it.
+
+import { h } from "./dom.js";
+
+let made = 0;
+
+// control: an <input>, <textarea> or <select>; hint: a few words, or nothing.
+export function field(label, control, hint) {
+  const id = "field-" + ++made;
+  control.id = id;
+  const parts = [h("label", { for: id }, label), control];
+  if (hint) {
+    control.setAttribute("aria-describedby", id + "-hint");
+    parts.push(h("small", { id: id + "-hint" }, hint));
+  }
+  return h("div", { class: "field" }, parts);
+}
+
+export function check(label, control, hint) {
+  return h("div", { class: "field" }, h("label", { class: "check" }, control, " ", label), hint && h("small", {}, hint));
+}
+
+export function text(name, more) {
+  return h("input", { type: "text", name, spellcheck: "false", autocapitalize: "none", ...more });
+}
+
+export function number(name, more) {
+  return text(name, { inputmode: "numeric", ...more });
+}
+
+// What was typed as a whole number; anything else as it is, for the server to say what is wrong with it.
+export function whole(typed) {
+  return /^[+-]?\d{1,15}$/.test(typed) ? Number(typed) : typed;
+}
+
+const UNITS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
+
+// Seconds of 90, 90s, 5m, 2h, as the command line takes them (words/clock.py).
+export function duration(label, typed) {
+  const found = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?$/.exec(typed.trim());
+  if (!found) {
+    throw new Error(label + ": not a time: " + typed + " (want 90, 90s, 5m, 2h, 1d)");
+  }
+  return Number(found[1]) * UNITS[found[2] || "s"];
+}
+
+// A moment as <input type="datetime-local"> holds it: in the reader's own time.
+export function localInput(moment) {
+  const at = new Date(moment);
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
+}

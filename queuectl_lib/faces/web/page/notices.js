@@ -1,0 +1,101 @@
+// What is said in the list's place, or above it: nothing there, nothing found, what went wrong, what is still searched.
+
+import * as address from "./address.js";
+import { Offline } from "./api.js";
+import { h, keyed } from "./dom.js";
+import { count, many } from "./text.js";
+
+// [{name, element}…] of what there is to say about a List's state; the first of them stands in for the rows if there are none.
+export function notices(state, list, isReadOnly) {
+  const told = [failed(state, list), sortedPart(state), found(state), searching(state, list), outOfDate(state, list), nothing(state, isReadOnly)];
+  return told.filter(Boolean);
+}
+
+export function show(place, told) {
+  keyed(place, told, ({ name }) => name, ({ make }) => h("div", { class: "notice" }, make()), () => {});
+}
+
+function failed({ error, jobs, isBusy }, list) {
+  // That the server does not answer stands at the head of the page.
+  if (!error || isBusy || (error instanceof Offline && jobs.length)) {
+    return null;
+  }
+  return { name: "failed " + error.message, make: () => [
+    h("p", {}, h("strong", {}, "The jobs could not be fetched: "), error.message),
+    h("button", { type: "button", onclick: () => list.load() }, "Try again"),
+    error.status === 400 && h("a", { "data-view": true, class: "button", href: address.link({ ...UNFILTERED, sort: "", limit: "" }) }, "All jobs")] };
+}
+
+function sortedPart({ sorted_of: looked, total }) {
+  if (looked === null || total === null || looked >= total) {
+    return null;
+  }
+  return { name: "sorted" + looked, make: () => h("p", {},
+    "Sorted are the first " + count(looked) + " of " + count(total) + " jobs. A filter by state, queue or text makes them fewer.") };
+}
+
+// The text that is searched for is the id of one of them.
+function found({ view, jobs, exact }) {
+  const id = view.search.trim();
+  const job = exact && exact.id === id ? exact : jobs.length > 1 && jobs.find((each) => each.id === id);
+  return job ? { name: "exact" + id + job.state, make: () => h("p", {}, "There is a job of this id: ",
+    h("a", { "data-view": true, class: "mono", href: address.link({ job: id }) }, id), " ",
+    h("span", { class: "state state-" + job.state }, job.state)) } : null;
+}
+
+function searching(state, list) {
+  const { isSearching, complete, next, jobs, rounds } = state;
+  if (isSearching) {
+    return { name: "searching", make: () => [
+      h("p", {}, h("span", { class: "turning", "aria-hidden": "true" }), "Searching on; what was found so far is shown."),
+      h("button", { type: "button", onclick: () => list.stop() }, "Stop")] };
+  }
+  if (complete || !next || state.isBusy || jobs.length >= list.limit) {
+    return null;
+  }
+  const soFar = jobs.length ? many(jobs.length, "job") : "none";
+  return { name: "stopped" + rounds, make: () => [
+    h("p", {}, "Not all jobs were searched yet; " + soFar + " found so far."),
+    h("button", { type: "button", onclick: () => list.goOn() }, "Search on")] };
+}
+
+function outOfDate({ isPassed }, list) {
+  return isPassed ? { name: "passed", make: () => [
+    h("p", {}, "Jobs have changed since this search, which takes too long to be repeated each time."),
+    h("button", { type: "button", onclick: () => list.load() }, "Search again")] } : null;
+}
+
+function nothing({ view, jobs, told, error, isBusy, isFresh, next, complete }, isReadOnly) {
+  if (jobs.length || told === null || error || isFresh || isBusy || (next && !complete)) {
+    return null;
+  }
+  if (view.cursor) {
+    return { name: "past", make: () => [h("p", {}, "No jobs stand on this page any more."),
+      h("a", { "data-view": true, class: "button", href: address.link({ cursor: "" }) }, "First page")] };
+  }
+  return isFiltered(view)
+    ? { name: "none" + JSON.stringify([view.state, view.queue, view.search]), make: () => noMatch(view) }
+    : { name: "empty" + isReadOnly, make: () => emptyStore(isReadOnly) };
+}
+
+export function isFiltered({ state, queue, search }) {
+  return Boolean(state.length || queue.length || search);
+}
+
+export const UNFILTERED = { state: [], queue: [], search: "", cursor: "" };
+
+function noMatch({ state, queue, search }) {
+  const said = [
+    state.length && "state " + state.join(" or "),
+    queue.length && "queue " + queue.slice(0, 3).join(" or ") + (queue.length > 3 ? " \u2026" : ""),
+    search && "the text \u201c" + search + "\u201d"].filter(Boolean);
+  return [h("h2", {}, "No such jobs"), h("p", { class: "wide" }, "There are none with " + said.join(" and ") + "."),
+    h("a", { "data-view": true, class: "button", href: address.link(UNFILTERED) }, "Clear the filter")];
+}
+
+function emptyStore(isReadOnly) {
+  const enqueue = document.querySelector("#commands [aria-keyshortcuts~=n]");
+  return [h("h2", {}, "No jobs yet"), h("p", {}, "A job is a command that a worker runs in the background. Give it the first one:"),
+    h("pre", { class: "say" }, "queuectl enqueue 'echo hello'"),
+    !isReadOnly && enqueue && h("button", { type: "button", class: "main changes", onclick: () => enqueue.click() }, "Enqueue a job")];
+}

@@ -1,0 +1,59 @@
+// The workers: who is alive, since when, and what each of them runs.
+
+import * as address from "./address.js";
+import * as live from "./live.js";
+import * as ages from "./ages.js";
+import { h, keyed, set, write } from "./dom.js";
+import { row, sheet } from "./sheet.js";
+import { count, now } from "./text.js";
+
+const COLUMNS = [["Worker"], ["PID", "number"], ["Up"], ["Heartbeat"], ["Done", "number"], ["Queues"], ["Runs"], ["For"], ["Progress"]];
+
+export function mount(place) {
+  const { element, body } = sheet("Workers", COLUMNS, "workers");
+  const empty = h("div", { class: "empty", hidden: true },
+    h("p", {}, "No worker is running: nothing is started."),
+    h("p", {}, "Start one on the machine of this store: ", h("code", {}, "queuectl worker start"), ", or four: ", h("code", {}, "queuectl worker start --count 4")));
+  const summary = h("p", { class: "soft", role: "status" }, "Loading \u2026");
+  place.append(h("div", { class: "view-head" }, h("h2", {}, "Workers"), summary), element, empty);
+  live.on("status", ({ workers }) => {
+    keyed(body, workers, ({ worker }) => worker, () => row(COLUMNS), update);
+    write(summary, told(workers));
+    element.hidden = !workers.length;
+    empty.hidden = Boolean(workers.length);
+  });
+}
+
+function told(workers) {
+  const busy = workers.filter(({ job }) => job).length;
+  return workers.length ? count(workers.length) + " alive, " + count(busy) + " at work" : "none alive";
+}
+
+function update(line, worker) {
+  const [slot, pid, up, beat, done, queues, runs, runsFor, progress] = line.cells;
+  write(slot, "#" + worker.slot);
+  write(pid, worker.pid);
+  ages.show(up, worker.since);
+  ages.show(beat, worker.heartbeat, " ago");
+  write(done, count(worker.done));
+  write(queues, worker.queues ? worker.queues.join(", ") : "all");
+  showJob(runs, worker);
+  ages.show(runsFor, worker.running_for === null ? null : new Date(now() - worker.running_for * 1000).toISOString());
+  write(progress, worker.progress || "");
+  set(line, "class", worker.job ? null : "idle");
+}
+
+function showJob(cell, { job, command }) {
+  if (!job) {
+    write(cell, "idle");
+    return;
+  }
+  keyed(cell, [job], (id) => id, (id) => h("div", {}, h("a", { "data-view": true, class: "mono" }, id), h("div", { class: "mono soft clipped" }, command)),
+    (element, id) => set(element.firstChild, "href", address.link({ job: id })));
+  // What stood there as text before.
+  for (const node of [...cell.childNodes]) {
+    if (node.nodeType === Node.TEXT_NODE) {
+      node.remove();
+    }
+  }
+}
