@@ -36,6 +36,12 @@ def kept(job, stream, paths):
     return data.rstrip(b"\0") + _CUT_OFF + tail
 
 
+def is_gone(job, stream, paths):
+    """Was the file removed by hand that kept more of a stream than the tail?"""
+    file = getattr(job, stream + "_file")
+    return file is not None and not os.path.lexists(paths.inside(file))
+
+
 def rest(job, stream, paths, offset):
     """What was kept of a stream behind so many bytes that were seen while it ran."""
     data = kept(job, stream, paths)
