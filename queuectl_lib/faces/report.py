@@ -110,6 +110,7 @@ def status_document(standing, now):
             "finished": recent.finished, "succeeded": recent.succeeded,
             "success_rate": recent.succeeded / recent.finished if recent.finished else None,
             "per_minute": recent.per_minute, "average_duration": recent.average},
+        "room": standing.room,
     }
 
 
