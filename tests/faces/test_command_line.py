@@ -179,6 +179,18 @@ def test_what_list_prints_can_be_enqueued_again(run, tmp_path):
         assert (job.id, job.priority, job.command) == ("x", -3, "echo $HOME")
 
 
+def test_a_person_is_told_that_what_they_gave_goes_into_a_paused_queue(run, monkeypatch):
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda self: self is sys.stderr)
+    assert run("enqueue", "--queue", "mail", "true")[1] == ""
+    run("pause", "mail", "video", "--reason", "new server")
+    assert run("enqueue", "--queue", "mail", "true")[1] == "queuectl: the queue mail is paused (new server): queuectl resume mail\n"
+    assert run("enqueue", "true")[1] == ""
+    run("pause")
+    assert run("enqueue", '[{"command": "a", "queue": "a"}, {"command": "b"}]')[1] == "queuectl: all queues are paused: queuectl resume\n"
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda self: False)
+    assert run("enqueue", "--queue", "mail", "true")[1] == ""
+
+
 # --- what is printed
 
 def test_an_empty_list_is_an_empty_list(run):
