@@ -17,11 +17,11 @@ def add_unique(store, job, if_absent):
     except DuplicateJob:
         if not if_absent:
             raise
-        _settle(store)
+        settle(store)
         _tell(store, job.id)
         return job.id
     if not added:
-        _settle(store)
+        settle(store)
         doing = "running" if found.state == "processing" else "waiting"
         terminal.note("nothing was enqueued: job %s with this command is %s already" % (found.id, doing))
     return found.id
@@ -42,7 +42,7 @@ def add_absent(store, jobs):
                 raise
     there = sum(1 for is_new in ids.values() if not is_new)
     if there == len(ids):
-        _settle(store)
+        settle(store)
     if there and len(ids) == 1:
         _tell(store, next(iter(ids)))
     elif there:
@@ -50,7 +50,7 @@ def add_absent(store, jobs):
     return ids
 
 
-def _settle(store):
+def settle(store):
     """Have what is there outlast a power cut: who wrote it may not have synced it yet, or was killed before."""
     _, live = store.opened()
     store.settle(live)

@@ -143,6 +143,11 @@ def merged(defaults, given):
     return dict(defaults, **given)
 
 
+# What may be changed of a job that is there (lifecycle.edit).
+EDITABLE = {"priority": priority, "queue": identifiers.check_queue, "timeout": timeout, "run_at": run_at,
+            "max_retries": max_retries, "command": command}
+
+
 def kind(value):
     """What a JSON value is, in words."""
     kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}

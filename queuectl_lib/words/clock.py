@@ -27,8 +27,8 @@ LATEST = 253402300799999
 # No float, and no time, is larger.
 _HUGE = 1e300
 
-_second = None
-_second_text = ""
+# A second and its text: one value, since threads that ask for different seconds come between two.
+_last = (None, "")
 
 
 def now():
@@ -38,13 +38,14 @@ def now():
 
 def moment(ms):
     """The text of a moment: '2026-11-22T03:10:00.123Z'."""
-    global _second, _second_text
+    global _last
     second, millisecond = divmod(ms, 1000)
+    known, text = _last
     # A busy worker asks several times a second for the same second's text.
-    if second != _second:
-        _second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        _second = second
-    return "%s.%03dZ" % (_second_text, millisecond)
+    if second != known:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        _last = second, text
+    return "%s.%03dZ" % (text, millisecond)
 
 
 def parse_moment(text):

@@ -11,24 +11,22 @@ Examples:
   queuectl cancel --queue mail --state pending --yes
 """
 
-from queuectl_lib.faces import selection, terminal
-from queuectl_lib.job import lifecycle
+from queuectl_lib.faces import terminal, verbs
+from queuectl_lib.faces.cli import selecting
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import NotDone
 from queuectl_lib.work import cancel
 
-_STATES = lifecycle.WAITING + ("processing",)
-
 
 def arguments(parser):
-    selection.arguments(parser, _STATES, every="all that wait or run")
+    selecting.arguments(parser, verbs.CANCELLED, every="all that wait or run")
     parser.add_argument("--wait", action="store_true", help="wait until the processes of running ones are gone")
 
 
 def run(args, out):
-    now = clock.now()
     store = stores.open_store(args.store, write=True)
+    verb = verbs.cancel(store, clock.now())
     running = []
 
     def call_off(ids, refused):
@@ -38,13 +36,11 @@ def run(args, out):
             else:
                 refused(job_id, error)
 
-        done = cancel.cancel(store, ids, now, refused_or_awaited)
+        done = verb.do(ids, refused_or_awaited)
         running.extend(done.running)
         return done
 
-    # The last ones first: one that comes after another is to be cancelled, not to die because of it.
-    verb = selection.Verb("cancel", lambda job: lifecycle.cancel(job, now), _STATES, _STATES, last_first=True)
-    code, _ = selection.run(args, out, store, verb, call_off)
+    code = selecting.run(args, out, store, verb._replace(do=call_off))
     if running and args.wait:
         _await(store, running)
     elif running:

@@ -8,18 +8,17 @@ Examples:
   queuectl dlq list --jsonl > dead.jsonl && queuectl dlq purge --all --yes
 """
 
-from queuectl_lib.faces import selection
-from queuectl_lib.faces.cli import reading
+from queuectl_lib.faces import verbs
+from queuectl_lib.faces.cli import selecting
 from queuectl_lib.store import store as stores
+from queuectl_lib.words import clock
 
 
 def arguments(parser):
-    selection.arguments(parser, ("dead",), every="all of them (also without it, when no other is selected)")
+    selecting.arguments(parser, ("dead",), every="all of them (also without it, when no other is selected)")
 
 
 def run(args, out):
     store = stores.open_store(args.store, write=True)
     args.all = args.all or not (args.ids or args.state or args.of_queues or args.search)
-    verb = selection.Verb("purge", reading.dead_only, ("dead",), ("dead",))
-    code, _ = selection.run(args, out, store, verb, lambda ids, refused: store.remove(ids, reading.dead_only, refused))
-    return code
+    return selecting.run(args, out, store, verbs.purge(store, clock.now()))

@@ -10,12 +10,11 @@ Examples:
   queuectl dlq retry --search 'No space left' --yes
 """
 
-from queuectl_lib.faces import selection
-from queuectl_lib.faces.cli import reading, retry
+from queuectl_lib.faces.cli import reading, retry, selecting
 
 
 def arguments(parser):
-    selection.arguments(parser, ("dead",), every="all of them (this is not asked about)")
+    selecting.arguments(parser, ("dead",), every="all of them (this is not asked about)")
 
 
 def run(args, out):

@@ -10,39 +10,34 @@ Examples:
   queuectl edit --from-queue mail --search newsletter --queue bulk --yes
 """
 
-from queuectl_lib.faces import selection
-from queuectl_lib.faces.cli import options
-from queuectl_lib.job import checks, identifiers, lifecycle
+from queuectl_lib.faces import verbs
+from queuectl_lib.faces.cli import options, selecting
+from queuectl_lib.job import checks
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput
-from queuectl_lib.work import wake
-
-_STATES = lifecycle.WAITING + lifecycle.ENDED
 
 
-def _whole_number(check):
-    def parse(text):
-        try:
-            return check(int(text))
-        except ValueError:
-            raise BadInput("want a whole number, not %r" % text)
-    return parse
+def _whole_number(text):
+    try:
+        return int(text)
+    except ValueError:
+        raise BadInput("want a whole number, not %r" % text)
 
 
-# Field: metavar, help, and what makes its value of the word that was typed.
+# Field: metavar, help, and what makes of the word that was typed what is checked.
 _FIELDS = {
-    "priority": ("N", "the lower runs first", _whole_number(checks.priority)),
-    "queue": ("Q", "the queue to which they go", identifiers.check_queue),
-    "timeout": ("DUR", "time one attempt may take: 90, 90s, 5m, 2h, none", checks.timeout),
-    "run_at": ("WHEN", "not before: 2026-11-22 03:10 (local), ISO 8601, or epoch seconds", checks.run_at),
-    "max_retries": ("N", "how often they are tried again after a failure", _whole_number(checks.max_retries)),
-    "command": ("COMMAND", "the shell command line", checks.command),
+    "priority": ("N", "the lower runs first", _whole_number),
+    "queue": ("Q", "the queue to which they go", str),
+    "timeout": ("DUR", "time one attempt may take: 90, 90s, 5m, 2h, none", str),
+    "run_at": ("WHEN", "not before: 2026-11-22 03:10 (local), ISO 8601, or epoch seconds", str),
+    "max_retries": ("N", "how often they are tried again after a failure", _whole_number),
+    "command": ("COMMAND", "the shell command line", str),
 }
 
 
 def arguments(parser):
-    selection.arguments(parser, _STATES, "--from-queue", "all that wait")
+    selecting.arguments(parser, verbs.EDITED, "--from-queue", "all that wait")
     for name, (metavar, about, _) in _FIELDS.items():
         parser.add_argument(_option(name), metavar=metavar, help=about)
     parser.add_argument("--delay", metavar="DUR", help="not before this much time has passed")
@@ -52,10 +47,7 @@ def run(args, out):
     now = clock.now()
     changes = _changes(args, now)
     store = stores.open_store(args.store, write=True)
-    verb = selection.Verb("edit", lambda job: lifecycle.edit(job, changes, now), _STATES, lifecycle.WAITING)
-    code, queues = selection.run(args, out, store, verb)
-    wake.wake(store.paths, queues)
-    return code
+    return selecting.run(args, out, store, verbs.edit(store, now, changes))
 
 
 def _option(name):
@@ -65,9 +57,9 @@ def _option(name):
 def _changes(args, now):
     """{field: value} of what the options say, checked."""
     changes = {}
-    for name, (_, _, parse) in _FIELDS.items():
+    for name, (_, _, read) in _FIELDS.items():
         if getattr(args, name) is not None:
-            changes[name] = _value(name, parse, getattr(args, name))
+            changes[name] = _value(name, read, getattr(args, name))
     if args.delay is not None:
         if "run_at" in changes:
             raise BadInput("either --delay or --run-at, not both")
@@ -78,9 +70,9 @@ def _changes(args, now):
     return changes
 
 
-def _value(name, parse, text):
+def _value(name, read, text):
     try:
-        return parse(text)
+        return checks.EDITABLE[name](read(text))
     except BadInput as error:
         # Most of the checks name the field themselves.
         reason = str(error)

@@ -8,18 +8,17 @@ Examples:
   queuectl hold --queue mail --search newsletter
 """
 
-from queuectl_lib.faces import selection
+from queuectl_lib.faces import verbs
+from queuectl_lib.faces.cli import selecting
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 
 
 def arguments(parser):
-    selection.arguments(parser, lifecycle.WAITING)
+    selecting.arguments(parser, lifecycle.WAITING)
 
 
 def run(args, out):
-    now = clock.now()
-    verb = selection.Verb("hold", lambda job: lifecycle.hold(job, now), lifecycle.WAITING, lifecycle.WAITING)
-    code, _ = selection.run(args, out, stores.open_store(args.store, write=True), verb)
-    return code
+    store = stores.open_store(args.store, write=True)
+    return selecting.run(args, out, store, verbs.hold(store, clock.now()))

@@ -17,7 +17,7 @@ from queuectl_lib.faces.cli import options, reading, registry
 from queuectl_lib.job import identifiers, record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import BadInput, QueuectlError
+from queuectl_lib.words.errors import BadInput
 from queuectl_lib.words.text import did_you_mean
 
 _ON_A_TERMINAL = 50
@@ -62,7 +62,7 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS, nothing=None
     elif args.jsonl:
         out.lines(record.public(job) for job in seen)
     else:
-        around = (look.pauses(), _full(store, look)) if look else ()
+        around = (look.pauses(), reading.full_queues(store, look)) if look else ()
         _print_table(seen, store, around, columns, args, out)
     out.flush()
     if nothing and look and not (seen.count or queues or args.search or limit == 0):
@@ -98,17 +98,6 @@ def _sorted(jobs, sort, limit):
     # Of a million jobs only those to be shown are kept.
     import heapq
     return iter(heapq.nsmallest(limit, jobs, key=key))
-
-
-def _full(store, look):
-    """The queues whose limit is reached; of jobs that take several slots each one alone is counted, which costs nothing."""
-    try:
-        limits = store.config.limits
-    except QueuectlError:
-        # Jobs are listed whatever is wrong with the settings.
-        return ()
-    counts = look.counts()
-    return {queue for queue, limit in limits.items() if counts.get(queue, {}).get("processing", 0) >= limit}
 
 
 def _print_table(jobs, store, around, columns, args, out):

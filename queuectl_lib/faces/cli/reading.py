@@ -1,6 +1,6 @@
 """What the commands that read and mend jobs share."""
 
-from queuectl_lib.words.errors import NotDone
+from queuectl_lib.words.errors import NotDone, QueuectlError
 
 
 def is_lost(store, job):
@@ -18,6 +18,17 @@ def with_progress(store, job):
         return job
     from queuectl_lib.work import progress
     return job._replace(progress=progress.of(job, store.paths))
+
+
+def full_queues(store, look):
+    """The queues whose limit is reached; of jobs that take several slots each one alone is counted, which costs nothing."""
+    try:
+        limits = store.config.limits
+    except QueuectlError:
+        # Jobs are shown whatever is wrong with the settings.
+        return ()
+    counts = look.counts()
+    return {queue for queue, limit in limits.items() if counts.get(queue, {}).get("processing", 0) >= limit}
 
 
 def servants(store, queue=None):

@@ -7,21 +7,17 @@ Examples:
   queuectl release --all --yes
 """
 
-from queuectl_lib.faces import selection
+from queuectl_lib.faces import verbs
+from queuectl_lib.faces.cli import selecting
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.work import wake
 
 
 def arguments(parser):
-    selection.arguments(parser, lifecycle.WAITING, every="all that are held")
+    selecting.arguments(parser, lifecycle.WAITING, every="all that are held")
 
 
 def run(args, out):
-    now = clock.now()
     store = stores.open_store(args.store, write=True)
-    verb = selection.Verb("release", lambda job: lifecycle.release(job, now), lifecycle.WAITING, lifecycle.WAITING)
-    code, queues = selection.run(args, out, store, verb)
-    wake.wake(store.paths, queues)
-    return code
+    return selecting.run(args, out, store, verbs.release(store, clock.now()))
