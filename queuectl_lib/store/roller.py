@@ -59,7 +59,8 @@ else:
 
 def leave_alone(child):
     """Nobody waits for this one (None: for none): it is reaped when the next is left, should this process live so long."""
-    _left.difference_update([earlier for earlier in _left if ended(earlier)])
+    # A copy is gone through: another thread may leave one meanwhile.
+    _left.difference_update([earlier for earlier in list(_left) if ended(earlier)])
     if child is not None:
         _left.add(child)
 

@@ -27,7 +27,7 @@ LATEST = 253402300799999
 # No float, and no time, is larger.
 _HUGE = 1e300
 
-# A second and its text: one value, since threads that ask for different seconds come between two.
+# (second, its text): in one, or two threads could leave the text of one beside the second of the other.
 _last = (None, "")
 
 

@@ -1,20 +1,85 @@
 """Serve the web page and the HTTP API.
 
+Whoever has the token, which stands in the address that is printed, can have
+commands run as you. Ctrl+C stops the dashboard, and no job.
+
 Examples:
-  queuectl dashboard
+  queuectl dashboard --open
+  queuectl dashboard --read-only --port 9000
+  ssh -L 8000:127.0.0.1:8000 server       (then open here what it printed there)
 """
 
+import socket
+
+from queuectl_lib.faces import terminal
 from queuectl_lib.faces.cli import options
+from queuectl_lib.faces.web import serving
 from queuectl_lib.store import store as stores
+from queuectl_lib.words.errors import BadInput, StoreUnwritable
+
+_MOST_PORT = 65535
 
 
 def arguments(parser):
     add = parser.add_argument
     add("--host", metavar="H", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
-    add("--port", metavar="P", default=8000, type=options.checked("--port", options.whole_number(0)),
-        help="the port (default: 8000, or the next free one)")
+    add("--port", metavar="P", type=options.checked("--port", _port),
+        help="the port, 0 for any (default: 8000, or the next free one)")
+    add("--read-only", action="store_true", help="nothing can be changed by it")
+    add("--open", action="store_true", help="open it in your browser")
+
+
+def _port(text):
+    number = options.whole_number(0)(text)
+    if number > _MOST_PORT:
+        raise BadInput("want %d at most, not %d" % (_MOST_PORT, number))
+    return number
 
 
 def run(args, out):
-    from queuectl_lib.faces.web import serving
-    serving.serve(stores.open_store(args.store), args.host, args.port, out)
+    store = _opened(args.store, args.read_only)
+    token = serving.token_of(store, args.read_only)
+    if args.port is None:
+        listener = serving.bind_near(args.host)
+    else:
+        listener = serving.bind(args.host, args.port)
+    serving.serve(listener, store, args.read_only, token, args.host, ready=lambda: _announce(args, out, listener, token))
+
+
+def _announce(args, out, listener, token):
+    url = serving.url(listener, token)
+    port = serving.port_of(listener)
+    is_other = args.port is None and port != serving.PORT
+    out.line("%s  (%sCtrl+C stops it)" % (url, "port %d is taken; " % serving.PORT if is_other else ""))
+    out.flush()
+    if not serving.is_local(listener):
+        terminal.note("others can reach this address, and nothing is encrypted, the token neither; safer is --host "
+                      "127.0.0.1, and on their side: ssh -L %d:127.0.0.1:%d %s" % (port, port, socket.gethostname()))
+    if args.open:
+        _open(url)
+
+
+def _opened(place, read_only):
+    """The store, made if it is not there; a read-only dashboard takes what there is."""
+    if read_only:
+        return stores.open_store(place)
+    try:
+        store = stores.open_store(place, create=True, write=True)
+        _, live = store.opened()
+        live.close()
+    except StoreUnwritable as error:
+        raise StoreUnwritable("%s; to look at it all the same: queuectl dashboard --read-only" % error)
+    return store
+
+
+def _open(url):
+    """In a thread: some browsers end only when they are closed. That there is none is no fault."""
+    import threading
+    import webbrowser
+
+    def show():
+        try:
+            webbrowser.open(url)
+        except Exception:
+            pass
+    threading.Thread(target=show, daemon=True).start()

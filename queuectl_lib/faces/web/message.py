@@ -1,8 +1,9 @@
 """A request and an answer, as values; and the refusals that have a status and headers of their own."""
 
 import json
+import re
 from collections import namedtuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from queuectl_lib.words.errors import (
     BadInput, DiskFull, NotDone, QueuectlError, StoreError, StoreLocked, UnknownJob)
@@ -18,6 +19,7 @@ Answer = namedtuple("Answer", ("status", "kind", "body", "headers", "stream"))
 Answer.__new__.__defaults__ = ({}, None)
 
 JSON = "application/json"
+HTML = "text/html; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -30,14 +32,25 @@ class Refused(QueuectlError):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
+# A percent sign that begins no byte, or one that begins a NUL, which nothing here has in its name.
+_ODD = re.compile("%(?![0-9A-Fa-f]{2})|%00")
+
 # The first that fits.
 _STATUS = ((UnknownJob, 404), (NotDone, 409), (BadInput, 400), (StoreLocked, 503), (DiskFull, 507), (StoreError, 503))
 
 
 def request(method, target, headers, body):
-    """The Request of a request line's words."""
-    parts = urlsplit(target)
-    return Request(method, parts.path, parse_qs(parts.query, keep_blank_values=True), headers, body)
+    """The Request of a request line's words; Refused with 400 where nobody could say what the target means."""
+    # urlsplit would take '//name/…' for a host, and leave out characters.
+    path, _, query = target.partition("?")
+    if _ODD.search(target) or "#" in target or not path.startswith("/"):
+        raise Refused(400, "the address is malformed")
+    try:
+        unquote(path, errors="strict")
+        fields = parse_qs(query, keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise Refused(400, "the address is not UTF-8")
+    return Request(method, path, fields, headers, body)
 
 
 def segments(path):
@@ -64,5 +77,5 @@ def given(request):
     """The JSON document of a request's body; Refused with 400 where it is none."""
     try:
         return json.loads(request.body.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(400, "the body is no JSON: %s" % error)

@@ -1,28 +1,48 @@
 """The page's files, out of the tree or out of the one file."""
 
+import hashlib
 import pkgutil
+import re
 
-from queuectl_lib.faces.web.message import Answer, Refused
+from queuectl_lib.faces.web.message import HTML, Answer, Refused
 
+_NAME = re.compile(r"[0-9A-Za-z_-]+\.([a-z]+)\Z")
 _KINDS = {
-    "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8",
-    "svg": "image/svg+xml"}
+    "html": HTML, "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 
 
 def index(request, site):
-    return _file("index.html")
+    return _file(request, "index.html")
 
 
 def static(request, site, name):
-    return _file(name)
+    return _file(request, name)
 
 
-def _file(name):
-    ending = name.rpartition(".")[2]
-    # A name with a slash in it would not have fitted the route; one that begins with a dot is none of ours.
-    if ending not in _KINDS or "/" in name or name.startswith("."):
+def _file(request, name):
+    match = _NAME.match(name)
+    kind = _KINDS.get(match.group(1)) if match else None
+    found = _read(name) if kind else None
+    if found is None:
         raise Refused(404, "there is no such file")
-    try:
-        return Answer(200, _KINDS[ending], pkgutil.get_data(__package__, "page/" + name))
-    except OSError:
-        raise Refused(404, "there is no such file")
+    data, tag = found
+    # Asked for anew each time: after an update of queuectl no page is made of old and new parts.
+    headers = {"Cache-Control": "no-cache", "ETag": tag}
+    if tag in request.headers.get("If-None-Match", ""):
+        return Answer(304, kind, b"", headers)
+    return Answer(200, kind, data, headers)
+
+
+# Kept: the one file may be replaced while its dashboard runs.
+_read_files = {}
+
+
+def _read(name):
+    """(the bytes of a file of the page, their ETag), or None."""
+    if name not in _read_files:
+        try:
+            data = pkgutil.get_data(__package__, "page/" + name)
+        except OSError:
+            return None
+        _read_files[name] = data, '"%s"' % hashlib.sha256(data).hexdigest()[:16]
+    return _read_files[name]

@@ -1,48 +1,131 @@
-"""The server: a socket, threads, and the way from bytes to an answer and back."""
+"""The server: where it listens, its token, its start, and its end."""
 
+import errno
+import ipaddress
 import os
-import sys
-import traceback
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import secrets
+import signal
+import socket
 
-from queuectl_lib.faces.web import message, routes
+from queuectl_lib.faces.web import guard
+from queuectl_lib.faces.web.connections import Connections
 from queuectl_lib.faces.web.site import Site
-from queuectl_lib.words.errors import QueuectlError
+from queuectl_lib.store import store as stores
+from queuectl_lib.words.errors import NotDone
+
+PORT = 8000
+# So many ports are tried when that one is taken.
+_TRIED = 20
+_BACKLOG = 512
+_TAKEN = (errno.EADDRINUSE, getattr(errno, "WSAEACCES", errno.EADDRINUSE))
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "queuectl"
-    sys_version = ""
-
-    def _answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        try:
-            answer = routes.respond(message.request(self.command, self.path, self.headers, body), self.server.site)
-        except QueuectlError as error:
-            answer = message.refusal(error)
-        except Exception:
-            traceback.print_exc(file=sys.stderr)
-            answer = message.document({"error": "internal error"}, 500)
-        self.send_response(answer.status)
-        for name, text in dict(answer.headers, **{"Content-Type": answer.kind, "Content-Length": str(len(answer.body))}).items():
-            self.send_header(name, text)
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = _answer
-
-    def log_message(self, *words):
-        pass
+class Taken(NotDone):
+    """Somebody listens at this port already."""
 
 
-def serve(store, host, port, out):
-    """Serve a store until Ctrl+C."""
-    server = ThreadingHTTPServer((host, port), _Handler)
-    server.site = Site(store.root, False, "", os.getcwd(), None)
-    out.line("http://%s:%d/" % server.server_address[:2])
-    out.flush()
+def bind(host, port):
+    """A socket that listens there (port 0: at any); NotDone, Taken."""
     try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        server.server_close()
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as error:
+        raise NotDone("cannot listen at %s: %s" % (host, _reason(error)))
+    try:
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+            # On Windows the other one would let a second server take the port over.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno in _TAKEN:
+            raise Taken("port %d is taken, perhaps by another dashboard (see who listens there: lsof -i :%d): "
+                        "choose another with --port, or let one be chosen with --port 0" % (port, port))
+        raise NotDone("cannot listen at %s, port %d: %s" % (host, port, _reason(error)))
+    return listener
+
+
+def bind_near(host, port=PORT):
+    """The same at this port, or at the next one that is free."""
+    for each in range(port, port + _TRIED - 1):
+        try:
+            return bind(host, each)
+        except Taken:
+            continue
+    return bind(host, port + _TRIED - 1)
+
+
+def _reason(error):
+    return getattr(error, "strerror", None) or str(error)
+
+
+def is_local(listener):
+    """Can this machine alone reach it?"""
+    return _address(listener).is_loopback
+
+
+def _address(listener):
+    return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0])
+
+
+def url(listener, token):
+    """The address to open in a browser of this machine."""
+    address = _address(listener)
+    if address.is_unspecified:
+        address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")
+    host = "[%s]" % address if address.version == 6 else str(address)
+    return "http://%s:%d/?token=%s" % (host, port_of(listener), token)
+
+
+def port_of(listener):
+    return listener.getsockname()[1]
+
+
+def token_of(store, read_only):
+    """The store's token."""
+    return secrets.token_urlsafe(32)
+
+
+def serve(listener, store, read_only, token=None, host=None, until=None, ready=lambda: None):
+    """Serve a store (store.Store) at a socket that bind() gave, and close it in the end.
+
+    token: None for that of the store; host: what bind() was told, which clients may call it. until: what can be read from when
+    the server is to stop: a descriptor, a connection (on Windows a socket). Signals are the
+    caller's then. Without it Ctrl+C and SIGTERM end it, from the call of ready() on.
+    """
+    # Now: the one file may be replaced while this runs.
+    stores.load_all()
+    hosts = guard.hosts(host, str(_address(listener)))
+    site = Site(store.root, read_only, token or token_of(store, read_only), os.getcwd(), None, port_of(listener), hosts)
+    loop = Connections(listener, site, until)
+    before = _take_signals(loop) if until is None else {}
+    try:
+        if site.live:
+            site.live.start()
+        ready()
+        loop.run()
+    finally:
+        if site.live:
+            site.live.stop()
+        _give_back_signals(before)
+
+
+def _take_signals(loop):
+    """Have the signals that ask to leave end the loop; what was done with them before."""
+    from queuectl_lib.work import signals
+    # Written to by the signal itself: on Windows none interrupts a select().
+    before = {None: signal.set_wakeup_fd(loop.waker.bell(), warn_on_full_buffer=False)}
+    for signum in signals.to_leave():
+        before[signum] = signal.signal(signum, lambda *_: loop.stop())
+    return before
+
+
+def _give_back_signals(before):
+    for signum, handler in before.items():
+        if signum is None:
+            signal.set_wakeup_fd(handler)
+        else:
+            signal.signal(signum, handler)

@@ -1,0 +1,298 @@
+"""All connections of the server, in one thread: a loop that never waits for a single client.
+
+A client costs a buffer, never a thread: one that sends its request byte by byte, or
+reads no answer, holds up nobody. What is whole is handed to the workers (workers.py),
+and what they answer is sent as fast as the client takes it. Every state has its
+longest time; when there are too many connections, those that have not asked for
+anything yet make room.
+
+An event stream is a connection that stays. Whenever the ring has something new,
+each stream that has taken what it was given before gets what came behind that: the
+same bytes object for all. One that is too slow for the ring is closed, and its
+client comes back with the number it saw last.
+"""
+
+import selectors
+import socket
+import time
+
+from queuectl_lib.faces.web import handler, message
+from queuectl_lib.faces.web.connection import ANSWERED, BODY, HEAD, IDLE, LEAVING, SENDING, STREAM, Connection
+from queuectl_lib.faces.web.message import Refused
+from queuectl_lib.faces.web.waker import Waker
+from queuectl_lib.faces.web.workers import Workers
+
+# select() of Windows takes 512.
+MOST = 500
+# Beyond that so many are told that there is no room; the next ones are closed without a word.
+_TOLD = 20
+# Seconds.
+_LONGEST = {IDLE: 60, HEAD: 10, BODY: 10, LEAVING: 2}
+_LONGEST_SILENCE = 10
+_COMMENT_PAUSE = 15
+_SWEEP_PAUSE = 1.0
+_TO_FINISH = 1.0
+_ACCEPTED_AT_ONCE = 64
+
+_COMMENT = b":\n\n"
+
+
+class Connections:
+    """The loop over a listening socket.
+
+    site: of the routes; until: None, or what can be read from when the server is to stop
+    (a descriptor, or what has one). run() returns then, or after stop().
+    """
+
+    def __init__(self, listener, site, until=None):
+        self._listener = listener
+        self._site = site
+        self._until = until
+        self._ring = site.live.ring if site.live else None
+        self._all = set()
+        self._streams = set()
+        self._swept = time.monotonic()
+        self._stopping = False
+        self._is_open = True
+        self._selector = selectors.DefaultSelector()
+        listener.setblocking(False)
+        self.waker = Waker()
+        self._selector.register(self.waker, selectors.EVENT_READ, self._wake_up)
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        if until is not None:
+            self._selector.register(until, selectors.EVENT_READ, self.stop)
+        self._workers = Workers(site, self.waker.wake)
+        if self._ring:
+            self._ring.told = self.waker.wake
+
+    def stop(self):
+        """From any thread, or a signal's handler."""
+        self._stopping = True
+        self.waker.wake()
+
+    def run(self):
+        """Serve until told to stop, and then for a second those who are being answered."""
+        while not self._stopping:
+            self._round(_SWEEP_PAUSE if self._all or not self._is_open else None)
+        self._close_door()
+        self._listener.close()
+        if self._until is not None:
+            self._selector.unregister(self._until)
+        end = time.monotonic() + _TO_FINISH
+        while self._leave_those_who_wait() and time.monotonic() < end:
+            self._round(end - time.monotonic())
+        for connection in list(self._all):
+            self._drop(connection)
+        self._workers.stop(max(0.0, end - time.monotonic()))
+        self._selector.close()
+        self.waker.close()
+
+    def _round(self, pause):
+        for key, events in self._selector.select(pause):
+            if isinstance(key.data, Connection):
+                self._attend(key.data, events)
+            else:
+                key.data()
+        if time.monotonic() - self._swept >= _SWEEP_PAUSE:
+            self._sweep(time.monotonic())
+
+    def _leave_those_who_wait(self):
+        """Close all connections but those whose answer is due; are there any?"""
+        for connection in list(self._all):
+            if connection.state not in (ANSWERED, SENDING, LEAVING):
+                self._drop(connection)
+        return any(connection.state != LEAVING for connection in self._all)
+
+    def _wake_up(self):
+        # First, or what comes from now on would wake nobody.
+        self.waker.hear()
+        for connection, pieces, number in self._workers.finished():
+            self._answer(connection, pieces, number)
+            self._proceed(connection)
+        self._publish()
+
+    # --- connections come and go
+
+    def _accept(self):
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                client, _ = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:
+                # No descriptors, or no memory: what waits at the door is looked at again by and by.
+                self._make_room()
+                self._close_door()
+                return
+            self._welcome(client)
+
+    def _close_door(self):
+        if self._is_open:
+            self._is_open = False
+            self._selector.unregister(self._listener)
+
+    def _welcome(self, client):
+        if len(self._all) >= MOST + _TOLD:
+            client.close()
+            return
+        is_full = len(self._all) >= MOST and not self._make_room()
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(client)
+        self._all.add(connection)
+        if is_full:
+            self._refuse(connection, Refused(503, "too many connections: try again", Retry_After="1"))
+        self._proceed(connection)
+
+    def _make_room(self):
+        """Close who has not asked for anything: whoever waits between two requests first, each the longest."""
+        waiting = [each for each in self._all if each.state in (IDLE, HEAD, LEAVING)]
+        if not waiting:
+            return False
+        self._drop(min(waiting, key=lambda each: (each.state == HEAD, each.since)))
+        return True
+
+    def _drop(self, connection):
+        if connection in self._all:
+            self._all.discard(connection)
+            if connection.watched:
+                self._selector.unregister(connection.socket)
+            connection.close()
+            if connection.state == STREAM:
+                self._streams.discard(connection)
+                self._count_streams()
+
+    def _count_streams(self):
+        if self._site.live:
+            self._site.live.listeners = len(self._streams)
+
+    def _watch(self, connection):
+        """Have the selector look for what this one waits for."""
+        wanted = (selectors.EVENT_READ if connection.wants_to_read() else 0) | (
+            selectors.EVENT_WRITE if connection.wants_to_write() else 0)
+        if connection not in self._all or wanted == connection.watched:
+            return
+        if not connection.watched:
+            self._selector.register(connection.socket, wanted, connection)
+        elif not wanted:
+            self._selector.unregister(connection.socket)
+        else:
+            self._selector.modify(connection.socket, wanted, connection)
+        connection.watched = wanted
+
+    def _sweep(self, now):
+        """Close who took too long, and have the streams show that they live."""
+        self._swept = now
+        if not self._is_open and not self._stopping:
+            self._is_open = True
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        for connection in list(self._all):
+            if connection.wants_to_write():
+                if now - connection.moved > _LONGEST_SILENCE:
+                    self._drop(connection)
+            elif connection.state == STREAM:
+                if now - connection.moved >= _COMMENT_PAUSE:
+                    connection.put([_COMMENT])
+                    self._proceed(connection)
+            elif now - connection.since > _LONGEST.get(connection.state, now):
+                self._time_out(connection)
+
+    def _time_out(self, connection):
+        if connection.state in (HEAD, BODY):
+            self._refuse(connection, Refused(408, "the request took too long to arrive"))
+            self._proceed(connection)
+        else:
+            self._drop(connection)
+
+    # --- one connection goes on
+
+    def _attend(self, connection, events):
+        if events & selectors.EVENT_READ and not connection.receive():
+            self._drop(connection)
+        else:
+            self._proceed(connection)
+
+    def _proceed(self, connection):
+        """On from state to state, until something has to be waited for."""
+        try:
+            while connection in self._all and self._step(connection):
+                pass
+            self._watch(connection)
+        except Exception:
+            handler.report()
+            self._drop(connection)
+
+    def _step(self, connection):
+        """Did it come into another state, or get something more to send?"""
+        if connection.wants_to_write():
+            if not connection.send():
+                self._drop(connection)
+                return False
+            if connection.wants_to_write():
+                return False
+        if connection.state == SENDING:
+            self._end_answer(connection)
+            return True
+        if connection.state == STREAM:
+            return self._feed(connection)
+        return connection.state in (IDLE, HEAD, BODY) and self._listen(connection)
+
+    def _listen(self, connection):
+        """Have the next request answered, if it is here; is there an answer already?"""
+        try:
+            found = connection.next_request(self._admitted)
+        except Refused as error:
+            self._refuse(connection, error)
+            return True
+        if found is None:
+            return False
+        head, instead = found
+        if instead is not None:
+            self._answer(connection, handler.encoded(instead, head, connection.keeps), None)
+            return True
+        connection.enter(ANSWERED)
+        self._workers.give(connection, head, connection.keeps)
+        return False
+
+    def _admitted(self, request):
+        return handler.admitted(request, self._site)
+
+    def _refuse(self, connection, error):
+        """The connection is closed after it: what of the request is still to come cannot be told from the next one."""
+        connection.keeps = False
+        self._answer(connection, handler.encoded(message.refusal(error), connection.head, False), None)
+
+    def _answer(self, connection, pieces, number):
+        connection.number = number
+        connection.enter(SENDING)
+        connection.put(pieces)
+
+    def _end_answer(self, connection):
+        connection.head = None
+        if connection.number is not None and self._ring:
+            connection.incoming = bytearray()
+            connection.enter(STREAM)
+            self._streams.add(connection)
+            self._count_streams()
+        elif connection.keeps and not self._stopping:
+            connection.enter(IDLE)
+        else:
+            connection.finish()
+
+    def _publish(self):
+        """Give all streams what the ring has for them."""
+        for connection in list(self._streams):
+            # What still has something to take asks for more when that is taken.
+            if not connection.wants_to_write():
+                self._proceed(connection)
+
+    def _feed(self, connection):
+        """Give a stream what came behind what it has; is there anything?"""
+        if connection.number == self._ring.last:
+            return False
+        found = self._ring.after(connection.number)
+        if found is None:
+            self._drop(connection)
+            return False
+        pieces, connection.number = found
+        connection.put([pieces])
+        return True

@@ -1,0 +1,161 @@
+"""Who may ask for what: pure checks of a request's head, made before its body is read.
+
+The danger to a server on 127.0.0.1 is the browser of the user it serves: any
+site that is open in it can send requests here. A site that has its own name
+point to 127.0.0.1 would even be of the same origin as what answers there, so
+the list of allowed hosts is what keeps it out; the cookie, which such a name
+does not have, is the second wall. A change needs a third: a browser says of
+each request where it comes from, and one that has only the cookie to show and
+does not say that is refused.
+"""
+
+import hmac
+import ipaddress
+import re
+import socket
+from html import escape
+from urllib.parse import parse_qsl, urlencode
+
+from queuectl_lib.faces.web.message import HTML, Answer, Refused
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::[0-9]{1,5})?\Z")
+_LOCAL = ("127.0.0.1", "localhost", "[::1]")
+# In the place of a name: whatever address the machine has.
+_ANY_ADDRESS = "*"
+_READING = ("GET", "HEAD")
+_TOKEN_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>queuectl: token wanted</title></head>
+<body>
+<h1>This dashboard wants its token</h1>
+<p>The address with the token was printed by <code>queuectl dashboard</code> when it was started;
+the token alone stands in the file <code>token</code> of its store.</p>
+<form method="get" action="/">%s
+<p><label>Token <input name="token" type="password" autocomplete="off" required autofocus></label>
+<button>Open</button></p>
+</form>
+<p>You came by a link, and have opened the dashboard before? <a href="%s">Try again.</a></p>
+</body>
+</html>
+"""
+
+
+def hosts(host, bound):
+    """What a server may be called that was told to listen at `host`, and does at the address `bound`."""
+    names = set(_LOCAL)
+    if host:
+        names.add(_bracketed(host.lower()))
+    if ipaddress.ip_address(bound.partition("%")[0]).is_unspecified:
+        names.update((_ANY_ADDRESS, socket.gethostname().lower()))
+    return frozenset(names)
+
+
+def _bracketed(name):
+    return "[%s]" % name if ":" in name and not name.startswith("[") else name
+
+
+def check(request, site):
+    """None where a request may be answered, or the Answer that it gets instead; raises Refused."""
+    host = host_of(request.headers, site.hosts)
+    is_change = request.method not in _READING
+    if request.path == "/healthz" and not is_change:
+        return None
+    if request.path == "/" and not is_change and "token" in request.query:
+        return _entered(request, site)
+    by_cookie = _has_cookie(request.headers, site)
+    if not by_cookie and not _has_bearer(request.headers, site.token):
+        return _token_wanted(request)
+    if is_change:
+        check_change(request.headers, host, by_cookie, site.read_only)
+    return None
+
+
+def host_of(headers, allowed):
+    """What the client calls this server, in lower case; Refused where that is not one of its names."""
+    given = headers.get_all("Host", [])
+    if len(given) != 1:
+        raise Refused(403, "want one Host header, not %d" % len(given))
+    match = _HOST.match(given[0].strip())
+    if match is None:
+        raise Refused(400, "the Host header is malformed")
+    name = match.group(1).lower()
+    if name not in allowed and not (_ANY_ADDRESS in allowed and _is_address(name)):
+        raise Refused(403, "this is not the server of that name: use the address it was started with")
+    return given[0].strip().lower()
+
+
+def _is_address(name):
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def same(given, token):
+    """Is this the token? Takes as long wherever they differ."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), token.encode("utf-8"))
+
+
+def cookie_name(port):
+    """Cookies are not told apart by port: two dashboards of one machine would take each other's away."""
+    return "queuectl_%d" % port
+
+
+def _has_cookie(headers, site):
+    # Not http.cookies: it gives up at the first cookie that it finds odd, and any
+    # other program on this host name may have set one.
+    wanted = cookie_name(site.port)
+    pairs = [pair.partition("=") for line in headers.get_all("Cookie", []) for pair in line.split(";")]
+    return any([same(value.strip(), site.token) for name, _, value in pairs if name.strip() == wanted])
+
+
+def _has_bearer(headers, token):
+    kind, _, given = headers.get("Authorization", "").partition(" ")
+    return kind.lower() == "bearer" and same(given.strip(), token)
+
+
+def _entered(request, site):
+    """The answer to an address with a token: the same without it, which nobody reads over a shoulder or in a history."""
+    if not same(request.query["token"][-1], site.token) and not _has_cookie(request.headers, site):
+        return _token_wanted(request)
+    cookie = "%s=%s; Path=/; HttpOnly; SameSite=Strict" % (cookie_name(site.port), site.token)
+    return Answer(303, HTML, b"", {"Location": _without_token(request.query), "Set-Cookie": cookie})
+
+
+def _without_token(query):
+    rest = [(name, text) for name, texts in query.items() for text in texts if name != "token"]
+    return "/?" + urlencode(rest) if rest else "/"
+
+
+def _token_wanted(request):
+    """The 401: for a person in a browser a page that takes the token."""
+    if request.path != "/" or "text/html" not in request.headers.get("Accept", ""):
+        raise Refused(401, "want the token: Authorization: Bearer TOKEN (it stands in the file 'token' of the store)",
+                      WWW_Authenticate="Bearer")
+    address = _without_token(request.query)
+    kept = ['<input type="hidden" name="%s" value="%s">' % (escape(name), escape(text))
+            for name, text in parse_qsl(address[2:], keep_blank_values=True)]
+    page = _TOKEN_PAGE % ("".join(kept), escape(address))
+    return Answer(401, HTML, page.encode("utf-8"), {"WWW-Authenticate": "Bearer"})
+
+
+def check_change(headers, host, by_cookie, read_only):
+    """Refused unless what these headers ask to be changed comes from here and may be.
+
+    host: as host_of gives it.
+    """
+    origins = headers.get_all("Origin", [])
+    sites = headers.get_all("Sec-Fetch-Site", [])
+    if any(origin.lower() not in ("http://" + host, "https://" + host) for origin in origins):
+        raise Refused(403, "another site asked for this change")
+    if any(site not in ("same-origin", "none") for site in sites):
+        raise Refused(403, "another site asked for this change")
+    if by_cookie and not origins and not sites:
+        raise Refused(403, "a change wants an Origin header beside the cookie, or: Authorization: Bearer TOKEN")
+    if read_only:
+        raise Refused(403, "this dashboard is read-only")
+    has_body = headers.get("Content-Length", "0").strip("0") != ""
+    if has_body and headers.get_content_type() != "application/json":
+        raise Refused(415, "want Content-Type: application/json")
