@@ -16,8 +16,9 @@ LONGEST_FUNCTION = 60
 # A bound to notice growth by: raising it wants a reason in the commit that does.
 # The store's checkup and its repair took 1,100, full and failing disks, and foreign and planted files 600.
 MOST_STORE_CODE = 6100
-# With them, with what doctor tries, finds and clears up (750), and Windows (430), the whole came to 14,950.
-MOST_CODE = 15100
+# With them, with what doctor tries, finds and clears up (750), and Windows (430), the whole came to 14,950;
+# the dashboard's command, `up`, and what a supervisor has beside its workers took 150.
+MOST_CODE = 15200
 
 
 def modules():
