@@ -54,6 +54,14 @@ class Happenings:
         # {id: (moment of its last event, what it waits for)} of jobs whose lines may be written anew though nothing happened.
         self._told = {}
 
+    def of_all(self, entries, now):
+        """The events of entries that follow each other; now: as of()."""
+        events = []
+        for entry in entries:
+            # A line that tells no moment was written right behind the one before it.
+            events += self.of(entry, events[-1].at if events else now)
+        return events
+
     def of(self, entry, now):
         """The events of an entry, most often one; now: the moment's text, for lines that tell none."""
         if type(entry.head) is dict:

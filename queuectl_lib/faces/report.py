@@ -17,8 +17,10 @@ Standing = namedtuple("Standing", ("store", "counts", "workers", "running", "los
                                    "serving", "room"))
 Standing.__new__.__defaults__ = (None,)
 
-# finished, succeeded: of those looked at; per_minute: None when none was lately; average: seconds, or None.
-Recent = namedtuple("Recent", ("finished", "succeeded", "per_minute", "average"))
+# finished, succeeded: of those looked at; per_minute: None when none was lately; average: seconds, or None;
+# attempts: how many they took on average, of those that were started at all, or None.
+Recent = namedtuple("Recent", ("finished", "succeeded", "per_minute", "average", "attempts"))
+Recent.__new__.__defaults__ = (None,)
 
 # In the order of `list`: what runs, what waits, what needs a look, what is over.
 _STATES = ("processing", "pending", "failed", "dead", "completed", "cancelled")
@@ -110,6 +112,7 @@ def status_document(standing, now):
             "finished": recent.finished, "succeeded": recent.succeeded,
             "success_rate": recent.succeeded / recent.finished if recent.finished else None,
             "per_minute": recent.per_minute, "average_duration": recent.average},
+        "average_attempts": recent.attempts,
         "room": standing.room,
     }
 
@@ -139,6 +142,7 @@ def recent_of(jobs, now):
         return Recent(0, 0, None, None)
     succeeded = sum(1 for job in jobs if job.state == "completed")
     durations = [job.duration for job in jobs if job.duration is not None]
+    attempts = [job.attempts for job in jobs if job.attempts]
     lately = [job for job in jobs if now - clock.parse_moment(job.finished_at or job.updated_at) <= _LATELY]
     span = _LATELY
     if lately and len(lately) == len(jobs):
@@ -148,7 +152,11 @@ def recent_of(jobs, now):
         span = max(shortest, now - clock.parse_moment(jobs[-1].finished_at or jobs[-1].updated_at))
     return Recent(len(jobs), succeeded,
                   round(len(lately) * 60000 / span, 1) if lately else None,
-                  round(sum(durations) / len(durations), 3) if durations else None)
+                  _average(durations, 3), _average(attempts, 2))
+
+
+def _average(numbers, places):
+    return round(sum(numbers) / len(numbers), places) if numbers else None
 
 
 def _remark(state, number, standing, now):

@@ -202,6 +202,11 @@ def _sorted_out(fields):
     return given
 
 
+def gives(fields, name):
+    """Do a user's fields say this one, under whatever name?"""
+    return any(fields.get(each) is not None for each in fields if _ALIASES.get(each, each) == name)
+
+
 def _given(given, name, check, default):
     value = given.get(name)
     return default if value is None else check(value)

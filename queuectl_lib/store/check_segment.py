@@ -42,11 +42,11 @@ class SegmentCheck:
             if head[line.WAITS_FOR] and segment.section_of(head)[0] in header.WAITING:
                 for other in line.ids_in(head[line.WAITS_FOR]):
                     self.awaited.add(index.hash_of(other.encode()), start)
-            self._look_at(head, start)
+            self._look_at(head, data, start)
         if entry.name not in self._checkup.worn:
             self._look_at_sums()
 
-    def _look_at(self, head, start):
+    def _look_at(self, head, data, start):
         sections = self._sections
         while self._at < len(sections) and start >= sections[self._at].end:
             self._at += 1
@@ -56,8 +56,8 @@ class SegmentCheck:
         place = segment.section_of(head)
         if place != sections[self._at][:2]:
             self._wrong("the job at byte %d does not belong to its section" % start)
-        key = segment.sort_key(place, head)
-        if key is not None and self._last is not None and key < self._last:
+        key = segment.sort_key(place, head, data)
+        if self._last is not None and key < self._last:
             self._wrong("the job at byte %d is out of order" % start)
         self._last = key
         if not self._checkup.is_over(self._entry, head[0], start):

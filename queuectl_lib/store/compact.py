@@ -17,7 +17,7 @@ sort by age.
 
 from heapq import merge
 
-from queuectl_lib.store import header, line, new_segment, segment
+from queuectl_lib.store import line, new_segment, segment
 from queuectl_lib.store.numbers import names_of_roll, renamed
 
 # So many of a size are merged; base segments sooner, since each costs every worker memory.
@@ -169,7 +169,7 @@ def _rewritten(paths, snapshot, parts, gone):
     writer = new_segment.Writer(paths.segment_places(name)[0], parts[0].kind)
     for wanted in _sections_of(parts):
         streams = [_alive_lines(snapshot.reader(part), part, wanted, gone) for part in parts]
-        for _, data in _joined(wanted, streams):
+        for _, data in merge(*streams, key=_key):
             writer.add(wanted, data + b"\n")
     if not writer.size:
         writer.close()
@@ -179,12 +179,6 @@ def _rewritten(paths, snapshot, parts, gone):
 
 def _sections_of(parts):
     return sorted({(section.kind, section.queue) for part in parts for section in part.sections})
-
-
-def _joined(wanted, streams):
-    if wanted[0] == header.READY or wanted[0] in header.TIMED:
-        return merge(*streams, key=_key)
-    return (line for stream in streams for line in stream)
 
 
 def _key(item):
@@ -199,7 +193,7 @@ def _alive_lines(reader, part, wanted, gone):
             # In an index made anew a damaged line would not be found any more, and nobody would notice.
             line.check(data, reader.path, start)
             if (part.name, start) not in gone:
-                yield segment.sort_key(wanted, head), data
+                yield segment.sort_key(wanted, head, data), data
 
 
 def _replaced(segments, parts, one):

@@ -36,14 +36,14 @@ BEGIN = b'{"queuectl":'
 READY = "ready"      # (priority, order)
 DUE = "due"          # (due, order): jobs that wait for their moment
 RETRY = "retry"      # (due, order): failed ones, so that few of them are found among many that wait
-BLOCKED = "blocked"  # as written
-DEAD = "dead"        # order of dying
+BLOCKED = "blocked"  # order
+DEAD = "dead"        # (updated_at, order), that is in order of dying
 TIMED = (DUE, RETRY)
 # Where jobs are that wait for others, or died because of them; in a section without a kind anything may be.
 WAITING = (BLOCKED, DEAD)
 # How an attempt ends that is counted in the totals.
 OUTCOMES = (b"completed", b"failed", b"dead")
-# Archives have a section for each state of finished jobs, in order of finishing, queues mixed.
+# Archives have a section for each state of finished jobs, sorted as the dead ones, queues mixed.
 
 Header = namedtuple("Header", ("generation", "number", "origin", "carried", "counts", "totals", "pauses", "segments"))
 # awaited: how many times a job of it waits for another one.

@@ -4,7 +4,7 @@ import time
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store import ballast, line, purge, roll
-from queuectl_lib.store.sieve import updated_at
+from queuectl_lib.store.slices import updated_at
 from queuectl_lib.words import clock
 
 _LONGEST_SLACK = 3600

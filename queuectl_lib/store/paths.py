@@ -14,6 +14,7 @@
     wake/NAME             FIFOs that idle workers sleep on
     output/ID.ATTEMPT.out .err         outputs too big for a job's line
     config.json; suspect (a sync failed: build new files first)
+    token                 what a browser or a program shows the dashboard
     ballast               room that is given up when the disk is full, so that results can still be written
     .doctor-*/            where `doctor` tries locks and syncs, while it does
     damaged/NAME.N        bytes that `doctor --repair` put aside
@@ -60,6 +61,7 @@ class Paths:
         self.old_log = root + "/worker.log.1"
         self.config = root + "/config.json"
         self.suspect = root + "/suspect"
+        self.token = root + "/token"
         self.ballast = root + "/ballast"
         self.damaged = root + "/damaged"
 

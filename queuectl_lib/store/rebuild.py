@@ -110,7 +110,7 @@ class _New:
         lines = []
         for place, head, data in entries:
             section = segment.section_of(head)
-            lines.append((section, segment.sort_key(section, head) or (place, 0), data))
+            lines.append((section, segment.sort_key(section, head, data), data))
             self._count(head)
         if not lines:
             return
@@ -189,8 +189,8 @@ class Renewed(_New):
             if section is None or head[line.ID] in self.newest or (entry.name, start) in self._gone:
                 continue
             belongs = segment.section_of(head)
-            key = segment.sort_key(belongs, head)
-            if belongs != section[:2] or None not in (last, key) and key < last:
+            key = segment.sort_key(belongs, head, whole)
+            if belongs != section[:2] or last is not None and key < last:
                 # Not where it would be looked for: the journal may hold anything.
                 self._keep_job(whole)
                 self.newest[head[line.ID]] = whole

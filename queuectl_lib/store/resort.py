@@ -55,11 +55,12 @@ class Pile:
         self._ends.append(self._ends[-1] + len(notes))
 
     def _placed(self, lines):
-        head = line.HEAD.match(lines[0]).groups()
+        data = lines[0]
+        head = line.HEAD.match(data).groups()
         section = segment.section_of(head)
         number = self._sections.setdefault(section, len(self._sections))
-        key = segment.sort_key(section, head)
-        return number, key[0] if key else 0, section, lines
+        key = segment.sort_key(section, head, data)
+        return number, key[0], section, lines
 
     def sort(self):
         """Afterwards what the writer has written is a segment."""

@@ -18,7 +18,6 @@ no header names, which the next roll removes. One that fails, as on a full disk,
 removes them itself.
 """
 
-import itertools
 import os
 
 from queuectl_lib.store import compact, disk, header, line, locking, new_segment, pauses, pieces, roller, segment, suspicion
@@ -205,7 +204,7 @@ class _Roll:
         if not entries:
             return None
         writer = new_segment.Writer(path, kind)
-        for section, _, data in sorted(map(_with_key, entries, itertools.count()), key=_place):
+        for section, _, data in sorted(map(_with_key, entries), key=_place):
             writer.add(section, data + b"\n")
         return writer.finish(name)
 
@@ -274,10 +273,10 @@ class _Roll:
         new_segment.settle_archives(self._paths, self._segments)
 
 
-def _with_key(entry, number):
+def _with_key(entry):
     head, data = entry
     section = segment.section_of(head)
-    return section, segment.sort_key(section, head) or (number, 0), data
+    return section, segment.sort_key(section, head, data), data
 
 
 def _place(item):

@@ -2,6 +2,7 @@
 
 import os
 import time
+from _thread import allocate_lock
 
 from queuectl_lib.store import disk, locking
 from queuectl_lib.words import program
@@ -11,8 +12,10 @@ from queuectl_lib.words.errors import StoreError
 _LOCK_FD = 60
 # Seconds during which nobody starts another after one that failed.
 _PAUSE = 30
-# Those that were left alone.
+# Those that were left alone, and the lock of who looks at them: a thread that reaped what another one has just reaped
+# could reap a child that is none of them.
 _left = set()
+_looking = allocate_lock()
 
 
 def start_roller(paths):
@@ -44,7 +47,8 @@ else:
     def _spawned(command, lock):
         command = command + ["--locked"]
         files = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
-        files.append((os.POSIX_SPAWN_DUP2, lock, _LOCK_FD))
+        # Where much is open it may have that very number, and to itself older systems duplicate nothing: it would be closed.
+        files.append((os.POSIX_SPAWN_DUP2, lock, _LOCK_FD if lock != _LOCK_FD else _LOCK_FD + 1))
         # A worker holds its signals back; the roller has none to wait for.
         return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsigmask=())
 
@@ -59,10 +63,10 @@ else:
 
 def leave_alone(child):
     """Nobody waits for this one (None: for none): it is reaped when the next is left, should this process live so long."""
-    # A copy is gone through: another thread may leave one meanwhile.
-    _left.difference_update([earlier for earlier in list(_left) if ended(earlier)])
-    if child is not None:
-        _left.add(child)
+    with _looking:
+        _left.difference_update([earlier for earlier in _left if ended(earlier)])
+        if child is not None:
+            _left.add(child)
 
 
 def start_and_leave_alone(start):

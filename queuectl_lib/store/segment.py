@@ -8,12 +8,14 @@ section's start, or backward from its end, a chunk at a time. new_segment.py wri
 import errno
 import os
 
-from queuectl_lib.store import disk, header, index, line
+from queuectl_lib.store import disk, header, index, line, slices
 from queuectl_lib.store.paths import awaited_of, index_of
 from queuectl_lib.words.errors import StoreDamaged
 
 FINISHED = (b"completed", b"cancelled")
 _CHUNK = 65536
+# So much is read at first from a section's end: of many sections most have nothing among the newest ten jobs.
+_LAST = 4096
 
 
 class Reader:
@@ -77,8 +79,10 @@ class Reader:
     def backward(self, start, end):
         """The same lines from the last to the first."""
         rest = b""
+        size = _LAST
         while end > start:
-            at = max(start, end - _CHUNK)
+            at = max(start, end - size)
+            size = min(4 * size, _CHUNK)
             data = disk.pread(self.fd, end - at, at) + rest
             lines = data.split(b"\n")
             if lines.pop():
@@ -105,7 +109,7 @@ class Reader:
         except index.Useless:
             places = self._search(b'{"id":"%s",' % job_id)
         for start in places:
-            data = self._line_from(start)
+            data = self.line_from(start)
             head = self.head(data, start)
             if head[0] == job_id:
                 yield head, start, data
@@ -126,7 +130,7 @@ class Reader:
             places = self._indexed(awaited_of(self.path), job_id)
         except index.Useless:
             return ((start, each) for start, each in self.lines(0, self.size) if alive(start))
-        return ((start, self._line_from(start)) for start in places if alive(start))
+        return ((start, self.line_from(start)) for start in places if alive(start))
 
     def _indexed(self, path, job_id):
         """The offsets that one of its indexes has for an id (bytes); raises index.Useless."""
@@ -134,7 +138,8 @@ class Reader:
             self._indexes[path] = index.Index(path, self.size)
         return self._indexes[path].offsets(index.hash_of(job_id))
 
-    def _line_from(self, start):
+    def line_from(self, start):
+        """The bytes of the line that begins there, newline left out."""
         data = b""
         while b"\n" not in data:
             piece = disk.pread(self.fd, 8192, start + len(data))
@@ -210,10 +215,30 @@ def section_of(head):
     return kind, head[4].decode()
 
 
-def sort_key(section, head):
-    """What a section's lines are sorted by; None keeps them as they come."""
+def sort_key(section, head, data):
+    """What a section's lines are sorted by: a value no two jobs have in common, whichever section they move to."""
     if section[0] == header.READY:
-        return int(head[5]), int(head[6])
+        return turn(head, data)
     if section[0] in header.TIMED:
-        return int(head[7]), int(head[6])
-    return None
+        return due(head, data)
+    return arrival(head, data) if section[0] == header.BLOCKED else changed(head, data)
+
+
+def turn(head, data):
+    """What decides when the job of a line is run, once it is ready."""
+    return int(head[line.PRIORITY]), int(head[line.ORDER])
+
+
+def due(head, data):
+    """The same of one that waits for a moment."""
+    return int(head[line.DUE]), int(head[line.ORDER])
+
+
+def arrival(head, data):
+    """When a job came, compared with others."""
+    return (int(head[line.ORDER]),)
+
+
+def changed(head, data):
+    """When it last changed; one command changes many at one moment."""
+    return slices.updated_at(data), int(head[line.ORDER])

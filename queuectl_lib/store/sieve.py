@@ -4,9 +4,8 @@ from array import array
 from collections import Counter, namedtuple
 
 from queuectl_lib.store import header, line, segment
+from queuectl_lib.store.slices import updated_at
 
-_UPDATED = b',"updated_at":"'
-_MOMENT = len("2026-11-22T03:10:00.123Z")
 # What has a section of its own name in base segments; any other state may lie in any of the other sections.
 _WAITING = frozenset((b"pending", b"failed"))
 
@@ -26,12 +25,6 @@ class Selection(namedtuple("Selection", ("states", "queues", "before"))):
         if kind == header.DEAD or kind.encode() in segment.FINISHED:
             return kind.encode() in self.states
         return bool(self.states & _WAITING)
-
-
-def updated_at(data):
-    """When the job of a line last changed (text as bytes)."""
-    start = data.index(_UPDATED) + len(_UPDATED)
-    return data[start:start + _MOMENT]
 
 
 class Sieve:

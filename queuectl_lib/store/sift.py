@@ -2,6 +2,9 @@
 
 A chunk is looked at as bytes, before anything takes its lines apart: of a
 million jobs in which a hundred are meant, only those hundred are decoded.
+
+The line at which a chunk ends is told whether it may be wanted or not: so who searches
+for a limited time knows how far he came.
 """
 
 from queuectl_lib.store import disk, line, slices
@@ -40,14 +43,14 @@ def _as_on_disk(text):
 
 
 def forward(reader, start, end, sieve):
-    """Yields (head, start, line) of the lines from start to end that may be wanted."""
+    """Yields (head, start, line) of the lines from start to end that may be wanted, and of each chunk's last one."""
     size = _CHUNK
     while start < end:
         data = disk.pread(reader.fd, min(size, end - start), start)
         data = data[:data.rfind(b"\n") + 1]
         if data:
             size = _CHUNK
-            yield from _wanted(reader, data, start, sieve)
+            yield from _wanted(reader, data, start, sieve, data.rfind(b"\n", 0, -1) + 1)
             start += len(data)
         elif size < end - start:
             size *= 2
@@ -56,7 +59,7 @@ def forward(reader, start, end, sieve):
 
 
 def backward(reader, start, end, sieve):
-    """The same from the last to the first."""
+    """The same from the last to the first, and of each chunk's first one."""
     size = _CHUNK
     while start < end:
         at = max(start, end - size)
@@ -70,13 +73,18 @@ def backward(reader, start, end, sieve):
                 size *= 2
                 continue
         size = _CHUNK
-        yield from reversed(list(_wanted(reader, data, at, sieve)))
+        yield from reversed(list(_wanted(reader, data, at, sieve, 0)))
         end = at
 
 
-def _wanted(reader, data, start, sieve):
-    if sieve.may_pass(data):
-        for each in data.splitlines():
-            if sieve.may_pass(each):
-                yield reader.head(each, start), start, each
-            start += len(each) + 1
+def _wanted(reader, data, start, sieve, border):
+    """border: where in these bytes the line begins that is told in any case."""
+    if not sieve.may_pass(data):
+        each = data[border:data.index(b"\n", border)]
+        yield reader.head(each, start + border), start + border, each
+        return
+    at = 0
+    for each in data.split(b"\n")[:-1]:
+        if at == border or sieve.may_pass(each):
+            yield reader.head(each, start + at), start + at, each
+        at += len(each) + 1

@@ -27,7 +27,7 @@ LATEST = 253402300799999
 # No float, and no time, is larger.
 _HUGE = 1e300
 
-# (second, its text): in one, or two threads could leave the text of one beside the second of the other.
+# The second whose text was asked for last, and that text: one value, since several threads may ask.
 _last = (None, "")
 
 
@@ -40,11 +40,11 @@ def moment(ms):
     """The text of a moment: '2026-11-22T03:10:00.123Z'."""
     global _last
     second, millisecond = divmod(ms, 1000)
-    known, text = _last
     # A busy worker asks several times a second for the same second's text.
+    known, text = _last
     if second != known:
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        _last = second, text
+        _last = (second, text)
     return "%s.%03dZ" % (text, millisecond)
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import bulk
+import dashboard
 import dependencies
 import drain
 import enqueue
@@ -20,7 +21,7 @@ import rows
 import storm
 
 GROUPS = {"enqueue": enqueue, "bulk": bulk, "drain": drain, "rivals": rivals, "rolling": rolling, "dependencies": dependencies,
-          "idle": idle, "storm": storm, "flat": flat}
+          "idle": idle, "dashboard": dashboard, "storm": storm, "flat": flat}
 
 # A measurement that takes longer hangs: it becomes a row that says so.
 _LONGEST = 600

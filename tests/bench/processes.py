@@ -16,6 +16,15 @@ def own_cpu(pid):
         return int(file.read().split()[0]) / 1e9
 
 
+def all_cpu(pid):
+    """Seconds of CPU of all threads of a process that live, to the nanosecond."""
+    taken = 0
+    for thread in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/schedstat" % (pid, thread)) as file:
+            taken += int(file.read().split()[0])
+    return taken / 1e9
+
+
 def childrens_cpu(pid):
     """Seconds of CPU of the children of a process that it has reaped, theirs included."""
     with open("/proc/%d/stat" % pid) as file:
@@ -25,11 +34,25 @@ def childrens_cpu(pid):
 
 def peak_memory(pid):
     """Bytes: the most that a process has had resident."""
-    with open("/proc/%d/status" % pid) as file:
-        for line in file:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    raise OSError("the kernel does not tell the peak memory of %d" % pid)
+    return _told(pid, "status", "VmHWM") * 1024
+
+
+def memory(pid):
+    """Bytes that a process has resident."""
+    return _told(pid, "status", "VmRSS") * 1024
+
+
+def bytes_read(pid):
+    """What a process has read of files and pipes so far."""
+    return _told(pid, "io", "rchar")
+
+
+def _told(pid, file, name):
+    with open("/proc/%d/%s" % (pid, file)) as lines:
+        for line in lines:
+            if line.startswith(name + ":"):
+                return int(line.split()[1])
+    raise OSError("the kernel does not tell %s of %d" % (name, pid))
 
 
 def children(pid):

@@ -189,13 +189,19 @@ def test_workers_that_do_not_serve_all_queues_say_which():
 
 
 def test_the_rate_is_of_the_last_ten_minutes():
-    jobs = [job(state="completed" if number % 4 else "dead", finished_at=moment(-number * 6), duration=2)
+    jobs = [job(state="completed" if number % 4 else "dead", attempts=1, finished_at=moment(-number * 6), duration=2)
             for number in range(1, 21)]
     recent = report.recent_of(jobs, NOW)
-    assert recent == report.Recent(20, 15, 10.0, 2.0)
+    assert recent == report.Recent(20, 15, 10.0, 2.0, 1.0)
     old = [one._replace(finished_at=moment(-5000)) for one in jobs]
     assert report.recent_of(old, NOW).per_minute is None
-    assert report.recent_of([], NOW) == report.Recent(0, 0, None, None)
+    assert report.recent_of([], NOW) == report.Recent(0, 0, None, None, None)
+
+
+def test_how_many_attempts_jobs_took_is_said_of_those_that_were_started():
+    jobs = [job(state=state, attempts=attempts, finished_at=moment(-5)) for state, attempts in (("completed", 1), ("dead", 4), ("dead", 0))]
+    assert report.status_document(standing(recent=report.recent_of(jobs, NOW)), NOW)["average_attempts"] == 2.5
+    assert report.status_document(standing(recent=report.recent_of(jobs[2:], NOW)), NOW)["average_attempts"] is None
 
 
 def test_the_document_of_an_empty_store_has_every_field():

@@ -87,14 +87,14 @@ def test_sections_are_told_in_the_order_they_were_written(here):
                                       header.Section("dead", "default", 1800, 2600)), {"x": {}})
 
 
-def test_reading_the_first_lines_reads_one_chunk(here, monkeypatch):
+def test_reading_the_first_lines_reads_one_chunk_and_the_last_ones_a_page(here, monkeypatch):
     reader, entry = written(here, [500] * 1000)
     asked = []
     pread = disk.pread
     monkeypatch.setattr(disk, "pread", lambda fd, count, offset: asked.append(count) or pread(fd, count, offset))
     next(reader.forward(0, entry.size))
     next(reader.backward(0, entry.size))
-    assert asked == [CHUNK, CHUNK]
+    assert asked == [CHUNK, segment._LAST]
 
 
 def test_a_segment_that_a_roll_removed_is_told_apart_from_damage(here):

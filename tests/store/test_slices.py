@@ -103,3 +103,30 @@ def test_every_field_in_front_of_the_command_is_known():
         "exit_code", "signal", "error", "duration")
     assert fields[fields.index("max_retries"):fields.index("command")] == (
         "max_retries", "timeout", "run_at", "after", "held", "expires_at", "nice")
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_how_attempts_ended_is_what_the_story_tells(seed):
+    one = ended_at_random(random.Random(seed))
+    data = line.encode(one, ("processing", one.queue))[:-1]
+    found = slices.attempts(line.HEAD.match(data).groups(), data, "", 0)
+    told = list(one.history)
+    endings = [(after["at"], after["state"]) for before, after in zip(told, told[1:])
+               if before["state"] == "processing" and after["state"] in ("completed", "failed", "dead")]
+    assert [(at.decode(), state.decode()) for at, state in found.endings] == endings
+    assert found.updated_at.decode() == one.updated_at and endings
+
+
+def test_what_ended_without_an_attempt_or_was_handed_back_is_no_ending_of_one():
+    def endings(one):
+        data = line.encode(one, None)[:-1]
+        return slices.attempts(line.HEAD.match(data).groups(), data, "", 0).endings
+    one = job("x", expires_at=START / 1000)._replace(order=1)
+    assert endings(lifecycle.expire(one, START)) == []
+    assert endings(lifecycle.hand_back(lifecycle.claim(one, "1.a", START), START)) == []
+
+
+def test_damage_is_no_ending_of_an_attempt():
+    data = line.encode(job("x")._replace(order=1), None)[:-1].replace(b'"attempts":0', b'"attempts":7')
+    with pytest.raises(StoreDamaged):
+        slices.attempts(line.HEAD.match(data).groups(), data, "jobs.jsonl", 4096)

@@ -1,15 +1,18 @@
 """`queuectl dashboard`: where it listens, what it says, how it ends, and of which stores."""
 
+import fcntl
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
-import sys
+import time
 
 import pytest
 
 from queuectl_lib.faces.web import serving
+from queuectl_lib.store import store as stores
 from tests.support import ROOT, wait_until
 from tests.web.raw import Server
 
@@ -33,9 +36,17 @@ def ports_are_free(*ports):
 @pytest.mark.short
 def test_one_line_says_where_it_is_and_how_it_ends(serve, queue):
     server = serve()
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{43}  \(Ctrl\+C stops it\)\n", server.started.text())
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=\w+  \(Ctrl\+C stops it\)\n", server.started.text())
     assert os.path.exists(queue.journal())
     assert server.gets("/api/jobs").json()["jobs"] == []
+
+
+def test_the_token_is_the_stores_and_stays(serve, queue):
+    server = serve()
+    with open(os.path.join(queue.store, "token")) as file:
+        assert file.read().strip() == server.token
+    server.stop()
+    assert [serve().token, serve("--read-only").token] == [server.token, server.token]
 
 
 @pytest.mark.short
@@ -54,32 +65,42 @@ def test_it_ends_at_once_whoever_is_connected(serve, number):
         client.close()
 
 
-def test_what_it_is_answering_when_it_is_told_to_end_is_answered(serve, queue):
+def test_what_it_is_answering_when_it_is_told_to_end_is_answered(server, queue):
     queue.enqueue("true")
-    server = serve()
-    for _ in range(20):
-        with server.client() as client:
-            client.send(server.head("GET /api/status HTTP/1.1"))
-            os.kill(server.started.pid, signal.SIGTERM)
-            # Either it had not read the request, or it answers it.
-            assert client.rest()[:15] in (b"", b"HTTP/1.1 200 OK")
-        assert server.started.wait() == 0
-        server = serve(port=server.port)
-
-
-def test_a_request_that_waits_for_a_lock_does_not_hold_up_its_end(serve, queue):
-    server = serve()
-    queue.enqueue("true")
-    holder = subprocess.Popen([sys.executable, "-c", "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX); "
-                               "print('held', flush=True); sys.stdin.read()", os.path.join(queue.store, "lock")],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert holder.stdout.readline() == b"held\n"
-    with server.client() as client:
-        body = b'{"command": "true"}'
+    body = b'{"command": "true", "id": "late"}'
+    with open(os.path.join(queue.store, "lock"), "r+b") as lock, server.client() as client, server.client() as idle:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         client.send(server.head("POST /api/jobs HTTP/1.1", Content_Type="application/json", Content_Length=len(body)) + body)
+        assert idle.request("GET", "/healthz").status == 200
+        os.kill(server.started.pid, signal.SIGTERM)
+        assert idle.is_closed()
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert client.answer().status == 201
+        assert client.is_closed()
+    assert server.started.wait() == 0
+    assert queue.job("late")["state"] == "pending"
+
+
+def test_requests_that_wait_for_a_lock_hold_up_nobody_and_not_its_end(serve, queue):
+    server = serve()
+    queue.enqueue("true")
+    lock = open(os.path.join(queue.store, "lock"), "r+b")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    body = b'{"command": "true"}'
+    changing = [server.client() for _ in range(20)]
+    for client in changing:
+        client.send(server.head("POST /api/jobs HTTP/1.1", Content_Type="application/json", Content_Length=len(body)) + body)
+    # Nor the looks of others.
+    for _ in range(20):
         assert server.gets("/api/jobs").status == 200
-        server.stop()
-    holder.communicate()
+    assert not any(client.socket in select.select([client.socket], [], [], 0)[0] for client in changing)
+    begin = time.monotonic()
+    server.stop()
+    # They would have waited for the lock much longer.
+    assert time.monotonic() - begin < stores.LOCK_TIMEOUT / 2
+    for client in changing:
+        client.close()
+    lock.close()
     assert len(queue.jobs()) == 1
 
 
@@ -171,7 +192,10 @@ def test_a_store_that_cannot_be_written_is_no_reason_not_to_look(serve, queue):
     os.chmod(queue.store, 0o777)
     done = queue.run("dashboard", "--port", "0", code=3)
     assert "queuectl dashboard --read-only" in done.err and done.err.count("\n") == 1 and not done.out
-    assert len(serve("--read-only").gets("/api/jobs").json()["jobs"]) == 1
+    before = queue.snapshot()
+    server = serve("--read-only")
+    assert len(server.gets("/api/jobs").json()["jobs"]) == 1 and len(server.token) > 30
+    assert queue.snapshot() == before
 
 
 def test_a_store_that_cannot_be_read_is_told_to_who_asks(serve, queue):
@@ -239,11 +263,11 @@ def test_it_ends_with_what_it_is_told_to_live_as_long_as(queue, tmp_path):
         store = stores.open_store(create=True, write=True)
         listener = serving.bind("127.0.0.1", 0)
         serving.serve(listener, store, False, until=0, ready=lambda: print(serving.url(listener, "x"), flush=True))
-        print("over", flush=True)
+        print("over", listener.fileno(), flush=True)
         """ % ROOT)
     process = subprocess.Popen([queue.program.python, "-S", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                cwd=queue.directory, env=queue.environment)
     port = int(re.search(rb":(\d+)/", process.stdout.readline()).group(1))
     assert not ports_are_free(port)
-    assert process.communicate()[0] == b"over\n" and process.returncode == 0
+    assert process.communicate()[0] == b"over -1\n" and process.returncode == 0
     assert ports_are_free(port)

@@ -188,7 +188,7 @@ def test_a_whole_address_is_taken_where_it_is_one_of_this_server(server):
 def test_a_method_that_a_place_does_not_have_is_told_which_it_has(server):
     with server.client(server.token) as client:
         answer = client.request("DELETE", "/api/status")
-    assert answer.status == 405 and answer.header("allow") == "GET"
+    assert answer.status == 405 and answer.header("allow").split(", ")[0] == "GET"
 
 
 def test_heads_are_bounded(server):

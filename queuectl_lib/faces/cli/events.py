@@ -119,7 +119,7 @@ class _Stream:
 
     def _in_journal(self):
         earlier = happenings.Happenings(self._store, pauses.decoded(self._look.journal.header.pauses))
-        return _events(earlier, news.entries_of(self._look), None)
+        return earlier.of_all(news.entries_of(self._look), None)
 
     def since(self):
         """The events since the last look."""
@@ -127,12 +127,4 @@ class _Stream:
         if self._news.missed:
             terminal.note("some events were missed while this command was stopped")
         now = clock.moment(clock.now()) if entries else None
-        return [event for event in _events(self._happenings, entries, now) if self._id in (None, event.id)]
-
-
-def _events(teller, entries, now):
-    events = []
-    for entry in entries:
-        # A line that tells no moment was written right behind the one before it.
-        events += teller.of(entry, events[-1].at if events else now)
-    return events
+        return [event for event in self._happenings.of_all(entries, now) if self._id in (None, event.id)]

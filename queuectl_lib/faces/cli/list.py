@@ -35,7 +35,7 @@ def filters(parser):
     add("--queue", metavar="Q", nargs="+", action="append", help="only of these queues")
     add("--search", metavar="TEXT", help="only jobs with this text in id, command, queue or error")
     options.limit(parser, "at most so many")
-    add("--sort", metavar="FIELD", type=options.checked("--sort", _sort),
+    add("--sort", metavar="FIELD", type=options.checked("--sort", sorting),
         help="by this field; -FIELD turns the order round (created_at, duration, ...)")
     add("--verbose", "-v", action="store_true", help="more lines on each job")
     options.reveal(parser)
@@ -71,17 +71,18 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS, nothing=None
         _note_rest(store, look, seen.count, wanted_states, queues, args.search, limit)
 
 
-def states(groups):
-    """The states that --state names, or None for all of them."""
+def states(groups, option="--state"):
+    """The states that an option names, or None for all of them."""
     wanted = options.words(groups)
     for state in wanted:
         if state not in record.STATES:
-            raise BadInput("--state: unknown state %r%s; there are: %s"
-                           % (state, did_you_mean(state, record.STATES, registry.STATE_ALIASES), ", ".join(record.STATES)))
+            raise BadInput("%s: unknown state %r%s; there are: %s" % (
+                option, state, did_you_mean(state, record.STATES, registry.STATE_ALIASES), ", ".join(record.STATES)))
     return wanted or None
 
 
-def _sort(text):
+def sorting(text):
+    """What --sort takes: a field, perhaps with a '-' before it; BadInput."""
     field = text.lstrip("-")
     if field not in listing.SORTS:
         raise BadInput("unknown field %r%s; there are: %s"
@@ -139,8 +140,7 @@ def _note_rest(store, look, shown, states, queues, search, limit):
         elif not shown:
             terminal.note("no such jobs" if states or queues or search else "no jobs")
     else:
-        rest = sum(number for queue, by_state in look.counts().items() if not queues or queue in queues
-                   for state, number in by_state.items() if not states or state in states) - shown
+        rest = reading.number_of(look.counts(), states, queues) - shown
         if rest > 0:
             terminal.note("%d more; --limit all shows them" % rest)
         elif not shown:

@@ -31,6 +31,12 @@ def full_queues(store, look):
     return {queue for queue, limit in limits.items() if counts.get(queue, {}).get("processing", 0) >= limit}
 
 
+def number_of(counts, states, queues):
+    """How many jobs of these states and queues (None: all) there are; counts: {queue: {state: n}}."""
+    return sum(number for queue, by_state in counts.items() if not queues or queue in queues
+               for state, number in by_state.items() if not states or state in states)
+
+
 def servants(store, queue=None):
     """How many living workers serve this queue (None: any)."""
     from queuectl_lib.work import pidfile

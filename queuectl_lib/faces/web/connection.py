@@ -28,7 +28,6 @@ class Connection:
     __slots__ = ("socket", "state", "since", "moved", "incoming", "head", "keeps", "number", "watched", "_outgoing")
 
     def __init__(self, client):
-        client.setblocking(False)
         self.socket = client
         self.incoming = bytearray()
         self.head = None

@@ -13,11 +13,11 @@ client comes back with the number it saw last.
 """
 
 import selectors
-import socket
 import time
 
 from queuectl_lib.faces.web import handler, message
 from queuectl_lib.faces.web.connection import ANSWERED, BODY, HEAD, IDLE, LEAVING, SENDING, STREAM, Connection
+from queuectl_lib.faces.web.door import Door, most_clients
 from queuectl_lib.faces.web.message import Refused
 from queuectl_lib.faces.web.waker import Waker
 from queuectl_lib.faces.web.workers import Workers
@@ -26,13 +26,13 @@ from queuectl_lib.faces.web.workers import Workers
 MOST = 500
 # Beyond that so many are told that there is no room; the next ones are closed without a word.
 _TOLD = 20
+_ROOM_AT_ONCE = 16
 # Seconds.
 _LONGEST = {IDLE: 60, HEAD: 10, BODY: 10, LEAVING: 2}
 _LONGEST_SILENCE = 10
 _COMMENT_PAUSE = 15
 _SWEEP_PAUSE = 1.0
 _TO_FINISH = 1.0
-_ACCEPTED_AT_ONCE = 64
 
 _COMMENT = b":\n\n"
 
@@ -45,7 +45,6 @@ class Connections:
     """
 
     def __init__(self, listener, site, until=None):
-        self._listener = listener
         self._site = site
         self._until = until
         self._ring = site.live.ring if site.live else None
@@ -53,12 +52,11 @@ class Connections:
         self._streams = set()
         self._swept = time.monotonic()
         self._stopping = False
-        self._is_open = True
+        self._most = most_clients(MOST)
         self._selector = selectors.DefaultSelector()
-        listener.setblocking(False)
         self.waker = Waker()
         self._selector.register(self.waker, selectors.EVENT_READ, self._wake_up)
-        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._door = Door(listener, self._selector, self._accept)
         if until is not None:
             self._selector.register(until, selectors.EVENT_READ, self.stop)
         self._workers = Workers(site, self.waker.wake)
@@ -73,9 +71,8 @@ class Connections:
     def run(self):
         """Serve until told to stop, and then for a second those who are being answered."""
         while not self._stopping:
-            self._round(_SWEEP_PAUSE if self._all or not self._is_open else None)
-        self._close_door()
-        self._listener.close()
+            self._round(_SWEEP_PAUSE if self._all or not self._door.is_open else None)
+        self._door.close()
         if self._until is not None:
             self._selector.unregister(self._until)
         end = time.monotonic() + _TO_FINISH
@@ -114,29 +111,18 @@ class Connections:
     # --- connections come and go
 
     def _accept(self):
-        for _ in range(_ACCEPTED_AT_ONCE):
-            try:
-                client, _ = self._listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError:
-                # No descriptors, or no memory: what waits at the door is looked at again by and by.
-                self._make_room()
-                self._close_door()
-                return
+        for client in self._door.clients():
             self._welcome(client)
-
-    def _close_door(self):
-        if self._is_open:
-            self._is_open = False
-            self._selector.unregister(self._listener)
+        if not self._door.is_open:
+            # For their files those who are answered need room, too.
+            for _ in range(_ROOM_AT_ONCE):
+                self._make_room()
 
     def _welcome(self, client):
-        if len(self._all) >= MOST + _TOLD:
+        if len(self._all) >= self._most + _TOLD:
             client.close()
             return
-        is_full = len(self._all) >= MOST and not self._make_room()
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        is_full = len(self._all) >= self._most and not self._make_room()
         connection = Connection(client)
         self._all.add(connection)
         if is_full:
@@ -182,9 +168,8 @@ class Connections:
     def _sweep(self, now):
         """Close who took too long, and have the streams show that they live."""
         self._swept = now
-        if not self._is_open and not self._stopping:
-            self._is_open = True
-            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        if not self._stopping:
+            self._door.open()
         for connection in list(self._all):
             if connection.wants_to_write():
                 if now - connection.moved > _LONGEST_SILENCE:
@@ -268,7 +253,7 @@ class Connections:
 
     def _end_answer(self, connection):
         connection.head = None
-        if connection.number is not None and self._ring:
+        if connection.number is not None:
             connection.incoming = bytearray()
             connection.enter(STREAM)
             self._streams.add(connection)

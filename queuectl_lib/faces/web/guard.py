@@ -22,7 +22,6 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::[0-9]{1,5})?\Z")
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 # In the place of a name: whatever address the machine has.
 _ANY_ADDRESS = "*"
-_READING = ("GET", "HEAD")
 _TOKEN_PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -58,17 +57,21 @@ def _bracketed(name):
 def check(request, site):
     """None where a request may be answered, or the Answer that it gets instead; raises Refused."""
     host = host_of(request.headers, site.hosts)
-    is_change = request.method not in _READING
-    if request.path == "/healthz" and not is_change:
+    if request.path == "/healthz" and not is_change(request):
         return None
-    if request.path == "/" and not is_change and "token" in request.query:
+    if request.path == "/" and not is_change(request) and "token" in request.query:
         return _entered(request, site)
     by_cookie = _has_cookie(request.headers, site)
     if not by_cookie and not _has_bearer(request.headers, site.token):
         return _token_wanted(request)
-    if is_change:
+    if is_change(request):
         check_change(request.headers, host, by_cookie, site.read_only)
     return None
+
+
+def is_change(request):
+    """May this change the store?"""
+    return request.method not in ("GET", "HEAD")
 
 
 def host_of(headers, allowed):

@@ -10,8 +10,10 @@ import socket
 from queuectl_lib.faces.web import guard
 from queuectl_lib.faces.web.connections import Connections
 from queuectl_lib.faces.web.site import Site
+from queuectl_lib.store import ownership
 from queuectl_lib.store import store as stores
-from queuectl_lib.words.errors import NotDone
+from queuectl_lib.store import token as tokens
+from queuectl_lib.words.errors import NotDone, StoreError
 
 PORT = 8000
 # So many ports are tried when that one is taken.
@@ -85,8 +87,15 @@ def port_of(listener):
 
 
 def token_of(store, read_only):
-    """The store's token."""
-    return secrets.token_urlsafe(32)
+    """The store's token; a read-only dashboard has one for itself where the store has none and none can be put there."""
+    try:
+        if store.exists:
+            ownership.check_private(store.root)
+        return tokens.read_or_make(store.paths)
+    except StoreError:
+        if not read_only:
+            raise
+        return secrets.token_urlsafe(32)
 
 
 def serve(listener, store, read_only, token=None, host=None, until=None, ready=lambda: None):

@@ -3,11 +3,15 @@
 from queuectl_lib import __version__
 from queuectl_lib.faces import report
 from queuectl_lib.faces.cli import metrics as figures
+from queuectl_lib.faces.cli import reading
 from queuectl_lib.faces.cli import status as statuses
-from queuectl_lib.faces.web.message import TEXT, Answer, document
+from queuectl_lib.faces.web.message import Answer, document
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import QueuectlError
+from queuectl_lib.work import pidfile, slots
+
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def status(request, site):
@@ -18,19 +22,19 @@ def status_document(site, now):
     """What GET /api/status tells, and each `status` message."""
     standing = statuses.standing(stores.open_store(site.store), now)
     found = report.status_document(standing, now)
-    found.update(version=__version__, read_only=site.read_only, now=clock.moment(now), room=standing.room)
+    found.update(version=__version__, read_only=site.read_only, now=clock.moment(now))
     return found
 
 
 def workers(request, site):
-    now = clock.now()
-    standing = statuses.standing(stores.open_store(site.store), now)
-    return document(report.workers_document(standing.workers, standing.running, standing.serving, now))
+    store = stores.open_store(site.store)
+    running = {job.worker: reading.with_progress(store, job) for job in store.jobs(["processing"])}
+    return document(report.workers_document(slots.living(store.paths), running, pidfile.serving(store.paths), clock.now()))
 
 
 def metrics(request, site):
     text = figures.of_store(stores.open_store(site.store), clock.now())
-    return Answer(200, "text/plain; version=0.0.4; charset=utf-8", text.encode("utf-8"))
+    return Answer(200, PROMETHEUS, text.encode("utf-8"))
 
 
 def health(request, site):

@@ -1,13 +1,18 @@
-"""The few threads in which requests are answered, so that the loop over the connections goes on meanwhile."""
+"""The few threads in which requests are answered, so that the loop over the connections goes on meanwhile.
+
+Changes have threads of their own: while somebody holds the store's lock they all wait for
+it, and the store can be looked at all the same.
+"""
 
 import queue
 import threading
 import time
 from collections import deque
 
-from queuectl_lib.faces.web import handler
+from queuectl_lib.faces.web import guard, handler
 
-COUNT = 4
+READERS = 4
+CHANGERS = 2
 
 
 class Workers:
@@ -16,17 +21,20 @@ class Workers:
     def __init__(self, site, tell):
         self._site = site
         self._tell = tell
-        self._tasks = queue.SimpleQueue()
+        self._reading = queue.SimpleQueue()
+        self._changing = queue.SimpleQueue()
         self._finished = deque()
         # Daemons: one that waits for the store's lock must not keep the process. What it
         # would have written is not written then, or whole: as after a kill -9.
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(COUNT)]
+        self._threads = [threading.Thread(target=self._work, args=(tasks,), daemon=True)
+                         for tasks in [self._reading] * READERS + [self._changing] * CHANGERS]
         for thread in self._threads:
             thread.start()
 
     def give(self, connection, head, keeps):
         """Have the request of a connection (handler.Head, its body with it) answered."""
-        self._tasks.put((connection, head, keeps))
+        tasks = self._changing if guard.is_change(head.request) else self._reading
+        tasks.put((connection, head, keeps))
 
     def finished(self):
         """Yields (connection, pieces of the answer, the ring's number if it is a stream) of what is answered by now."""
@@ -35,16 +43,16 @@ class Workers:
 
     def stop(self, seconds):
         """Let the threads end; those who do not in so many seconds are left."""
-        for _ in self._threads:
-            self._tasks.put(None)
+        for tasks in [self._reading] * READERS + [self._changing] * CHANGERS:
+            tasks.put(None)
         end = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
 
-    def _work(self):
-        for connection, head, keeps in iter(self._tasks.get, None):
+    def _work(self, tasks):
+        for connection, head, keeps in iter(tasks.get, None):
             answer = handler.answer(head.request, self._site)
             number = answer.stream if head.request.method != "HEAD" else None
-            pieces = handler.encoded(answer, head, keeps and answer.stream is None)
+            pieces = handler.encoded(answer, head, keeps and number is None)
             self._finished.append((connection, pieces, number))
             self._tell()
