@@ -284,6 +284,12 @@ def is_running(pid):
     return True
 
 
+def parent(pid):
+    """The pid of a process's parent; None where the process is gone."""
+    fields = _proc(pid, "stat").rpartition(b")")[2].split()
+    return int(fields[1]) if fields else None
+
+
 def leftovers(top):
     """{pid: command line} of every process that was started by the test of this directory."""
     mark = ("%s=%s" % (MARK, top)).encode()

@@ -275,6 +275,29 @@ def test_changes_are_for_jobs_that_they_fit(jobs, queue):
             change("nobody")
 
 
+def test_queues_are_paused_and_resumed(jobs, queue):
+    jobs.pause("mail", reason="new server", duration="2h")
+    paused = queue.read("status")["queues"]["mail"]["paused"]
+    assert paused["reason"] == "new server" and paused["until"] > paused["since"]
+    jobs.pause()
+    assert queue.read("status")["paused"]["until"] is None
+    with pytest.raises(NotDone, match="paused already"):
+        jobs.pause()
+    workers = queue.start_workers()
+    queue.wait_for_workers(1)
+    id = jobs.enqueue("true", queue="mail").id
+    jobs.resume()
+    assert queue.read("status")["paused"] is None and jobs.get(id).state == "pending"
+    jobs.resume("mail")
+    assert [job.state for job in jobs.wait(id)] == ["completed"]
+    with pytest.raises(NotDone, match="not paused: mail"):
+        jobs.resume("mail")
+    with pytest.raises(BadInput, match="soon"):
+        jobs.pause(duration="soon")
+    queue.run("worker", "stop")
+    assert workers.wait() == 0
+
+
 def test_it_stays_with_its_store_wherever_the_script_goes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QUEUECTL_STORE", "named")

@@ -18,8 +18,9 @@ LONGEST_FUNCTION = 60
 # lists that begin anywhere in a million jobs (seek.py, paging.py) and the dashboard's token 140.
 MOST_STORE_CODE = 6250
 # With them, with what doctor tries, finds and clears up (750), and Windows (430), the whole came to 14,950;
-# parts of outputs, and what the command line and the API have in common of changing jobs, took 110.
-MOST_CODE = 15300
+# parts of outputs, and what the command line and the API have in common of changing jobs, took 110,
+# `up`, and what a supervisor has beside its workers 100.
+MOST_CODE = 15400
 
 
 def modules():

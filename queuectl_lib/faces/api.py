@@ -145,6 +145,20 @@ class Queue:
         """Let held jobs run; NotDone for one that is not held."""
         return self._change(ids, lifecycle.release)
 
+    def pause(self, queue: "str | None" = None, reason: "str | None" = None, duration: "float | str | None" = None) -> None:
+        """Start no jobs of a queue, or of any (None), until resumed, or for so long (seconds or '5m'); running ones go on.
+
+        NotDone where it is paused so already.
+        """
+        from queuectl_lib.faces import pausing
+        seconds = None if duration is None else clock.parse_duration(duration)
+        pausing.pause(self._to_write(create=True), _paused_name(queue), clock.now(), reason, seconds)
+
+    def resume(self, queue: "str | None" = None) -> None:
+        """Let a paused queue go on, or (None) what pause() without one has stopped; NotDone where nothing is paused."""
+        from queuectl_lib.faces import pausing
+        pausing.resume(self._to_write(), _paused_name(queue), clock.now())
+
     def __repr__(self) -> str:
         return "Queue(%r)" % self.store
 
@@ -203,6 +217,11 @@ def _made(maker, jobs):
         except BadInput as error:
             raise BadInput("job %d: %s; nothing was enqueued" % (number, error))
         yield job
+
+
+def _paused_name(queue):
+    from queuectl_lib.store import pauses
+    return [pauses.ALL if queue is None else identifiers.check_queue(queue)]
 
 
 def _several(given):

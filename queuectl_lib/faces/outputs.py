@@ -40,6 +40,12 @@ def kept(job, stream, paths):
     return data.rstrip(b"\0") + _CUT_OFF + tail
 
 
+def is_gone(job, stream, paths):
+    """Was the file removed by hand that kept more of a stream than the tail?"""
+    file = getattr(job, stream + "_file")
+    return file is not None and not os.path.lexists(paths.inside(file))
+
+
 def _tail(job, stream):
     """What stands of it in the job's line."""
     return (getattr(job, stream) or "").encode("utf-8", "surrogateescape")

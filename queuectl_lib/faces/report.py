@@ -113,6 +113,7 @@ def status_document(standing, now):
             "success_rate": recent.succeeded / recent.finished if recent.finished else None,
             "per_minute": recent.per_minute, "average_duration": recent.average},
         "average_attempts": recent.attempts,
+        "room": standing.room,
     }
 
 

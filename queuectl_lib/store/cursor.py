@@ -2,6 +2,9 @@
 
 from queuectl_lib.store import header, line
 
+# No job's line has fewer bytes.
+SHORTEST = 250
+
 
 class Cursor:
     """item: the one it stands at (view.py), due: its moment; kind, queue: the section's."""
@@ -22,12 +25,13 @@ class Cursor:
 
         Raises StoreDamaged for a line that has to be passed over, which the next call does.
         """
+        gone = self.gone
         for job_id, start, data in self.lines:
-            if data.find(line.BEGIN, 1) > 0:
-                # Perhaps two lines whose newline is damaged: who passes over the first one must not over the other one.
+            # Perhaps two lines whose newline is damaged: who passes over the first one must not over the other one.
+            # Looked for where there is room for two: of many workers each passes over what the others take.
+            if len(data) > 2 * SHORTEST and data.find(line.BEGIN, SHORTEST) > 0:
                 line.check(data, self.reader.path, start)
-            # What many workers take from one section, each of them passes over here.
-            if job_id in newest or start in self.gone:
+            if job_id in newest or start in gone:
                 continue
             head = self.reader.head(data, start)
             if self.kind in header.TIMED:

@@ -189,7 +189,7 @@ def left_overs(store, look):
 
 def left_by_rolls(store, look):
     """Paths of segments that are not in force, of batches whose writer is gone and of journals that were never put in place."""
-    if _is_held(store.paths.roll_lock):
+    if locking.is_held(store.paths.roll_lock):
         return []
     named = {entry.name for entry in look.segments()}
     found = []
@@ -197,7 +197,7 @@ def left_by_rolls(store, look):
         for name in _names(folder):
             path = folder + "/" + name
             of = re.match(r"\.?(\d+(?:-\d+)?)\.", name)
-            if (of and of.group(1) not in named or name.startswith(".incoming-") and not _is_held(path)) and is_settled(path):
+            if (of and of.group(1) not in named or name.startswith(".incoming-") and not locking.is_held(path)) and is_settled(path):
                 found.append(path)
     return sorted(found + [path for path in (store.paths.new_jobs,) if is_settled(path)])
 
@@ -220,17 +220,6 @@ def _names(folder):
         return os.listdir(folder)
     except FileNotFoundError:
         return []
-
-
-def _is_held(path):
-    try:
-        fd = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        return not locking.try_shared(fd)
-    finally:
-        os.close(fd)
 
 
 def marks(store, look):

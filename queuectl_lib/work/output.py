@@ -157,18 +157,7 @@ def held(paths, slot):
 
     The caller holds the slot, or the store lock: a probe refuses a taker for an instant.
     """
-    return any(_held(path) for path in (paths.slot_job(slot), paths.slot_out(slot), paths.slot_err(slot)))
-
-
-def _held(path):
-    try:
-        fd = os.open(path, disk.READ)
-    except OSError:
-        return False
-    try:
-        return not locking.try_shared(fd)
-    finally:
-        os.close(fd)
+    return any(locking.is_held(path) for path in (paths.slot_job(slot), paths.slot_out(slot), paths.slot_err(slot)))
 
 
 def holders(paths, slot):

@@ -4,12 +4,11 @@ What it imports, it imports before its first claim: the file it comes from may b
 """
 
 import gc
-import os
 import sys
 
 from queuectl_lib.store import locking, paths, store as stores
 from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import events, place
+from queuectl_lib.work import events, place, signals
 from queuectl_lib.work.control import Control
 from queuectl_lib.work.orphans import Orphans
 from queuectl_lib.work.settings import Settings
@@ -26,7 +25,7 @@ def main(root, options, connection, supervisor, inherited=()):
     connection: orders from the supervisor, whose entry in workers.pid is
     `supervisor`; inherited: its ends of the siblings' pipes, if forked.
     """
-    _leave_the_terminal()
+    signals.leave_the_terminal()
     locking.own_alarm()
     for other in inherited:
         other.close()
@@ -46,16 +45,3 @@ def main(root, options, connection, supervisor, inherited=()):
     except StoreError as error:
         voice.say("worker leaves: %s" % error)
         sys.exit(STORE_UNUSABLE)
-
-
-def _leave_the_terminal():
-    """Ctrl+C is the supervisor's alone.
-
-    To ignore it here is not enough: a command is in the worker's group until
-    it leads a session of its own, and Ctrl+C in that half millisecond ended it.
-    """
-    try:
-        os.setsid()
-    except (AttributeError, PermissionError):
-        # There are no sessions on this system; or it leads one already.
-        pass

@@ -30,10 +30,11 @@ _BUSY_TIMES = 2
 class Rolling:
     """One supervisor's care for the journal's length."""
 
-    def __init__(self, store, fork):
-        """fork: whether this process may be forked."""
+    def __init__(self, store, fork, copies=lambda: ()):
+        """fork: whether this process may be forked; copies(): what the child has to close then."""
         self._store = store
         self._fork = fork
+        self._copies = copies
         self._journal = Journal(store.paths.jobs, writable=False)
         # The workers say what is wrong with the settings.
         self._settings = Settings(store.paths, store.config, complain=lambda text: None)
@@ -74,13 +75,13 @@ class Rolling:
         try:
             pid = os.fork()
             if pid == 0:
-                _roll_and_exit(self._store.root)
+                _roll_and_exit(self._store.root, self._copies())
             return pid
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _roll_and_exit(root):
+def _roll_and_exit(root, copies):
     """The forked child: silent, in a session of its own, deaf to the supervisor's signals."""
     code = 1
     try:
@@ -88,6 +89,8 @@ def _roll_and_exit(root):
         # From here on they do nothing; the alarm that ends a wait for the lock has to come through.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.setsid()
+        for each in copies:
+            each.close()
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nowhere, number)

@@ -37,6 +37,29 @@ def nudge(pid):
             pass
 
 
+def leave_the_terminal():
+    """Ctrl+C is the supervisor's alone.
+
+    To ignore it here is not enough: a command is in the worker's group until
+    it leads a session of its own, and Ctrl+C in that half millisecond ended it.
+    """
+    try:
+        os.setsid()
+    except (AttributeError, PermissionError):
+        # There are no sessions on this system; or it leads one already.
+        pass
+
+
+def heed_none():
+    """Leave all of them to the supervisor: whoever stops a whole group means that one."""
+    # A fork writes into the pipe of its parent's Waiter otherwise.
+    signal.set_wakeup_fd(-1)
+    for number in heeded():
+        # No SIG_IGN: what is started from here would inherit that.
+        signal.signal(number, lambda number, frame: None)
+    let_through(heeded())
+
+
 if hasattr(signal, "pthread_sigmask"):
     def hold_back(signums):
         """Let none of these through for now."""

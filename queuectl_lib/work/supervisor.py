@@ -22,19 +22,19 @@ _NAMED = 3
 
 
 def start(store, count=1, queues=None, drain=False, drain_all=False, max_jobs=None, max_idle=None, ensure=False,
-          start_method=None):
+          start_method=None, beside=()):
     """Run so many workers until they have left; the exit code.
 
     queues: names served, None for all; drain: leave when nothing is ready;
     drain_all: wait for retries and delayed jobs too; max_jobs: of each worker;
     max_idle: seconds after which a worker leaves that finds nothing to run;
     ensure: only as many as are missing from count; start_method: fork, spawn
-    or forkserver.
+    or forkserver; beside: Posts (post.py) of what is to run as long as any worker does.
     """
     spawn.check_files()
     options = worker.Options(tuple(queues) if queues else None, drain, drain_all, max_jobs, max_idle,
                              log.is_output(store.paths))
-    return Team(store, count, options, _context(method_of(start_method)), ensure).run()
+    return Team(store, count, options, _context(method_of(start_method)), ensure, beside).run()
 
 
 def method_of(start_method=None):

@@ -19,31 +19,20 @@ from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
 from queuectl_lib.work import events, identity, leftover, log, pidfile, process, signals, slots, staffing
+from queuectl_lib.work.post import Post
 from queuectl_lib.work.rolling import Rolling
 from queuectl_lib.work.waiting import Waiter
 
 _LOOK_SECONDS = 1.0
-_STEADY_SECONDS = 1.0
-_LONGEST_PAUSE = 60.0
+_LEAVE_SECONDS = 5.0
 _ON_PURPOSE = (0, process.STORE_UNUSABLE)
-
-
-class _Post:
-    """A place to be filled: its process while there is one, and when to fill it again."""
-
-    def __init__(self):
-        self.process = None
-        self.control = None
-        self.since = 0.0
-        self.deaths = 0
-        self.next_start = 0.0
 
 
 class Team:
     """Keeps so many worker processes running until they are told to leave."""
 
-    def __init__(self, store, count, options, context, ensure=False):
-        """ensure: only as many as are missing from count."""
+    def __init__(self, store, count, options, context, ensure=False, beside=()):
+        """ensure: only as many as are missing from count; beside: Posts that are filled as long as there is a worker."""
         self._store = store
         self._count = count
         self._ensure = ensure
@@ -51,6 +40,7 @@ class Team:
         self._context = context
         self._voice = events.Voice(store.paths if options.log else None)
         self._posts = []
+        self._beside = list(beside)
         self._order = None
         self._asked = 0
         self._exit_code = 0
@@ -63,7 +53,7 @@ class Team:
         if not self._set_up():
             self._waiter.close()
             return 0
-        self._rolling = Rolling(self._store, self._context.get_start_method() == "fork")
+        self._rolling = Rolling(self._store, self._forks(), self._copies)
         self._greet()
         try:
             while self._posts or self._asked_for_more():
@@ -92,9 +82,18 @@ class Team:
                 queues=queues, hired=count, log=self._options.log or None)
             pidfile.add(self._store.paths, self._entry)
         self._orders = pidfile.Orders(self._store.paths, self._entry, self._store.lock)
-        self._posts = [_Post() for _ in range(count)]
+        self._posts = self._new_posts(count)
         self._hired = count
         return True
+
+    def _new_posts(self, count):
+        return [Post("worker", lambda: self._context.Pipe(duplex=False), self._duty) for _ in range(count)]
+
+    def _duty(self, end, copies):
+        return process.main, (self._store.root, self._options, end, self._entry, copies)
+
+    def _forks(self):
+        return self._context.get_start_method() == "fork"
 
     def _greet(self):
         # A drain started by cron says nothing where there is nothing to do.
@@ -105,44 +104,31 @@ class Team:
     def _fill(self):
         """Start a worker for every empty post whose time has come."""
         now = time.monotonic()
-        for post in self._posts:
+        for post in self._beside + self._posts:
             if post.process is None and post.next_start <= now:
                 self._hire(post)
 
     def _hire(self, post):
-        try:
-            reader, post.control = self._context.Pipe(duplex=False)
-        except OSError as error:
-            post.since = time.monotonic()
-            self._wait_before_another(post, "cannot start a worker (%s)" % error.strerror)
-            return
-        # A forked child has a copy of every sibling's end; as long as one lives,
-        # the others would not notice that this process is dead.
-        inherited = ()
-        if self._context.get_start_method() == "fork":
-            inherited = [other.control for other in self._posts if other.control is not None]
-        post.process = self._context.Process(
-            target=process.main, args=(self._store.root, self._options, reader, self._entry, inherited))
-        post.since = time.monotonic()
         # A Ctrl+C between the fork and the child's own handlers would be counted here, as a second one.
         heeded = signals.heeded()
         signals.hold_back(heeded)
         try:
-            post.process.start()
+            post.fill(self._context, self._copies(post))
         except OSError as error:
-            post.process = None
-            post.control.close()
-            post.control = None
-            self._wait_before_another(post, "cannot start a worker (%s)" % error.strerror)
+            self._wait_before_another(post, "cannot start a %s (%s)" % (post.name, error.strerror))
         else:
             self._waiter.watch(post.process.sentinel)
         finally:
             signals.let_through(heeded)
-            reader.close()
+
+    def _copies(self, child=None):
+        """What a child that is forked now, for a post or for none, must close of this process's."""
+        others = [post for post in self._beside + self._posts if post is not child]
+        return [each for post in others for each in post.copies()] if self._forks() else []
 
     def _until_next(self):
         now = time.monotonic()
-        starts = [post.next_start - now for post in self._posts if post.process is None]
+        starts = [post.next_start - now for post in self._beside + self._posts if post.process is None]
         return min(starts + [_LOOK_SECONDS])
 
     def _look(self, woken):
@@ -155,7 +141,7 @@ class Team:
         ordered = self._orders.read()
         if ordered is not None:
             self._tell(ordered)
-        for post in self._posts:
+        for post in self._beside + self._posts:
             if post.process is not None and post.process.sentinel in woken.fds:
                 self._see_off(post)
         if self._order is not None:
@@ -170,7 +156,7 @@ class Team:
         more = (self._orders.hired or 0) - self._hired
         if more > 0 and self._order is None:
             self._hired += more
-            self._posts += [_Post() for _ in range(more)]
+            self._posts += self._new_posts(more)
             self._voice.say("%s more" % events.workers(more))
 
     def _asked_for_more(self):
@@ -250,31 +236,19 @@ class Team:
             return None
 
     def _see_off(self, post):
-        """Reap a worker that has ended, and decide whether its post is filled again."""
-        process, post.process = post.process, None
-        self._waiter.forget(process.sentinel)
-        process.join()
-        code, pid = process.exitcode, process.pid
-        process.close()
-        post.control.close()
-        post.control = None
-        if code in _ON_PURPOSE:
+        """Reap a process that has ended, and decide whether its post is filled again."""
+        self._waiter.forget(post.process.sentinel)
+        code, pid = post.vacate()
+        if code in _ON_PURPOSE and post in self._posts:
             post.deaths = 0
             self._exit_code = self._exit_code or code
         else:
             how = "killed by signal %d" % -code if code < 0 else "exit %d" % code
-            self._wait_before_another(post, "worker with pid %d died (%s)" % (pid, how))
+            self._wait_before_another(post, "%s with pid %d died (%s)" % (post.name, pid, how))
 
     def _wait_before_another(self, post, what):
-        """Plan the next start: at once, but later and later for one that keeps dying as soon as it is there.
-
-        A worker that lived for a second is able to live, whoever killed it then.
-        """
-        now = time.monotonic()
-        post.deaths = 1 if now - post.since > _STEADY_SECONDS else post.deaths + 1
-        pause = 0.0 if post.deaths == 1 else min(2.0 ** (post.deaths - 2), _LONGEST_PAUSE)
-        post.next_start = now + pause
-        if self._order is not None:
+        pause = post.put_off()
+        if self._order is not None and post in self._posts:
             self._voice.say(what)
         elif pause:
             self._voice.say("%s: starting another in %s" % (what, clock.show_duration(pause)))
@@ -292,5 +266,7 @@ class Team:
             self._voice.say(text)
 
     def _leave(self):
+        for post in self._beside:
+            post.close(_LEAVE_SECONDS)
         self._waiter.close()
 

@@ -14,6 +14,7 @@ from queuectl_lib.faces import terminal
 from queuectl_lib.faces.cli import main, options, registry
 from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
+from queuectl_lib.store import usage
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput
 
@@ -178,6 +179,18 @@ def test_what_list_prints_can_be_enqueued_again(run, tmp_path):
         assert (job.id, job.priority, job.command) == ("x", -3, "echo $HOME")
 
 
+def test_a_person_is_told_that_what_they_gave_goes_into_a_paused_queue(run, monkeypatch):
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda self: self is sys.stderr)
+    assert run("enqueue", "--queue", "mail", "true")[1] == ""
+    run("pause", "mail", "video", "--reason", "new server")
+    assert run("enqueue", "--queue", "mail", "true")[1] == "queuectl: the queue mail is paused (new server): queuectl resume mail\n"
+    assert run("enqueue", "true")[1] == ""
+    run("pause")
+    assert run("enqueue", '[{"command": "a", "queue": "a"}, {"command": "b"}]')[1] == "queuectl: all queues are paused: queuectl resume\n"
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda self: False)
+    assert run("enqueue", "--queue", "mail", "true")[1] == ""
+
+
 # --- what is printed
 
 def test_an_empty_list_is_an_empty_list(run):
@@ -185,6 +198,27 @@ def test_an_empty_list_is_an_empty_list(run):
     assert json.loads(run("worker", "list", "--json")[0]) == []
     assert json.loads(run("status", "--json")[0])["states"]["pending"] == 0
     assert not os.path.exists(".queuectl")
+
+
+def test_that_there_is_no_room_is_said_to_programs_too(run, monkeypatch):
+    run("enqueue", "true")
+    assert json.loads(run("status", "--json")[0])["room"] is None
+    assert run("worker", "list", "--json") == ("[]\n", "")
+    monkeypatch.setattr(usage, "free", lambda directory: 0)
+    full = "no room on the disk: workers start nothing before 1 MB is free"
+    assert json.loads(run("status", "--json")[0])["room"] == full
+    assert run("worker", "list", "--json") == ("[]\n", "queuectl: %s\n" % full)
+
+
+def test_of_an_output_whose_file_was_removed_the_tail_is_shown_and_said_to_be_one(run):
+    run("enqueue", "--id", "big", "head -c 50000 /dev/zero | tr '\\0' x; echo end")
+    run("worker", "start", "--drain")
+    job = stores.open_store().find("big")
+    assert run("logs", "big") == ("x" * 50000 + "end\n", "")
+    os.unlink(os.path.join(".queuectl", job.stdout_file))
+    out, err = run("logs", "big")
+    assert out == job.stdout and out.endswith("xend\n")
+    assert err == "queuectl: the file with all of its stdout was removed: these are the last %d of 50004 bytes\n" % len(out)
 
 
 def test_a_list_is_one_document_with_a_job_a_line(run):

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from queuectl_lib.job import lifecycle
-from queuectl_lib.store import line, pieces
+from queuectl_lib.job import lifecycle, record
+from queuectl_lib.store import cursor, line, pieces
 from queuectl_lib.store.alike import Alike
 from queuectl_lib.words.errors import BadInput, StoreDamaged
 from tests.store.stores import FAILURE, ODD, POLICY, START, SUCCESS, job
@@ -91,6 +91,11 @@ def test_a_flip_of_any_single_bit_is_noticed(make):
             flipped = bytearray(data)
             flipped[place] ^= 1 << bit
             assert not line.is_whole(bytes(flipped)), (place, bit)
+
+
+def test_no_line_is_shorter_than_who_looks_for_two_in_one_thinks():
+    job = record.create({"id": "a", "command": "x", "queue": "q"}, 0, record.Defaults(cwd=""))._replace(order=0)
+    assert len(line.encode(job, None)) >= cursor.SHORTEST
 
 
 def test_a_line_cut_anywhere_is_not_whole():

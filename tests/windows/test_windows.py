@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -21,8 +22,8 @@ PLACES = {
     "store/locking.py": "SIGALRM ITIMER_REAL getitimer setitimer",
     "store/roller.py": "posix_spawn waitpid WNOHANG",
     "work/children.py": "waitpid WNOHANG WIFSIGNALED WTERMSIG WEXITSTATUS", "work/hooks.py": "memfd_create",
-    "work/orphans.py": "waitpid WNOHANG", "work/process.py": "setsid",
-    "work/rolling.py": "fork setsid pthread_sigmask SIG_BLOCK SIG_SETMASK", "work/signals.py": "pthread_sigmask SIG_BLOCK SIG_UNBLOCK",
+    "work/orphans.py": "waitpid WNOHANG",
+    "work/rolling.py": "fork setsid pthread_sigmask SIG_BLOCK SIG_SETMASK", "work/signals.py": "setsid pthread_sigmask SIG_BLOCK SIG_UNBLOCK",
     "work/spawn.py": "posix_spawn posix_spawnp environb sysconf SIGHUP SIGQUIT", "work/tree.py": "killpg getsid SIGCONT SIGKILL",
     "work/waiting.py": "SIGCHLD set_blocking pthread_sigmask SIG_BLOCK SIG_UNBLOCK sigtimedwait",
     "work/wake.py": "mkfifo O_NONBLOCK O_NOFOLLOW",
@@ -95,6 +96,32 @@ def test_workers_in_the_background_are_told_by_the_store_alone(queue):
     queue.run("worker", "stop", "--now")
     assert not is_running(supervisor) and queue.job("stopped")["state"] == "pending"
     assert "handed back stopped" in queue.text(".queuectl", "worker.log")
+
+
+def test_workers_and_the_dashboard_run_together(queue):
+    up = queue.start("up", "--port", 0)
+    up.wait_for_text("\n")
+    health = up.text().partition("?token=")[0] + "healthz"
+
+    def answers():
+        try:
+            return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(health).status == 200
+        except OSError:
+            return False
+    assert answers()
+    queue.enqueue("--id", "running", "touch begun; while ! test -e go; do sleep 0.05; done")
+    wait_until(lambda: os.path.exists(queue.path("begun")), "the job runs")
+    worker, = queue.pids("worker")
+    dashboard, = [pid for pid, line in support.leftovers(queue.top).items()
+                  if support.parent(pid) == up.pid and pid != worker and "resource_tracker" not in line]
+    os.kill(dashboard, shim.signal.SIGKILL)
+    up.wait_for_text("dashboard with pid %d died" % dashboard)
+    wait_until(answers, "another one answers")
+    up.kill()
+    wait_until(lambda: not answers(), "nobody listens any more")
+    queue.write("go", "")
+    queue.wait_for_state("running", "completed")
+    assert queue.pids("supervisor") == []
 
 
 def test_a_roll_replaces_the_journal_that_all_work_with(queue):

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -11,7 +12,7 @@ from queuectl_lib.store import ballast, config, disk, locking, pauses, store
 from queuectl_lib.words import clock
 from queuectl_lib.words.finding import REMARK, REPAIRED, WARNING, WELL
 from queuectl_lib.work import checkup, clearing, pidfile, proc, slots, surroundings, tree
-from support import is_running, send, wait_until
+from support import DEADLINE, is_running, send, wait_until
 
 FIND = dict(checkup.CHECKS)
 UNSERVED = "jobs in queues that no worker serves: default"
@@ -322,6 +323,18 @@ def test_what_a_roll_is_writing_is_its_own(ruin):
     assert ruin.all_found() == []
     os.close(fd)
     assert ruin.found("left-overs") != []
+
+
+def test_a_fifo_in_the_place_of_a_lock_or_a_batch_holds_up_nobody(ruin):
+    ruin.add("a")
+    os.mkfifo(ruin.paths.incoming("abc"))
+    os.mkfifo(ruin.paths.roll_lock)
+    found = []
+    looking = threading.Thread(target=lambda: found.extend(ruin.found("left-overs")), daemon=True)
+    looking.start()
+    looking.join(DEADLINE)
+    (level, text), = found
+    assert level == REMARK and "abc" in text
 
 
 def test_small_files_that_were_never_put_in_place_and_trials_are_removed(ruin):

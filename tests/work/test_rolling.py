@@ -1,5 +1,6 @@
 """A supervisor has a long journal rolled, and waits for nothing."""
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import config, journal, store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.work import rolling
-from support import wait_until
+from support import DEADLINE, wait_until
 
 
 @pytest.fixture
@@ -53,6 +54,18 @@ def test_it_is_looked_at_more_often_while_much_is_written(where):
     idle = one.look()
     fill(where, 2)
     assert one.look() < idle
+
+
+def test_the_roller_holds_nothing_whose_end_tells_others_that_its_supervisor_is_dead(where):
+    fill(where)
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    one = rolling.Rolling(where, fork=True, copies=lambda: [writer])
+    with where.lock():
+        # It cannot end before this is over.
+        one.look()
+        writer.close()
+        assert reader.poll(DEADLINE)
+    wait_until(lambda: one.look() and one._roller is None, "the roller was reaped")
 
 
 def test_the_roller_waits_for_a_lock_that_its_supervisor_holds(where):

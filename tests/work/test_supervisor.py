@@ -27,14 +27,30 @@ if __name__ == "__main__":
 """
 
 
+START_BESIDE = """
+import json, sys
+from multiprocessing import Pipe
+
+def leaves(end, copies):
+    pass
+
+if __name__ == "__main__":
+    from queuectl_lib.store import store
+    from queuectl_lib.work import post, supervisor
+    here = store.open_store(sys.argv[1], write=True)
+    one = post.Post("clock", lambda: Pipe(duplex=False), lambda end, copies: (leaves, (end, copies)))
+    sys.exit(supervisor.start(here, beside=[one], **json.loads(sys.argv[2])))
+"""
+
+
 class Crew:
     """A supervisor with its workers, in a session of their own."""
 
-    def __init__(self, where, tmp_path, number, options):
+    def __init__(self, where, tmp_path, number, options, text):
         self.where = where
         self.output = str(tmp_path / ("crew-%d.log" % number))
         script = tmp_path / "start.py"
-        script.write_text(START)
+        script.write_text(text)
         with open(self.output, "wb") as file:
             self.process = subprocess.Popen([sys.executable, str(script), where.root, json.dumps(options)],
                                             stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -73,8 +89,8 @@ def where(tmp_path):
 def crew(where, tmp_path):
     started = []
 
-    def start(**options):
-        started.append(Crew(where, tmp_path, len(started), options))
+    def start(script=START, **options):
+        started.append(Crew(where, tmp_path, len(started), options, script))
         return started[-1]
     yield start
     for one in started:
@@ -106,6 +122,18 @@ def enqueue(where, command, **fields):
 def wait_for(where, job_id, state):
     wait_until(lambda: where.find(job_id).state == state, "%s is %s" % (job_id, state))
     return where.find(job_id)
+
+
+def test_who_is_to_be_beside_the_workers_is_started_again_however_it_ends_and_they_go_on(where, crew):
+    here = crew(START_BESIDE, count=2, max_jobs=1)
+    workers = here.wait_for_workers(2)
+    wait_until(lambda: "starting another in" in here.text(), "it dies as soon as it is there")
+    assert "clock with pid " in here.text() and "died (exit 0): starting another" in here.text()
+    assert here.workers() == workers
+    for _ in workers:
+        enqueue(where, "true")
+    # It keeps nobody here when the workers have left.
+    assert here.wait() == 0
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())

@@ -20,13 +20,18 @@ from queuectl_lib.words.errors import BadInput, StoreUnwritable
 _MOST_PORT = 65535
 
 
-def arguments(parser):
+def place_arguments(parser):
+    """Where it listens: these are `up`'s, too."""
     add = parser.add_argument
     add("--host", metavar="H", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
     add("--port", metavar="P", type=options.checked("--port", _port),
         help="the port, 0 for any (default: 8000, or the next free one)")
-    add("--read-only", action="store_true", help="nothing can be changed by it")
     add("--open", action="store_true", help="open it in your browser")
+
+
+def arguments(parser):
+    place_arguments(parser)
+    parser.add_argument("--read-only", action="store_true", help="nothing can be changed by it")
 
 
 def _port(text):
@@ -37,29 +42,36 @@ def _port(text):
 
 
 def run(args, out):
-    store = _opened(args.store, args.read_only)
+    store = opened(args.store, args.read_only)
     token = serving.token_of(store, args.read_only)
-    if args.port is None:
-        listener = serving.bind_near(args.host)
-    else:
-        listener = serving.bind(args.host, args.port)
-    serving.serve(listener, store, args.read_only, token, args.host, ready=lambda: _announce(args, out, listener, token))
+    listener = listening(args)
+
+    def ready():
+        announce(args, out, listener, token, "Ctrl+C stops it")
+        if args.open:
+            serving.show(serving.url(listener, token))
+
+    serving.serve(listener, store, args.read_only, token, args.host, ready=ready)
 
 
-def _announce(args, out, listener, token):
-    url = serving.url(listener, token)
+def listening(args):
+    """The bound socket that the arguments name."""
+    return serving.bind_near(args.host) if args.port is None else serving.bind(args.host, args.port)
+
+
+def announce(args, out, listener, token, *remarks):
+    """Print the address with the token, and remarks."""
     port = serving.port_of(listener)
-    is_other = args.port is None and port != serving.PORT
-    out.line("%s  (%sCtrl+C stops it)" % (url, "port %d is taken; " % serving.PORT if is_other else ""))
+    if args.port is None and port != serving.PORT:
+        remarks = ("port %d is taken" % serving.PORT,) + remarks
+    out.line(serving.url(listener, token) + ("  (%s)" % "; ".join(remarks) if remarks else ""))
     out.flush()
     if not serving.is_local(listener):
         terminal.note("others can reach this address, and nothing is encrypted, the token neither; safer is --host "
                       "127.0.0.1, and on their side: ssh -L %d:127.0.0.1:%d %s" % (port, port, socket.gethostname()))
-    if args.open:
-        _open(url)
 
 
-def _opened(place, read_only):
+def opened(place, read_only=False):
     """The store, made if it is not there; a read-only dashboard takes what there is."""
     if read_only:
         return stores.open_store(place)
@@ -70,16 +82,3 @@ def _opened(place, read_only):
     except StoreUnwritable as error:
         raise StoreUnwritable("%s; to look at it all the same: queuectl dashboard --read-only" % error)
     return store
-
-
-def _open(url):
-    """In a thread: some browsers end only when they are closed. That there is none is no fault."""
-    import threading
-    import webbrowser
-
-    def show():
-        try:
-            webbrowser.open(url)
-        except Exception:
-            pass
-    threading.Thread(target=show, daemon=True).start()

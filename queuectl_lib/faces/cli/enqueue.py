@@ -84,7 +84,19 @@ def run(args, out):
         return _run_to_its_end(args, store, jobs, out)
     for id in _added(args, store, jobs):
         out.line(id)
+    if sys.stderr.isatty():
+        _tell_of_pauses(store, sorted({job.queue for job in jobs}), now, out)
     return None
+
+
+def _tell_of_pauses(store, queues, now, out):
+    """A person wonders why nothing runs; a script would only be slower for it."""
+    from queuectl_lib.faces import reasons
+    paused = store.pauses()
+    found = [reasons.pause_of(paused, queue, now) for queue in queues] if paused else []
+    out.flush()
+    for text in dict.fromkeys(reasons.paused(*pause, now) for pause in found if pause):
+        terminal.note(text)
 
 
 def _run_to_its_end(args, store, jobs, out):

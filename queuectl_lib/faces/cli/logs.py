@@ -75,4 +75,8 @@ def _print_kept(job, streams, paths, tail, out):
     for stream, data in filled:
         if out.tty and len(filled) > 1:
             out.line(out.paint("--- %s" % stream, "dim"))
+        if outputs.is_gone(job, stream, paths):
+            out.flush()
+            terminal.note("the file with all of its %s was removed: these are the last %d of %d bytes"
+                          % (stream, len(data), getattr(job, stream + "_size")))
         following.write(outputs.last_lines(data, tail) if tail is not None else data, out, whole=True)

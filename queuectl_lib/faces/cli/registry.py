@@ -9,6 +9,7 @@ COMMANDS = (
     ("enqueue", "Add a job, or many.", "Give work"),
     ("wait", "Wait until jobs have ended; exit as a single one did.", "Give work"),
     ("run", "Run a job here and now, whatever its turn.", "Give work"),
+    ("up", "Run workers and the dashboard here until told to stop.", "Run it"),
     ("worker start", "Run workers here until told to stop.", "Run it"),
     ("worker stop", "Tell all workers to leave, and wait until they have.", "Run it"),
     ("worker scale", "Have more workers or fewer, while they run.", "Run it"),

@@ -28,14 +28,15 @@ def run(args, out):
     alive = slots.living(store.paths)
     running = {job.worker: reading.with_progress(store, job) for job in store.jobs(states=["processing"])}
     serving = pidfile.serving(store.paths)
+    room = ballast.no_room(store.paths)
+    if room:
+        # An array of workers has no place for it: with --json it is said here, too.
+        terminal.note(room)
     if args.json:
         out.array(report.workers_document(alive, running, serving, now))
         return
     for line in report.workers(alive, running, serving, now, out):
         out.line(line)
-    room = ballast.no_room(store.paths)
-    if room:
-        terminal.note(room)
     if not alive:
         terminal.note("no worker is running; start one with: queuectl worker start")
     elif out.tty and any(entry.log for entry in pidfile.living(store.paths)):

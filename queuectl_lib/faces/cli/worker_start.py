@@ -22,11 +22,22 @@ from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 
 
-def arguments(parser):
+def crew_arguments(parser):
+    """Which workers: these are `up`'s, too."""
     add = parser.add_argument
     add("--count", metavar="N", default=1, type=options.checked("--count", options.worker_count(1)),
         help="how many (default: 1)")
     add("--queue", metavar="Q", nargs="+", action="append", help="serve only these queues")
+
+
+def queues_of(args):
+    """The queues they serve; None for all."""
+    return [identifiers.check_queue(name) for name in options.words(args.queue)] or None
+
+
+def arguments(parser):
+    add = parser.add_argument
+    crew_arguments(parser)
     parser.section("where and how many")
     add("--detach", action="store_true", help="in the background, printing into worker.log in the store")
     add("--ensure", action="store_true", help="only as many as are missing from N")
@@ -40,7 +51,7 @@ def arguments(parser):
 
 
 def run(args, out):
-    queues = [identifiers.check_queue(name) for name in options.words(args.queue)] or None
+    queues = queues_of(args)
     store = stores.open_store(args.store, create=True, write=True)
     if args.ensure and _all_there(store, args.count, queues):
         return 0

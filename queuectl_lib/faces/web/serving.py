@@ -140,3 +140,16 @@ def _give_back_signals(before):
             signal.set_wakeup_fd(handler)
         else:
             signal.signal(signum, handler)
+
+
+def show(url):
+    """Open it in the browser, in a thread: some browsers end only when they are closed. That there is none is no fault."""
+    import threading
+    import webbrowser
+
+    def opened():
+        try:
+            webbrowser.open(url)
+        except Exception:
+            pass
+    threading.Thread(target=opened, daemon=True).start()

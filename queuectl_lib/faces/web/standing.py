@@ -22,7 +22,7 @@ def status_document(site, now):
     """What GET /api/status tells, and each `status` message."""
     standing = statuses.standing(stores.open_store(site.store), now)
     found = report.status_document(standing, now)
-    found.update(version=__version__, read_only=site.read_only, now=clock.moment(now), room=standing.room)
+    found.update(version=__version__, read_only=site.read_only, now=clock.moment(now))
     return found
 
 
