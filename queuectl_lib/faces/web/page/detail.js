@@ -27,7 +27,6 @@ export function mount(place) {
   live.on("missed", refresh);
   live.on("status", showProgress);
   BESIDE.addEventListener("change", arrange);
-  document.addEventListener("keydown", closeByKey);
 }
 
 function isOurs(event) {
@@ -87,14 +86,6 @@ function giveFocusBack(hadFocus) {
 
 function close() {
   address.go({ job: "" });
-}
-
-function closeByKey(event) {
-  const typing = event.target.closest("input, textarea, select, dialog");
-  if (event.key === "Escape" && panel.id && !event.defaultPrevented && !typing) {
-    event.preventDefault();
-    close();
-  }
 }
 
 // --- what is shown

@@ -69,7 +69,7 @@ export function form({ title, verb, fields, send }) {
   });
   element.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      element.requestSubmit();
+      submit.click();
     }
   });
   return dialog;

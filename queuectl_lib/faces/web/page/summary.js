@@ -1,4 +1,5 @@
-// How the queue stands: jobs by state, each a link to the jobs it counts, and the figures of those that ended lately.
+// How the queue stands: jobs by state, each a link to the jobs it counts, and the figures of those that ended lately
+// (but for how many a minute: the chart's own count of the last hour tells that).
 
 import * as address from "./address.js";
 import * as live from "./live.js";
@@ -25,7 +26,7 @@ export function mount(place) {
 }
 
 function tile(state) {
-  return h("li", {}, h("a", { "data-view": true, class: "tile" }, h("b", { class: "number" }),
+  return h("li", {}, h("a", { "data-view": true, class: "tile tile-" + state }, h("b", { class: "number" }),
     h("span", { class: "state state-" + state, title: TITLES[state] }, state)));
 }
 
@@ -44,7 +45,6 @@ function figuresOf({ recent, average_attempts: attempts, workers }) {
   const busy = workers.filter((worker) => worker.job !== null).length;
   return [
     ["Workers", workers.length ? busy + " of " + workers.length + " busy" : "none"],
-    ["Per minute", recent.per_minute === null ? "\u2013" : count(recent.per_minute)],
     ["Succeeded", recent.success_rate === null ? "\u2013" : percent(recent.success_rate)],
     ["Took on average", recent.average_duration === null ? "\u2013" : span(recent.average_duration)],
     ["Attempts on average", attempts === null || attempts === undefined ? "\u2013" : attempts.toFixed(2)],
