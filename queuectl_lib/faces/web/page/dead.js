@@ -7,6 +7,7 @@ import * as notices from "./notices.js";
 import { h, keyed, set, write } from "./dom.js";
 import { List } from "./list.js";
 import { pager } from "./pager.js";
+import { keepingFocus, nextFocus } from "./place.js";
 import { Selection } from "./selection.js";
 import { row, sheet } from "./sheet.js";
 import { count, many } from "./text.js";
@@ -55,7 +56,7 @@ function bar(selection) {
     actions.button("Remove selected \u2026", () => act("remove", chosen()), { class: "danger" }),
     h("button", { type: "button", onclick: () => selection.clear() }, "Clear"));
   return { element, update: () => {
-    element.hidden = !selection.size;
+    keepingFocus(element, () => set(element, "hidden", !selection.size));
     write(told, count(selection.size) + " selected");
   } };
 }
@@ -78,7 +79,9 @@ function render(state) {
     return;
   }
   const { jobs } = state;
+  const focus = nextFocus(body);
   keyed(body, jobs, ({ id }) => id, create, (line, job) => update(line, job, selection.has(job.id)));
+  focus();
   // That they are dead is no filter here.
   notices.show(said, notices.notices({ ...state, view: { ...state.view, state: [] } }, shown.list, NONE));
   set(element, "hidden", !jobs.length);

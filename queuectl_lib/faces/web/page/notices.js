@@ -3,6 +3,7 @@
 import * as address from "./address.js";
 import { Offline } from "./api.js";
 import { h, keyed } from "./dom.js";
+import { keepingFocus } from "./place.js";
 import { count, many } from "./text.js";
 
 // [{name, make()}…] of what there is to say about a List's state; empty: what is said where there are no jobs at all.
@@ -12,7 +13,7 @@ export function notices(state, list, empty) {
 }
 
 export function show(place, told) {
-  keyed(place, told, ({ name }) => name, ({ make }) => h("div", { class: "notice" }, make()), () => {});
+  keepingFocus(place, () => keyed(place, told, ({ name }) => name, ({ make }) => h("div", { class: "notice" }, make()), () => {}));
 }
 
 function failed({ error, jobs }, list) {
