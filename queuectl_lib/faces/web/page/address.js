@@ -54,7 +54,7 @@ export function link(changes) {
 }
 
 // What tells two lists apart, as one text.
-export function listKey(shown) {
+function listKey(shown) {
   return JSON.stringify(FILTERS.map((name) => shown[name]));
 }
 
