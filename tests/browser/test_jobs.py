@@ -48,11 +48,11 @@ def test_filters_by_state_and_queue_stand_in_the_address(page, dashboard):
     mix(dashboard.queue)
     page.open(dashboard.address)
     wait_for_count(page, 4)
-    page.click("button", re.compile("^Queue"), inside=TOOLBAR)
+    page.click("button", "Queue", inside=TOOLBAR)
     page.click("checkbox", re.compile("^mail"))
     wait_until(lambda: set(shown.ids(page)) == {"good", "waiting"}, "those of the queue mail are shown")
     page.press("Escape")
-    page.click("button", re.compile("^State"), inside=TOOLBAR)
+    page.click("button", "State", inside=TOOLBAR)
     page.click("checkbox", re.compile("^completed"))
     shown.wait_for_ids(page, ["good"])
     page.screenshot("filters")
@@ -65,7 +65,7 @@ def test_filters_by_state_and_queue_stand_in_the_address(page, dashboard):
 
 def test_a_number_by_state_leads_to_its_jobs(page, mixed):
     page.open(mixed.address)
-    page.click("link", re.compile("^1 .*dead$"))
+    page.click("link", "1 dead")
     shown.wait_for_ids(page, ["bad"])
 
 
@@ -91,17 +91,17 @@ def test_sorting_by_each_heading_goes_both_ways_and_stands_in_the_address(page, 
     page.open(mixed.address)
     wait_for_count(page, 4)
     usual = shown.ids(page)
-    page.click("button", re.compile("^Job"))
+    page.click("button", "Job")
     shown.wait_for_ids(page, ["bad", "good", "held", "waiting"])
-    assert page.find("columnheader", re.compile("^Job")).attribute("aria-sort") == "ascending"
-    page.click("button", re.compile("^Job"))
+    assert page.find("columnheader", "Job").attribute("aria-sort") == "ascending"
+    page.click("button", "Job")
     shown.wait_for_ids(page, ["waiting", "held", "good", "bad"])
     page.reload()
     shown.wait_for_ids(page, ["waiting", "held", "good", "bad"])
-    assert page.find("columnheader", re.compile("^Job")).attribute("aria-sort") == "descending"
-    page.click("button", re.compile("^Job"))
+    assert page.find("columnheader", "Job").attribute("aria-sort") == "descending"
+    page.click("button", "Job")
     shown.wait_for_ids(page, usual)
-    page.click("button", re.compile("^Prio"))
+    page.click("button", "Prio")
     wait_until(lambda: shown.ids(page)[0] == "held", "the job of the lowest priority stands first")
 
 
