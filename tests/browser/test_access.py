@@ -92,7 +92,6 @@ def test_the_keyboard_alone_reaches_everything_and_shows_where_it_is(page, busy)
         assert control in said
 
 
-@pytest.mark.short
 def test_a_job_is_found_opened_closed_and_enqueued_by_keys(page, dashboard):
     queue = dashboard.queue
     queue.run("enqueue", "--file", "-", input='[{"id": "dead-1", "command": "true"}, {"id": "dead-2", "command": "echo hello"}]')

@@ -226,7 +226,6 @@ def test_workers_are_shown_with_what_they_run(page, dashboard):
 
 # --- a page that may only look
 
-@pytest.mark.short
 def test_a_read_only_page_offers_nothing_that_changes_anything(page, dashboards):
     dashboard = dashboards("--read-only")
     queue = dashboard.queue

@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from tests.browser import shown
 from tests.support import wait_until
 
@@ -15,7 +13,6 @@ FACTS = """
 """
 
 
-@pytest.mark.short
 def test_a_running_job_is_watched_until_it_fails_and_its_history_is_told(page, dashboard):
     queue = dashboard.queue
     queue.enqueue("--id", "talker", "--max-retries", "0", TALKER)

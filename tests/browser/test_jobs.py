@@ -43,7 +43,6 @@ def test_a_search_stands_in_the_address_and_back_undoes_it(page, mixed):
     assert page.find("searchbox", "Search").property("value") == ""
 
 
-@pytest.mark.short
 def test_filters_by_state_and_queue_stand_in_the_address(page, dashboard):
     mix(dashboard.queue)
     page.open(dashboard.address)

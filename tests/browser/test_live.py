@@ -62,7 +62,6 @@ def test_scrolling_selection_and_typed_text_stay(page, dashboard):
     assert page.find("checkbox", "Select job-00030").property("checked")
 
 
-@pytest.mark.short
 def test_a_server_that_went_and_came_back_is_told_and_what_happened_meanwhile_shows(page, dashboard):
     page.expect(CUT_OFF)
     dashboard.queue.enqueue("--id", "before", "true")
