@@ -49,6 +49,16 @@ DRAWN = """
     return found;
 """
 
+CUT = """
+    const real = window.fetch;
+    window.fetch = async () => new Response(new ReadableStream({ start: (body) => body.error(new TypeError("cut off")) }));
+    try {
+        return await (await import("/static/api.js")).get("/api/workers").then(JSON.stringify, (error) => error.message);
+    } finally {
+        window.fetch = real;
+    }
+"""
+
 VARIABLES = """
     const form = (await import("/static/options.js")).build();
     form.element.querySelector("[name=command]").value = "true";
@@ -157,3 +167,8 @@ def test_how_many_a_minute_is_said_once(page, queue, dashboards):
     page.wait_for_text("Succeeded", "#summary")
     page.wait_for_text("a minute lately", "#chart")
     assert len(re.findall("(?i)(?:per|a) minute", page.text())) == 1
+
+
+def test_an_answer_that_is_cut_off_is_none(page, dashboard):
+    shown.open_live(page, dashboard.address)
+    assert page.script(CUT) == "the server does not answer"
