@@ -172,3 +172,13 @@ def test_how_many_a_minute_is_said_once(page, queue, dashboards):
 def test_an_answer_that_is_cut_off_is_none(page, dashboard):
     shown.open_live(page, dashboard.address)
     assert page.script(CUT) == "the server does not answer"
+
+
+def test_a_tile_leads_to_all_jobs_that_it_counts(page, queue, dashboard):
+    queue.enqueue("--id", "gone", "--max-retries", "0", "false")
+    queue.run("worker", "start", "--drain")
+    shown.open_live(page, dashboard.address)
+    page.open(dashboard.at("search=nothing-of-the-kind"))
+    page.click("link", re.compile("dead$"))
+    shown.wait_for_ids(page, ["gone"])
+    assert page.address() == dashboard.at("state=dead")

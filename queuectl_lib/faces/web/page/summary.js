@@ -4,6 +4,7 @@
 import * as address from "./address.js";
 import * as live from "./live.js";
 import { h, keyed, set, write } from "./dom.js";
+import { UNFILTERED } from "./notices.js";
 import { count, span } from "./text.js";
 
 // What runs, what waits, what needs a look, what is over.
@@ -33,9 +34,9 @@ function tile(state) {
 // The tile of what is shown leads back to all jobs.
 function update(item, state, number) {
   const view = address.view();
-  const isShown = view.tab === "jobs" && view.state.length === 1 && view.state[0] === state;
+  const isShown = view.tab === "jobs" && view.state.join() === state && !view.queue.length && !view.search;
   const link = item.firstChild;
-  set(link, "href", address.link({ tab: "jobs", state: isShown ? [] : [state], cursor: "" }));
+  set(link, "href", address.link({ ...UNFILTERED, tab: "jobs", state: isShown ? [] : [state] }));
   set(link, "aria-current", isShown && "true");
   write(link.firstChild, number === undefined ? "\u2013" : count(number));
   link.classList.toggle("is-none", !number);
