@@ -11,6 +11,17 @@ FORGET = "delete window.SharedWorker; delete Element.prototype.moveBefore; delet
 
 FOCUSED = "const one = document.activeElement; return (one.getAttribute('aria-label') || one.textContent) === args[0]"
 
+LISTEN = """
+    const Real = SharedWorker;
+    window.told = [];
+    window.SharedWorker = class extends Real {
+        constructor(...words) {
+            super(...words);
+            this.port.addEventListener("message", (message) => told.push(message.data.kind));
+        }
+    };
+"""
+
 SOURCE = """
     const real = [window.EventSource, window.fetch, window.setTimeout, window.clearTimeout];
     const opened = [], timers = new Map();
@@ -182,3 +193,21 @@ def test_a_tile_leads_to_all_jobs_that_it_counts(page, queue, dashboard):
     page.click("link", re.compile("dead$"))
     shown.wait_for_ids(page, ["gone"])
     assert page.address() == dashboard.at("state=dead")
+
+
+def test_nothing_is_kept_for_a_tab_that_is_frozen(page, queue, dashboard):
+    page.browser.cdp("Page.addScriptToEvaluateOnNewDocument", source=LISTEN)
+    shown.open_live(page, dashboard.address)
+    queue.enqueue("--id", "before", "true")
+    page.wait_for("return told.includes('happened')")
+    frozen = page.browser.windows()[0]
+    page.script("told.length = 0")
+    page.browser.cdp("Page.setWebLifecycleState", state="frozen")
+    page.browser.new_window()
+    shown.open_live(page, dashboard.at(""))
+    queue.enqueue("--id", "meanwhile", "true")
+    shown.wait_for_row(page, "meanwhile")
+    page.browser.show(frozen)
+    page.browser.cdp("Page.setWebLifecycleState", state="active")
+    shown.wait_for_row(page, "meanwhile")
+    assert "happened" not in page.script("return told")
