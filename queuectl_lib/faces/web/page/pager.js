@@ -24,8 +24,8 @@ export function pager(list) {
   return { element, update: (state) => {
     disable(first, !state.view.cursor);
     disable(previous, !trail().length);
-    // Rows of another page still, or of one that is searched on: its end leads nowhere from here.
-    disable(next, !state.next || state.isFresh || !state.complete);
+    // Rows of another page still, or of one that is searched on: its end leads nowhere from here. One that is sorted is as long as it will be.
+    disable(next, !state.next || state.isFresh || (!state.complete && state.sorted_of === null));
     if (!state.isFresh) {
       write(range, told(state));
     }
