@@ -79,6 +79,19 @@ def test_what_is_wrong_with_a_job_is_said_beside_it_and_stays_to_be_mended(page,
     assert page.find("textbox", "Jobs").property("value") == typed and len(dashboard.queue.jobs()) == 1
 
 
+def test_an_id_that_is_there_is_said_though_the_job_is_the_same_one(page, dashboard):
+    page.expect("409")
+    dashboard.queue.enqueue("--id", "taken", "true")
+    shown.open_live(page, dashboard.address)
+    page.click("button", "Enqueue \u2026")
+    page.type("textbox", "Command", "true")
+    page.click("DisclosureTriangle", "More options")
+    page.type("textbox", "Id", "taken")
+    page.click("button", "Enqueue")
+    wait_until(lambda: any("taken is already there" in alert.text() for alert in page.all("alert")), "the alert says it")
+    assert page.text("#toasts") == "" and page.all("dialog", "Enqueue")
+
+
 # --- the dead letter queue
 
 @pytest.mark.short
