@@ -215,6 +215,13 @@ def test_queues_are_paused_with_a_reason_and_resumed(page, dashboard):
     page.wait_for_text("server moves", "#view")
     page.screenshot("queues")
     assert "server moves" in queue.run("status").out
+    queue.run("pause")
+    page.wait_for_text("All queues are paused", "#view")
+    assert "server moves" in page.text("#view")
+    page.screenshot("queues-all-paused")
+    page.find("button", "Resume the queue mail")
+    queue.run("resume")
+    page.wait_for("return !document.querySelector('#banner').innerText.includes('paused')")
     page.click("button", "Resume the queue mail")
     page.wait_gone("button", "Resume the queue mail")
     page.click("button", re.compile("^Pause all"))
