@@ -203,6 +203,43 @@ def test_the_selected_jobs_are_held_and_cancelled_together(page, dashboard):
     assert set(queue.states().values()) == {"pending"}
 
 
+# What is clicked in rows and lies under what is said.
+COVERED = """
+    const wanted = [...document.querySelectorAll('#view tbody :is(.pick, .job-link, button)')].filter(one => one.checkVisibility());
+    const at = wanted.map(one => one.getBoundingClientRect());
+    return wanted.filter((one, place) => {
+        const {left, top, width, height} = at[place];
+        const [x, y] = [Math.min(left + width / 2, left + 20), top + height / 2];
+        const found = document.elementFromPoint(x, y);
+        return found && found.closest('#toasts');
+    }).map(one => one.getAttribute('aria-label') ?? one.textContent);
+"""
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_what_is_said_covers_nothing_that_is_clicked(page, dashboard, width):
+    queue = dashboard.queue
+    page.resize(width, 700, phone=width == 320)
+    queue.run("enqueue", "--file", "-", input=json.dumps([{"id": "%d-of-many" % n, "command": "true", "held": True} for n in range(30)]))
+    shown.open_live(page, dashboard.address)
+    wait_until(lambda: len(shown.ids(page)) == 30, "all are shown")
+    page.script("scrollTo(0, 600)")
+    for _ in range(2):
+        page.press("n")
+        page.find("dialog", "Enqueue")
+        page.keys("true")
+        page.press("Control+Enter")
+        page.wait_gone("dialog")
+    shown.wait_said(page, "Enqueued")
+    wait_until(lambda: page.script("return document.querySelectorAll('.toast').length") == 2, "both are said")
+    page.screenshot("toasts-%d" % width)
+    covered = page.script(COVERED)
+    assert [label for label in covered if width != 320 or label.startswith("Select")] == []
+    page.script("scrollTo(0, document.body.scrollHeight)")
+    page.screenshot("toasts-end-%d" % width)
+    assert page.script(COVERED) == []
+
+
 def test_queues_are_paused_with_a_reason_and_resumed(page, dashboard):
     queue = dashboard.queue
     queue.enqueue("--id", "one", "--queue", "mail", "true")
