@@ -61,7 +61,9 @@ def test_a_store_that_cannot_be_read_is_said(page, dashboard):
     shown.wait_for_row(page, "first")
     queue.append_garbage(b'{"id": broken\n' * 3)
     page.reload()
-    page.wait_for_text("damaged", "main, #banner")
+    page.wait_for_text("damaged", "#banner")
+    page.wait_for_text("The jobs could not be fetched", "#view")
+    page.wait_for("return !document.querySelector('main').innerText.includes('damaged')")
     page.screenshot("damaged")
 
 
