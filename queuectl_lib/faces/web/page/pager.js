@@ -76,6 +76,10 @@ function told({ jobs, total, told: moment, next }) {
     return "";
   }
   const from = before();
-  const of = total === null ? (next ? "" : from === null ? "" : " of " + count(from + jobs.length)) : " of " + count(total);
-  return (from === null ? count(jobs.length) + " jobs" : count(from + 1) + "\u2013" + count(from + jobs.length)) + of;
+  const here = from === null ? count(jobs.length) + " jobs" : count(from + 1) + "\u2013" + count(from + jobs.length);
+  if (total !== null) {
+    return here + " of " + count(total);
+  }
+  // The last page tells how many there are, if it is known how many stand before it.
+  return next || from === null ? here : here + " of " + count(from + jobs.length);
 }
