@@ -29,6 +29,7 @@ export function mount(place) {
   address.follow((view) => list.turn(view.tab === "jobs" ? view : null));
   live.on("happened", (events) => list.patch(events));
   live.on("status", (status) => table.learn(status));
+  live.on("trouble", () => table.show(list.state));
   everySecond(() => [...table.body.rows].forEach(rows.tick));
 }
 
