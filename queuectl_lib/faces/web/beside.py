@@ -14,6 +14,8 @@ from queuectl_lib.work.post import Post
 def post(listener, root, token, host, url=None):
     """The Post of a dashboard: of serving.serve(); root: the store's directory; url: what to open in the browser."""
     shown = [url]
+    # Here, not in the process alone, or one that comes after one that died would be of another version.
+    serving.load_all()
 
     def duty(end, copies):
         # Once: not by the one that comes after one that died.

@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 
-from queuectl_lib.faces.web import guard
+from queuectl_lib.faces.web import guard, pages
 from queuectl_lib.faces.web.connections import Connections
 from queuectl_lib.faces.web.live import Live
 from queuectl_lib.faces.web.ring import Ring
@@ -100,6 +100,15 @@ def token_of(store, read_only):
         return secrets.token_urlsafe(32)
 
 
+def load_all():
+    """Import and read now what else would be when somebody asks: the one file may be replaced while this runs."""
+    from queuectl_lib.store import founding
+    from queuectl_lib.work import cancel, progress, recovery, signals
+    stores.load_all()
+    pages.load_all()
+    return founding, cancel, progress, recovery, signals
+
+
 def serve(listener, store, read_only, token=None, host=None, until=None, ready=lambda: None):
     """Serve a store (store.Store) at a socket that bind() gave, and close it in the end.
 
@@ -108,8 +117,7 @@ def serve(listener, store, read_only, token=None, host=None, until=None, ready=l
     Windows a socket). Signals are the caller's then. Without it Ctrl+C and SIGTERM end it, from
     the call of ready() on.
     """
-    # Now: the one file may be replaced while this runs.
-    stores.load_all()
+    load_all()
     hosts = guard.hosts(host, str(_address(listener)))
     site = Site(store.root, read_only, token or token_of(store, read_only), os.getcwd(), None, port_of(listener), hosts)
     site = site._replace(live=Live(site, Ring()))
