@@ -1,12 +1,15 @@
 """The program's own file is replaced while a dashboard runs from it."""
 
 import ast
+import linecache
 import os
 import shutil
 import subprocess
+import zipfile
 
 import pytest
 
+from queuectl_lib.faces.web import faults
 from tests.support import PYTHON, ROOT, wait_until
 from tests.web.raw import Server
 from tests.web.test_api_description import CALLS
@@ -71,3 +74,21 @@ def test_what_functions_import_is_there_before_it_serves():
                 missing.update(full for full in [node.module] + [node.module + "." + each.name for each in node.names]
                                if os.path.exists(os.path.join(ROOT, *full.split(".")) + ".py") and full not in loaded)
     assert missing <= {"queuectl_lib." + name for name in never}
+
+
+def test_a_bug_is_told_where_the_source_is_of_another_version(tmp_path, monkeypatch, capsys):
+    """And whoever tells it goes on: Python's own traceback fails there."""
+    path = str(tmp_path / "one.py")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("buggy_part.py", "def fails():\n    raise KeyError('odd')\n")
+    monkeypatch.syspath_prepend(path)
+    import buggy_part
+    with open(path, "wb") as file:
+        file.write(b"not a zip")
+    try:
+        buggy_part.fails()
+    except KeyError:
+        linecache.clearcache()
+        faults.report()
+    told = capsys.readouterr().err
+    assert "KeyError('odd')" in told and "line 2, in fails" in told and "EOFError" not in told

@@ -15,7 +15,7 @@ client comes back with the number it saw last.
 import selectors
 import time
 
-from queuectl_lib.faces.web import handler, message
+from queuectl_lib.faces.web import faults, handler, message
 from queuectl_lib.faces.web.connection import ANSWERED, BODY, HEAD, IDLE, LEAVING, SENDING, STREAM, Connection
 from queuectl_lib.faces.web.door import Door, most_clients
 from queuectl_lib.faces.web.message import Refused
@@ -203,7 +203,7 @@ class Connections:
                 pass
             self._watch(connection)
         except Exception:
-            handler.report()
+            faults.report()
             self._drop(connection)
 
     def _step(self, connection):

@@ -9,13 +9,11 @@ http.server sees it.
 
 import io
 import re
-import sys
-import traceback
 from collections import namedtuple
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
-from queuectl_lib.faces.web import guard, message, routes
+from queuectl_lib.faces.web import faults, guard, message, routes
 from queuectl_lib.faces.web.message import Refused
 from queuectl_lib.words.errors import QueuectlError, told
 
@@ -140,18 +138,8 @@ def admitted(request, site):
 
 
 def _fault():
-    report()
+    faults.report()
     return message.document({"error": "internal error"}, 500)
-
-
-def report():
-    """The traceback of what just went wrong, on standard error: in one write, so that two do not mix."""
-    try:
-        sys.stderr.write(traceback.format_exc())
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        # Nobody reads it.
-        pass
 
 
 def encoded(given, head, keeps):

@@ -13,13 +13,11 @@ is told once, as `trouble`, and it is looked for again until it is back.
 import json
 import re
 import secrets
-import sys
 import threading
 import time
-import traceback
 from collections import namedtuple
 
-from queuectl_lib.faces.web import chart
+from queuectl_lib.faces.web import chart, faults
 from queuectl_lib.faces.web.feed import Feed
 from queuectl_lib.faces.web.sampling import Sampling
 from queuectl_lib.faces.web.statuses import Statuses
@@ -132,7 +130,7 @@ class Live:
                 # A bug; said once, not each second.
                 if repr(error) != self._complaint:
                     self._complaint = repr(error)
-                    traceback.print_exc(file=sys.stderr)
+                    faults.report()
                 self._fail("internal error")
             self._rest()
         self._close()
@@ -202,7 +200,11 @@ class Live:
 
     def _close(self):
         if self._feed is not None:
-            self._feed.close()
+            try:
+                self._feed.close()
+            except OSError:
+                # Some disks tell of trouble when a file is closed: it is not read any more.
+                pass
             self._feed = None
 
     def _tell_news(self):
