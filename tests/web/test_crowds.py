@@ -1,6 +1,7 @@
 """Many clients, and bad ones: who sends slowly, who reads slowly, who stays and says nothing. The others do not feel them."""
 
 import os
+import selectors
 import signal
 import socket
 import subprocess
@@ -131,6 +132,19 @@ def test_without_a_descriptor_left_it_serves_on(server):
     for client in crowd + late:
         client.close()
     wait_until(lambda: server.gets("/api/status").status == 200, "the store can be read again")
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system cannot be told")
+def test_who_vanishes_is_given_up_by_the_system():
+    """Without a reset nothing else tells of it: what is sent to a stream is taken by its buffer."""
+    listener = serving.bind("127.0.0.1", 0)
+    with selectors.DefaultSelector() as selector, socket.create_connection(listener.getsockname()):
+        way_in = door.Door(listener, selector, None)
+        client, = way_in.clients()
+        with client:
+            options = [client.getsockopt(socket.IPPROTO_TCP, each) for each in (socket.TCP_USER_TIMEOUT, socket.TCP_KEEPIDLE)]
+            assert client.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) and options == [30000, 15]
+        way_in.close()
 
 
 # --- the server in a thread of the test, which shortens its patience

@@ -176,6 +176,12 @@ def test_an_address_that_others_can_reach_is_warned_of(queue):
     assert "nothing is encrypted" in server.started.errors() and "ssh -L %d:127.0.0.1:%d" % (server.port, server.port) in server.started.errors()
 
 
+def test_the_address_that_is_printed_is_one_of_its_names(serve):
+    server = serve("--host", "127.2")
+    assert server.host.startswith("127.0.0.2:")
+    assert server.gets("/api/status").status == 200
+
+
 def test_it_is_opened_in_the_browser_that_there_is(queue):
     shown = queue.path("shown")
     browser = queue.write("browser", "#!/bin/sh\necho \"$1\" > '%s'\n" % shown)

@@ -176,7 +176,10 @@ def test_at_one_address_only_that_is_a_name():
     for host in ("10.1.2.4", "other.example"):
         with pytest.raises(Refused):
             guard.host_of(headers(("Host", host)), names)
+    # That is the one which is printed.
+    assert guard.host_of(headers(("Host", "10.1.2.3:8000")), names) == "10.1.2.3:8000"
     assert "[2001:db8::1]" in guard.hosts("2001:db8::1", "2001:db8::1")
+    assert guard.host_of(headers(("Host", "[fe80::1]:8000")), guard.hosts("fe80::1%eth0", "fe80::1%eth0")) == "[fe80::1]:8000"
     assert "*" not in guard.hosts("127.0.0.1", "127.0.0.1") | guard.hosts("fe80::1%eth0", "fe80::1%eth0")
 
 

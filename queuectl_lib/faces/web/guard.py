@@ -42,11 +42,15 @@ the token alone stands in the file <code>token</code> of its store.</p>
 
 def hosts(host, bound):
     """What a server may be called that was told to listen at `host`, and does at the address `bound`."""
+    address = ipaddress.ip_address(bound.partition("%")[0])
     names = set(_LOCAL)
     if host:
-        names.add(_bracketed(host.lower()))
-    if ipaddress.ip_address(bound.partition("%")[0]).is_unspecified:
+        # A zone is this machine's affair: no client puts it into the header.
+        names.add(_bracketed(host.lower().partition("%")[0]))
+    if address.is_unspecified:
         names.update((_ANY_ADDRESS, socket.gethostname().lower()))
+    else:
+        names.add(_bracketed(str(address)))
     return frozenset(names)
 
 
