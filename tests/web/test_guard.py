@@ -32,7 +32,7 @@ def test_the_token_opens_as_bearer_and_as_cookie(server):
     assert server.gets("/api/status").status == 200
     assert server.gets("/api/status", Authorization="bearer " + server.token).status == 200
     assert server.gets("/api/status", Authorization=None, Cookie=server.cookie).status == 200
-    beside = 'odd={"a": [1, 2]}; =; @@; queuectl_1=x; %s; last="' % server.cookie
+    beside = 'odd={"a": [1, 2]}; =; @@; queuectl_1=x; name=J\xc3\xb6rg; %s; last="' % server.cookie
     assert server.gets("/api/status", Authorization=None, Cookie=beside).status == 200
 
 

@@ -83,13 +83,14 @@ def host_of(headers, allowed):
     given = headers.get_all("Host", [])
     if len(given) != 1:
         raise Refused(403, "want one Host header, not %d" % len(given))
-    match = _HOST.match(given[0].strip())
+    host = given[0].strip(" \t").lower()
+    match = _HOST.match(host)
     if match is None:
         raise Refused(400, "the Host header is malformed")
-    name = match.group(1).lower()
+    name = match.group(1)
     if name not in allowed and not (_ANY_ADDRESS in allowed and _is_address(name)):
         raise Refused(403, "this is not the server of that name: use the address it was started with")
-    return given[0].strip().lower()
+    return host
 
 
 def _is_address(name):
