@@ -12,7 +12,7 @@ from statistics import median
 
 import pytest
 
-from queuectl_lib.faces.web import connection, connections, door, serving
+from queuectl_lib.faces.web import connection, connections, door, room, serving
 from queuectl_lib.faces.web.guard import hosts
 from queuectl_lib.faces.web.site import Site
 from tests.rawhttp import Client, head
@@ -210,11 +210,15 @@ def test_an_idle_connection_is_closed_without_a_word(inside):
         assert client.is_closed() and silent.is_closed()
 
 
-def test_who_takes_nothing_is_closed(inside, monkeypatch):
+def big_answers(monkeypatch, length):
     from queuectl_lib.faces.web import routes
     from queuectl_lib.faces.web.message import Answer
-    big = routes.Route("GET", "/healthz", lambda request, site: Answer(200, "text/plain", b"x" * 50000000), "")
+    big = routes.Route("GET", "/healthz", lambda request, site: Answer(200, "text/plain", b"x" * length), "")
     monkeypatch.setattr(routes, "ROUTES", (big,))
+
+
+def test_who_takes_nothing_is_closed(inside, monkeypatch):
+    big_answers(monkeypatch, 50000000)
     with inside.client() as client:
         client.send(inside.head("GET /healthz HTTP/1.1"))
         wait_until(lambda: any(each.wants_to_write() for each in list(inside.loop._all)), "it takes no more")
@@ -227,6 +231,37 @@ def test_who_takes_nothing_is_closed(inside, monkeypatch):
         while got < 50000000:
             got += len(client.socket.recv(3000000))
             time.sleep(0.05)
+
+
+def test_what_is_kept_for_all_together_is_bounded(inside, monkeypatch):
+    monkeypatch.setattr(connections, "_LONGEST_SILENCE", 60)
+    monkeypatch.setattr(room, "MOST_HELD", 50000000)
+    big_answers(monkeypatch, 40000000)
+    with inside.client() as slow, inside.client() as other:
+        slow.send(inside.head("GET /healthz HTTP/1.1"))
+        wait_until(lambda: any(each.wants_to_write() for each in list(inside.loop._all)), "it takes no more")
+        answer = other.request("GET", "/healthz")
+        assert answer.status == 503 and answer.header("retry-after") == "1" and other.is_closed()
+        assert len(slow.answer().body) == 40000000
+    with inside.client() as other:
+        assert other.request("GET", "/healthz").status == 200
+
+
+def test_large_bodies_that_are_not_sent_keep_no_room_for_ever(inside, monkeypatch):
+    monkeypatch.setattr(room, "MOST_HELD", 5000000)
+    begun = inside.head("POST /api/jobs HTTP/1.1", Content_Type="application/json", Content_Length=4000000)
+    with inside.client() as slow, inside.client() as other:
+        slow.send(begun)
+        wait_until(lambda: any(each.state == connection.BODY for each in list(inside.loop._all)), "it has begun")
+        other.send(begun)
+        assert other.answer().status == 503
+        # Small ones find their room.
+        with inside.client() as third:
+            assert third.request("GET", "/healthz").status == 200
+        assert slow.answer().status == 408
+    with inside.client() as other:
+        other.send(begun + b" " * 4000000)
+        assert other.answer().status == 400
 
 
 def test_a_stream_shows_that_it_lives(tmp_path, monkeypatch):

@@ -93,27 +93,28 @@ class Live:
             self._wanted_until = time.monotonic() + _GRACE
             self._lock.notify_all()
             self._lock.wait_for(lambda: self._standing is not None or self._stopping, _BEGIN_SECONDS)
-            found = self._since(seen)
-            if found is not None:
-                rest, number = found
-            else:
+            number = self._gone_on_from(seen)
+            first = _RETRY
+            if number is None:
                 number = self._beginning()
-                rest = self._text(_MISSED, number) if seen else b""
-            standing = b"" if self._standing is None else self._text(self._standing, number)
-            return _RETRY + rest + standing, number
+                first += self._text(_MISSED, number) if seen else b""
+            # Else it is among what follows.
+            if self._standing is not None and number >= self._stood_at:
+                first += self._text(self._standing, number)
+            return first, number
 
     def throughput(self, now):
         """What GET /api/throughput tells at a moment (ms)."""
         return self._sampling.document(now)
 
-    def _since(self, seen):
-        """(the messages behind the one that a client saw last, the number of the last); None if they are not known."""
+    def _gone_on_from(self, seen):
+        """The number of the message that a client saw last; None if what came behind it is not known."""
         match = re.match(self._word + r"-([0-9]{1,18})\Z", seen or "")
-        return self.ring.after(int(match.group(1))) if match else None
+        return int(match.group(1)) if match and self.ring.knows(int(match.group(1))) else None
 
     def _beginning(self):
         """The number of the last status: all that has happened since then is told behind it."""
-        if self._standing is None or self.ring.after(self._stood_at) is None:
+        if self._standing is None or not self.ring.knows(self._stood_at):
             return self.ring.last
         return self._stood_at
 

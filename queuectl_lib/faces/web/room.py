@@ -1,0 +1,24 @@
+"""How much room there is for clients: who makes some for the next, and how much is kept for all of them together."""
+
+from queuectl_lib.faces.web.connection import HEAD, IDLE, LEAVING, STREAM
+from queuectl_lib.faces.web.message import Refused
+
+# So many bytes are kept for all clients together, the event streams left out, which share theirs: nobody is sent a
+# large answer, or may send a large body, who would make it more.
+MOST_HELD = 64 * 1024 * 1024
+_LARGE = 64 * 1024
+
+
+def first_to_leave(connections):
+    """Who has not asked for anything: whoever waits between two requests first, each the longest; None if nobody does."""
+    waiting = [each for each in connections if each.state in (IDLE, HEAD, LEAVING)]
+    return min(waiting, key=lambda each: (each.state == HEAD, each.since), default=None)
+
+
+def check(connections, connection, wanted):
+    """Refused where so many bytes are too many beside what is kept for others; whoever is alone may have any number."""
+    if wanted <= _LARGE:
+        return
+    others = sum(each.held() for each in connections if each is not connection and each.state != STREAM)
+    if others and others + wanted > MOST_HELD:
+        raise Refused(503, "others have to take or send much first: try again", Retry_After="1")
