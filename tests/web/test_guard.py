@@ -5,7 +5,7 @@ from email.message import Message
 
 import pytest
 
-from queuectl_lib.faces.web import guard
+from queuectl_lib.faces.web import guard, tickets
 from queuectl_lib.faces.web.message import Refused
 
 PLACES = ["/", "/api", "/api/status", "/api/jobs", "/api/jobs/x", "/api/workers", "/api/events", "/metrics", "/static/page.css",
@@ -188,6 +188,15 @@ def test_each_of_several_origins_counts():
     with pytest.raises(Refused):
         guard.check_change(many, "a", False, False)
     guard.check_change(headers(("Origin", "http://a")), "a", True, False)
+
+
+def test_a_ticket_lets_in_one_and_only_soon():
+    now = [0]
+    given = tickets.Tickets(lambda: now[0])
+    first, second, third = (given.make() for _ in range(3))
+    assert not given.take("x") and given.take(second) and not given.take(second) and given.take(first)
+    now[0] = 61
+    assert not given.take(third)
 
 
 def test_tokens_are_compared_whole_and_may_be_any_text():

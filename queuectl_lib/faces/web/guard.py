@@ -126,10 +126,15 @@ def _has_bearer(headers, token):
 
 def _entered(request, site):
     """The answer to an address with a token: the same without it, which nobody reads over a shoulder or in a history."""
-    if not same(request.query["token"][-1], site.token) and not _has_cookie(request.headers, site):
+    given = request.query["token"][-1]
+    if not (same(given, site.token) or _is_ticket(request, site, given) or _has_cookie(request.headers, site)):
         return _token_wanted(request)
     cookie = "%s=%s; Path=/; HttpOnly; SameSite=Strict" % (cookie_name(site.port), site.token)
     return Answer(303, HTML, b"", {"Location": _without_token(request.query), "Set-Cookie": cookie})
+
+
+def _is_ticket(request, site, given):
+    return request.method == "GET" and site.tickets is not None and site.tickets.take(given)
 
 
 def _without_token(query):
