@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 from statistics import median
+from types import SimpleNamespace
 
 import pytest
 
-from queuectl_lib.faces.web import connection, connections, door, room, serving
+from queuectl_lib.faces.web import connection, connections, door, room, routes, serving
 from queuectl_lib.faces.web.guard import hosts
+from queuectl_lib.faces.web.message import Answer
+from queuectl_lib.faces.web.ring import Ring
 from queuectl_lib.faces.web.site import Site
 from tests.rawhttp import Client, head
 from tests.support import wait_until
@@ -152,11 +155,11 @@ def test_who_vanishes_is_given_up_by_the_system():
 class Inside:
     """Connections in a thread."""
 
-    def __init__(self, root):
+    def __init__(self, root, live=None):
         self.listener = serving.bind("127.0.0.1", 0)
         self.port = serving.port_of(self.listener)
         self.loop = connections.Connections(
-            self.listener, Site(root, False, "token", root, None, self.port, hosts("", "127.0.0.1")))
+            self.listener, Site(root, False, "token", root, live, self.port, hosts("", "127.0.0.1")))
         self.thread = threading.Thread(target=self.loop.run)
         self.thread.start()
 
@@ -211,8 +214,6 @@ def test_an_idle_connection_is_closed_without_a_word(inside):
 
 
 def big_answers(monkeypatch, length):
-    from queuectl_lib.faces.web import routes
-    from queuectl_lib.faces.web.message import Answer
     big = routes.Route("GET", "/healthz", lambda request, site: Answer(200, "text/plain", b"x" * length), "")
     monkeypatch.setattr(routes, "ROUTES", (big,))
 
@@ -264,29 +265,46 @@ def test_large_bodies_that_are_not_sent_keep_no_room_for_ever(inside, monkeypatc
         assert other.answer().status == 400
 
 
-def test_a_stream_shows_that_it_lives(tmp_path, monkeypatch):
-    from types import SimpleNamespace
-    from queuectl_lib.faces.web import routes
-    from queuectl_lib.faces.web.message import Answer
-    from queuectl_lib.faces.web.ring import Ring
-    monkeypatch.setattr(connections, "_COMMENT_PAUSE", 0.1)
+@pytest.fixture
+def streaming(tmp_path, monkeypatch):
+    """The same, where /healthz is an event stream, and /api/status is not."""
     monkeypatch.setattr(connections, "_SWEEP_PAUSE", 0.02)
-    monkeypatch.setattr(routes, "ROUTES", (routes.Route("GET", "/healthz", lambda *_: Answer(200, "text/event-stream", b"", {}, 0), ""),))
-    site = Site("", False, "token", "", SimpleNamespace(ring=Ring(), listeners=0))
-    listener = serving.bind("127.0.0.1", 0)
-    loop = connections.Connections(listener, site)
-    thread = threading.Thread(target=loop.run)
-    thread.start()
-    try:
-        with Client("http://127.0.0.1:%d" % serving.port_of(listener)) as client:
-            client.send(head("GET /healthz HTTP/1.1", {"Host": "localhost"}))
-            data = b""
-            while data.count(b"\n\n") < 5:
-                data += client.socket.recv(1000)
-            assert data.partition(b"\r\n\r\n")[2].startswith(b":\n\n:\n\n:\n\n")
-    finally:
-        loop.stop()
-        thread.join()
+    monkeypatch.setattr(connections, "MOST", 10)
+    monkeypatch.setattr(routes, "ROUTES", (
+        routes.Route("GET", "/healthz", lambda *_: Answer(200, "text/event-stream", b"", {}, 0), ""),
+        routes.Route("GET", "/api/status", lambda *_: Answer(200, "text/plain", b""), "")))
+    one = Inside(str(tmp_path), SimpleNamespace(ring=Ring(), listeners=0))
+    yield one
+    one.stop()
+
+
+def test_a_stream_shows_that_it_lives(streaming, monkeypatch):
+    monkeypatch.setattr(connections, "_COMMENT_PAUSE", 0.1)
+    with streaming.client() as client:
+        client.send(streaming.head("GET /healthz HTTP/1.1"))
+        data = b""
+        while data.count(b"\n\n") < 5:
+            data += client.socket.recv(1000)
+        assert data.partition(b"\r\n\r\n")[2].startswith(b":\n\n:\n\n:\n\n")
+
+
+def test_streams_leave_room_for_requests(streaming):
+    crowd = [streaming.client() for _ in range(8)]
+    for client in crowd:
+        client.send(streaming.head("GET /healthz HTTP/1.1"))
+    wait_until(lambda: len(streaming.loop._streams) == 8, "they listen")
+    with streaming.client() as late:
+        answer = late.request("GET", "/healthz")
+        assert answer.status == 503 and answer.header("retry-after")
+    with streaming.client() as client:
+        assert client.request("GET", "/api/status").status == 200
+    crowd.pop().close()
+    wait_until(lambda: len(streaming.loop._streams) == 7, "one has left")
+    crowd.append(streaming.client())
+    crowd[-1].send(streaming.head("GET /healthz HTTP/1.1"))
+    wait_until(lambda: len(streaming.loop._streams) == 8, "another one listens")
+    for client in crowd:
+        client.close()
 
 
 def test_when_there_are_too_many_those_who_wait_the_longest_make_room(inside, monkeypatch):

@@ -111,6 +111,8 @@ class Connections:
     def _give(self, connection, pieces, number):
         """Begin to send what a worker has answered."""
         try:
+            if number is not None:
+                room.check_stream(self._streams, self._most)
             if not guard.is_change(connection.head.request):
                 room.check(self._all, connection, sum(map(len, pieces)))
         except Refused as error:

@@ -7,6 +7,8 @@ from queuectl_lib.faces.web.message import Refused
 # large answer, or may send a large body, who would make it more.
 MOST_HELD = 64 * 1024 * 1024
 _LARGE = 64 * 1024
+# Event streams may take this share of the connections: who has one asks for other things, too.
+_STREAMS = 0.8
 
 
 def first_to_leave(connections):
@@ -22,3 +24,9 @@ def check(connections, connection, wanted):
     others = sum(each.held() for each in connections if each is not connection and each.state != STREAM)
     if others and others + wanted > MOST_HELD:
         raise Refused(503, "others have to take or send much first: try again", Retry_After="1")
+
+
+def check_stream(streams, most):
+    """Refused where there are too many event streams for another one; most: of connections."""
+    if len(streams) >= most * _STREAMS:
+        raise Refused(503, "too many listen already: try again", Retry_After="5")
