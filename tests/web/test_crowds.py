@@ -234,6 +234,23 @@ def test_who_takes_nothing_is_closed(inside, monkeypatch):
             time.sleep(0.05)
 
 
+def test_who_takes_an_answer_slowly_makes_room_in_the_end(inside, monkeypatch):
+    monkeypatch.setattr(connections, "_LONGEST_SILENCE", 60)
+    big_answers(monkeypatch, 5000000)
+    crowd = [inside.client() for _ in range(10)]
+    for client in crowd:
+        client.send(inside.head("GET /healthz HTTP/1.1"))
+    wait_until(lambda: sum(each.wants_to_write() for each in list(inside.loop._all)) == 10, "none takes any more")
+    with inside.client() as late:
+        assert late.answer().status == 503
+    monkeypatch.setattr(room, "_LONG_ENOUGH", 0)
+    wait_until(lambda: len(inside.loop._all) == 10, "the late one has left")
+    with inside.client() as late:
+        assert late.request("GET", "/healthz").status == 200
+    for client in crowd:
+        client.close()
+
+
 def test_what_is_kept_for_all_together_is_bounded(inside, monkeypatch):
     monkeypatch.setattr(connections, "_LONGEST_SILENCE", 60)
     monkeypatch.setattr(room, "MOST_HELD", 50000000)

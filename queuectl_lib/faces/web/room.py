@@ -1,6 +1,8 @@
 """How much room there is for clients: who makes some for the next, and how much is kept for all of them together."""
 
-from queuectl_lib.faces.web.connection import HEAD, IDLE, LEAVING, STREAM
+import time
+
+from queuectl_lib.faces.web.connection import HEAD, IDLE, LEAVING, SENDING, STREAM
 from queuectl_lib.faces.web.message import Refused
 
 # So many bytes are kept for all clients together, the event streams left out, which share theirs: nobody is sent a
@@ -9,11 +11,19 @@ MOST_HELD = 64 * 1024 * 1024
 _LARGE = 64 * 1024
 # Event streams may take this share of the connections: who has one asks for other things, too.
 _STREAMS = 0.8
+# Seconds in which an answer can be taken, where others wait.
+_LONG_ENOUGH = 10
 
 
 def first_to_leave(connections):
-    """Who has not asked for anything: whoever waits between two requests first, each the longest; None if nobody does."""
+    """Who has not asked for anything: whoever waits between two requests first, each the longest; None if nobody does.
+
+    Then who takes an answer very slowly: to take a byte now and then needs no token, and would keep everybody out.
+    """
     waiting = [each for each in connections if each.state in (IDLE, HEAD, LEAVING)]
+    if not waiting:
+        now = time.monotonic()
+        waiting = [each for each in connections if each.state == SENDING and now - each.since > _LONG_ENOUGH]
     return min(waiting, key=lambda each: (each.state == HEAD, each.since), default=None)
 
 
