@@ -119,6 +119,10 @@ def test_where_few_files_may_be_open_the_store_can_still_be_read(queue, limit):
     server.stop()
 
 
+def test_no_more_are_watched_than_select_takes_on_windows():
+    assert connections.MOST + connections._TOLD + len(("door", "waker", "until")) <= 512
+
+
 def test_half_of_the_files_that_may_be_open_are_left_to_the_store(monkeypatch):
     for limit, most in ((64, 32), (1024, 500), (door.resource.RLIM_INFINITY, 500)):
         monkeypatch.setattr(door.resource, "getrlimit", lambda kind: (limit, limit))

@@ -22,8 +22,8 @@ from queuectl_lib.faces.web.message import Refused
 from queuectl_lib.faces.web.waker import Waker
 from queuectl_lib.faces.web.workers import Workers
 
-# select() of Windows takes 512.
-MOST = 500
+# With those who are told, the door and what wakes the loop no more than the 512 that select() takes on Windows.
+MOST = 480
 # Beyond that so many are told that there is no room; the next ones are closed without a word.
 _TOLD = 20
 _ROOM_AT_ONCE = 16
