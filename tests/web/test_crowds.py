@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from queuectl_lib.faces.cli import dashboard
 from queuectl_lib.faces.web import connection, connections, door, room, routes, serving
 from queuectl_lib.faces.web.guard import hosts
 from queuectl_lib.faces.web.message import Answer
@@ -185,7 +186,7 @@ def inside(tmp_path, monkeypatch):
     monkeypatch.setattr(connections, "_SWEEP_PAUSE", 0.02)
     monkeypatch.setattr(connections, "_LONGEST_SILENCE", 0.3)
     monkeypatch.setattr(connections, "MOST", 10)
-    one = Inside(str(tmp_path))
+    one = Inside(dashboard.opened(str(tmp_path / ".queuectl")).root)
     yield one
     one.stop()
 

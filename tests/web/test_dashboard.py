@@ -234,6 +234,10 @@ def test_a_store_that_cannot_be_read_is_told_to_who_asks(serve, queue):
     assert health.status == 503 and health.json()["ok"] is False and queue.top not in health.body.decode()
     os.rename(queue.journal() + ".away", queue.journal())
     assert server.gets("/healthz").status == 200
+    os.rename(queue.store, queue.path("moved"))
+    assert server.gets("/healthz").status == 503
+    os.rename(queue.path("moved"), queue.store)
+    assert server.gets("/healthz").status == 200
 
 
 def test_a_bug_is_told_to_its_owner_alone(queue):
