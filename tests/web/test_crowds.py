@@ -258,14 +258,14 @@ def test_who_takes_an_answer_slowly_makes_room_in_the_end(inside, monkeypatch):
 
 def test_what_is_kept_for_all_together_is_bounded(inside, monkeypatch):
     monkeypatch.setattr(connections, "_LONGEST_SILENCE", 60)
-    monkeypatch.setattr(room, "MOST_HELD", 50000000)
-    big_answers(monkeypatch, 40000000)
+    monkeypatch.setattr(room, "MOST_HELD", 15000000)
+    big_answers(monkeypatch, 10000000)
     with inside.client() as slow, inside.client() as other:
         slow.send(inside.head("GET /healthz HTTP/1.1"))
         wait_until(lambda: any(each.wants_to_write() for each in list(inside.loop._all)), "it takes no more")
         answer = other.request("GET", "/healthz")
         assert answer.status == 503 and answer.header("retry-after") == "1" and other.is_closed()
-        assert len(slow.answer().body) == 40000000
+        assert len(slow.answer().body) == 10000000
     with inside.client() as other:
         assert other.request("GET", "/healthz").status == 200
 
