@@ -164,7 +164,7 @@ class Inside:
         self.listener = serving.bind("127.0.0.1", 0)
         self.port = serving.port_of(self.listener)
         self.loop = connections.Connections(
-            self.listener, Site(root, False, "token", root, live, self.port, hosts("", "127.0.0.1")))
+            self.listener, Site(root, False, "token", root, live, hosts("", "127.0.0.1")))
         self.thread = threading.Thread(target=self.loop.run)
         self.thread.start()
 

@@ -9,6 +9,7 @@ each request where it comes from, and one that has only the cookie to show and
 does not say that is refused.
 """
 
+import hashlib
 import hmac
 import ipaddress
 import re
@@ -106,15 +107,18 @@ def same(given, token):
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), token.encode("utf-8"))
 
 
-def cookie_name(port):
-    """Cookies are not told apart by port: two dashboards of one machine would take each other's away."""
-    return "queuectl_%d" % port
+def cookie_name(token):
+    """Cookies are not told apart by port: two dashboards would take each other's away.
+
+    Nor is the server's own port in it: those of two machines, each reached through a tunnel, may have the same.
+    """
+    return "queuectl_" + hashlib.sha256(token.encode("utf-8")).hexdigest()[:12]
 
 
 def _has_cookie(headers, site):
     # Not http.cookies: it gives up at the first cookie that it finds odd, and any
     # other program on this host name may have set one.
-    wanted = cookie_name(site.port)
+    wanted = cookie_name(site.token)
     pairs = [pair.partition("=") for line in headers.get_all("Cookie", []) for pair in line.split(";")]
     return any([same(value.strip(), site.token) for name, _, value in pairs if name.strip() == wanted])
 
@@ -129,7 +133,7 @@ def _entered(request, site):
     given = request.query["token"][-1]
     if not (same(given, site.token) or _is_ticket(request, site, given) or _has_cookie(request.headers, site)):
         return _token_wanted(request)
-    cookie = "%s=%s; Path=/; HttpOnly; SameSite=Strict" % (cookie_name(site.port), site.token)
+    cookie = "%s=%s; Path=/; HttpOnly; SameSite=Strict" % (cookie_name(site.token), site.token)
     return Answer(303, HTML, b"", {"Location": _without_token(request.query), "Set-Cookie": cookie})
 
 

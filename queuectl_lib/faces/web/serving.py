@@ -120,7 +120,7 @@ def serve(listener, store, read_only, token=None, host=None, until=None, ready=l
     """
     load_all()
     hosts = guard.hosts(host, str(_address(listener)))
-    site = Site(store.root, read_only, token or token_of(store, read_only), os.getcwd(), None, port_of(listener), hosts, Tickets())
+    site = Site(store.root, read_only, token or token_of(store, read_only), os.getcwd(), None, hosts, Tickets())
     site = site._replace(live=Live(site, Ring()))
     loop = Connections(listener, site, until)
     before = _take_signals(loop) if until is None else {}
