@@ -491,9 +491,12 @@ def test_a_request_for_events_is_answered_by_the_beginning_of_a_stream(here, fol
     assert parsed(asked(site, "/api/events", Last_Event_ID="gone-1").body)[0].event == "missed"
 
 
-def test_a_head_of_events_opens_no_stream(here, follow):
-    answer = asked(Site(here.root, False, "", "/", follow()), "/api/events", "HEAD")
-    assert (answer.status, answer.kind, answer.stream, answer.body) == (200, "text/event-stream", None, b"")
+def test_a_head_of_events_has_nothing_begun_and_no_length(here, follow):
+    """That none is opened for it is the workers' affair: tests/web/test_streams.py."""
+    following = follow()
+    answer = asked(Site(here.root, False, "", "/", following), "/api/events", "HEAD")
+    assert (answer.status, answer.kind, answer.body) == (200, "text/event-stream", b"") and answer.stream is not None
+    assert following._wanted_until == -1
 
 
 def test_where_nothing_follows_the_store_there_are_no_events(here):
