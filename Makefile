@@ -51,5 +51,5 @@ torture: ## kill everything with -9 at random and see that nothing is lost (SECO
 	@$(PYTHON) tests/torture $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what the other targets made here
-	rm -rf dist $(OWN) .pytest_cache
+	rm -rf dist $(OWN) .pytest_cache .screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -27,7 +27,7 @@ PLACES = {
     "work/spawn.py": "posix_spawn posix_spawnp environb sysconf SIGHUP SIGQUIT", "work/tree.py": "killpg getsid SIGCONT SIGKILL",
     "work/waiting.py": "SIGCHLD set_blocking pthread_sigmask SIG_BLOCK SIG_UNBLOCK sigtimedwait",
     "work/wake.py": "mkfifo O_NONBLOCK O_NOFOLLOW",
-    "faces/cli/doctor.py": "geteuid", "faces/screen.py": "SIGTSTP"}
+    "faces/cli/doctor.py": "geteuid", "faces/screen.py": "SIGTSTP", "faces/outputs.py": "SEEK_HOLE"}
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ export function field(label, control, hint) {
   return h("div", { class: "field" }, parts);
 }
 
-export function check(label, control, hint) {
-  return h("div", { class: "field" }, h("label", { class: "check" }, control, " ", label), hint && h("small", {}, hint));
+export function check(label, control) {
+  return h("div", { class: "field" }, h("label", { class: "check" }, control, " ", label));
 }
 
 export function text(name, more) {

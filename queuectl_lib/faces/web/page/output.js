@@ -164,7 +164,7 @@ function isAtEnd(box) {
   return box.scrollHeight - box.scrollTop - box.clientHeight < 8;
 }
 
-export function bytes(size) {
+function bytes(size) {
   for (const [unit, least] of [["GB", 2 ** 30], ["MB", 2 ** 20], ["KB", 2 ** 10]]) {
     if (size >= least) {
       return Number((size / least).toPrecision(3)) + " " + unit;
