@@ -48,10 +48,8 @@ def run(args, out):
 
     def ready():
         announce(args, out, listener, token, "Ctrl+C stops it")
-        if args.open:
-            serving.show(serving.url(listener, token))
 
-    serving.serve(listener, store, args.read_only, token, args.host, ready=ready)
+    serving.serve(listener, store, args.read_only, token, args.host, ready=ready, opens=args.open)
 
 
 def listening(args):

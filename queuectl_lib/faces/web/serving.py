@@ -7,11 +7,12 @@ import secrets
 import signal
 import socket
 
-from queuectl_lib.faces.web import guard
+from queuectl_lib.faces.web import guard, pages
 from queuectl_lib.faces.web.connections import Connections
 from queuectl_lib.faces.web.live import Live
 from queuectl_lib.faces.web.ring import Ring
 from queuectl_lib.faces.web.site import Site
+from queuectl_lib.faces.web.tickets import Tickets
 from queuectl_lib.store import ownership
 from queuectl_lib.store import store as stores
 from queuectl_lib.store import token as tokens
@@ -100,24 +101,34 @@ def token_of(store, read_only):
         return secrets.token_urlsafe(32)
 
 
-def serve(listener, store, read_only, token=None, host=None, until=None, ready=lambda: None):
+def load_all():
+    """Import and read now what else would be when somebody asks: the one file may be replaced while this runs."""
+    from queuectl_lib.store import founding
+    from queuectl_lib.work import cancel, progress, recovery, signals
+    stores.load_all()
+    pages.load_all()
+    return founding, cancel, progress, recovery, signals
+
+
+def serve(listener, store, read_only, token=None, host=None, until=None, ready=lambda: None, opens=False):
     """Serve a store (store.Store) at a socket that bind() gave, and close it in the end.
 
     token: None for that of the store; host: what bind() was told, which clients may call it.
     until: what can be read from when the server is to stop: a descriptor, a connection (on
     Windows a socket). Signals are the caller's then. Without it Ctrl+C and SIGTERM end it, from
-    the call of ready() on.
+    the call of ready() on. opens: show it in a browser.
     """
-    # Now: the one file may be replaced while this runs.
-    stores.load_all()
+    load_all()
     hosts = guard.hosts(host, str(_address(listener)))
-    site = Site(store.root, read_only, token or token_of(store, read_only), os.getcwd(), None, port_of(listener), hosts)
+    site = Site(store.root, read_only, token or token_of(store, read_only), os.getcwd(), None, hosts, Tickets())
     site = site._replace(live=Live(site, Ring()))
     loop = Connections(listener, site, until)
     before = _take_signals(loop) if until is None else {}
     try:
         site.live.start()
         ready()
+        if opens:
+            show(url(listener, site.tickets.make()))
         loop.run()
     finally:
         site.live.stop()
