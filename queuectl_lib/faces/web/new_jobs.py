@@ -25,7 +25,8 @@ from queuectl_lib.work import wake
 
 _HEADER = "Idempotency-Key"
 _KEY = r"[!-~]{1,255}\Z"
-_DIGITS = 20
+# As many characters as an id that the store makes up.
+_DIGITS = 16
 # So many of the jobs are told whole.
 _TOLD = 100
 # What is never changed of a job that is there, and what an edit or a retry may change.
@@ -71,7 +72,7 @@ def _base(request):
 
 def _id(base, place):
     """Of the job at a place, from 1 on; None: the store makes one up."""
-    return None if base is None else "%s-%d" % (base, place)
+    return base if base is None or place == 1 else "%s-%d" % (base, place)
 
 
 def _maker(store, site):
