@@ -88,4 +88,7 @@ def test_an_output_of_megabytes_shows_its_end_and_the_page_stays_quick(page, das
     page.open(dashboard.at("job=loud"))
     page.wait_for_text("line 59999 of much", "section[aria-label=stdout]")
     assert page.script("return document.querySelector('section[aria-label=stdout] pre').textContent.length") < 2 ** 20
-    assert page.find("link", re.compile("whole stdout")).attribute("href").endswith("/api/jobs/loud/stdout")
+    link = page.find("link", "Open what was kept of stdout")
+    assert link.attribute("href").endswith("/api/jobs/loud/stdout")
+    page.wait_for_text("1 MB of 1.08 MB was kept: the middle is left out", "section[aria-label=stdout]")
+    page.screenshot("detail-loud")

@@ -43,7 +43,7 @@ function stream(name, id) {
   const text = h("pre", {});
   const box = h("div", { class: "output-box", tabindex: "0", role: "region", "aria-label": name + " of the job" }, text);
   const size = h("span", { class: "soft" });
-  const whole = h("a", { href: api.jobPath(id, name), target: "_blank", rel: "noopener" }, "Open whole ", name);
+  const whole = h("a", { href: api.jobPath(id, name), target: "_blank", rel: "noopener" });
   const end = h("button", { type: "button", class: "small to-end", hidden: true }, "To the end");
   const section = h("section", { class: "stream", "aria-label": name },
     h("div", { class: "stream-head" }, h("h4", {}, name), size, whole), box, end);
@@ -104,7 +104,7 @@ function startAnew(each, answer) {
 }
 
 // Adds what is new of a stream; whether there is more to be had at once.
-function append(each, { text, from, to, size, left_out: leftOut }, { running }) {
+function append(each, { text, from, to, size, kept, left_out: leftOut }, { running }) {
   const follows = isAtEnd(each.box);
   if (each.at === null ? from > 0 : from > each.at || leftOut) {
     each.text.append(mark(each.text.hasChildNodes() ? "Something is left out here." : "The first " + bytes(from) + " are not shown here."));
@@ -112,14 +112,22 @@ function append(each, { text, from, to, size, left_out: leftOut }, { running }) 
   each.at = size - to > BEHIND ? null : to;
   addText(each, text, running);
   trim(each);
-  write(each.size, size ? bytes(size) : running ? "nothing yet" : "nothing");
-  set(each.whole, "hidden", size === 0);
+  showSize(each, size, kept, running);
   set(each.box, "hidden", each.text.childNodes.length === 0);
   if (follows) {
     each.box.scrollTop = each.box.scrollHeight;
   }
   set(each.end, "hidden", isAtEnd(each.box));
   return to < size && text !== "";
+}
+
+// kept: how many bytes there are of it, null while it runs.
+function showSize(each, size, kept, running) {
+  const isWhole = kept === null || kept >= size;
+  write(each.size, !size ? (running ? "nothing yet" : "nothing")
+    : isWhole ? bytes(size) : bytes(kept) + " of " + bytes(size) + " was kept: the middle is left out");
+  write(each.whole, isWhole ? "Open whole " + each.name : "Open what was kept of " + each.name);
+  set(each.whole, "hidden", size === 0);
 }
 
 function addText(each, text, running) {
