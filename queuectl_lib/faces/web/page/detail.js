@@ -10,6 +10,7 @@ import * as live from "./live.js";
 import * as output from "./output.js";
 import * as timeline from "./timeline.js";
 import { h, keyed, set, write } from "./dom.js";
+import { hasOtherCommand } from "./jobtext.js";
 import { paced } from "./pacing.js";
 
 const VERBS = ["retry", "cancel", "hold", "release", "edit", "remove"];
@@ -220,4 +221,5 @@ function showOutput(job) {
   } else {
     panel.watched = output.watch(panel.parts.output, job.id);
   }
+  write(panel.parts.output.querySelector("h3"), hasOtherCommand(job) ? "Output of the last attempt" : "Output");
 }
