@@ -272,7 +272,7 @@ def test_queues_are_paused_with_a_reason_and_resumed(page, dashboard):
     page.click("button", "Pause")
     page.wait_for_text("server moves", "#view")
     page.screenshot("queues")
-    assert "server moves" in queue.run("status").out
+    assert "server moves\u201d (since " in page.text("#view") and "server moves" in queue.run("status").out
     page.click("button", "Resume the queue mail")
     page.wait_gone("button", "Resume the queue mail")
     page.click("button", re.compile("^Pause all"))
@@ -290,6 +290,7 @@ def test_workers_are_shown_with_what_they_run(page, dashboard):
     workers = queue.start_workers("--drain", count=2)
     wait_until(lambda: any("long" in row["Runs"] and row["Progress"] == "1 of 3" for row in shown.rows(page)), "a worker runs the job")
     page.screenshot("workers")
+    assert queue.job("long")["worker"] in [row["Worker"] for row in shown.rows(page)]
     queue.write("end", "")
     assert workers.wait() == 0
     page.wait_for_text("No worker is running")

@@ -47,6 +47,19 @@ def test_why_it_is_not_running_is_told_and_kept_up_to_date(page, dashboard):
     page.wait_for_text("first", "#detail h2")
 
 
+def test_a_queue_that_is_paused_is_resumed_beside_the_reason(page, dashboard):
+    queue = dashboard.queue
+    queue.enqueue("--id", "one", "--queue", "mail", "true")
+    queue.run("pause", "mail", "--reason", "server moves")
+    shown.open_live(page, dashboard.at("job=one&token=" + dashboard.token))
+    page.find("button", "Resume the queue mail")
+    page.screenshot("detail-paused")
+    page.click("button", "Resume the queue mail")
+    page.wait_gone("button", "Resume the queue mail")
+    shown.wait_said(page, "mail is resumed")
+    assert "server moves" not in queue.run("status").out and page.focused() == "heading: one"
+
+
 def test_every_field_is_there(page, dashboard):
     queue = dashboard.queue
     queue.enqueue("--id", "full", "--queue", "mail", "--priority", "7", "--timeout", "90s", "--max-retries", "5", "--env", "LEVEL=3",
