@@ -2,7 +2,9 @@
 
 import re
 
-from tests.browser import shown
+import pytest
+
+from tests.browser import looks, shown
 from tests.support import wait_until
 
 TALKER = "echo one; echo oops >&2; until [ -e go ]; do sleep 0.02; done; echo two; until [ -e end ]; do sleep 0.02; done; exit 3"
@@ -105,3 +107,34 @@ def test_an_output_of_megabytes_shows_its_end_and_the_page_stays_quick(page, das
     assert link.attribute("href").endswith("/api/jobs/loud/stdout")
     page.wait_for_text("1 MB of 1.08 MB was kept: the middle is left out", "section[aria-label=stdout]")
     page.screenshot("detail-loud")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_terminals_colours_are_shown_as_such_and_other_sequences_as_text(page, dashboard, scheme):
+    queue = dashboard.queue
+    page.prefer(color_scheme=scheme)
+    codes = [*range(30, 38), *range(90, 98)]
+    lines = ["\x1b[%dmcode %d\x1b[0m" % (code, code) for code in codes]
+    lines += ["\x1b[1;31mbold\x1b[22m red\x1b[39m plain", "\x1b[2Jcleared \x1b[38;5;9mothers \x1b[8mhidden"]
+    queue.write("out", "\n".join(lines) + "\n")
+    queue.enqueue("--id", "coloured", "cat out")
+    queue.work(count=1)
+    page.open(dashboard.address)
+    page.open(dashboard.at("job=coloured"))
+    stdout = "section[aria-label=stdout] pre"
+    page.wait_for_text("bold red plain", stdout)
+    text = page.text(stdout)
+    assert "code 31\ncode 32" in text and "\\x1b[2Jcleared \\x1b[38;5;9mothers \\x1b[8mhidden" in text
+    colours = page.script("return Object.fromEntries([...document.querySelectorAll(args[0] + ' span')].map("
+                          "one => [one.textContent, getComputedStyle(one).color]))", stdout)
+    assert len({colours["code %d" % code] for code in range(31, 37)}) == 6 and "bold" in colours
+    page.script("document.querySelector(args[0]).parentNode.style.maxHeight = 'none'", stdout)
+    page.screenshot("colours-" + scheme)
+    assert looks.faults(page, "contrast") == []
+
+
+def test_a_sequence_that_comes_in_two_pieces_is_one(page, lasting):
+    shown.open_live(page, lasting.address)
+    told = page.script("const {BEGUN} = await import('/static/colours.js');"
+                       "return ['a\\r', 'a\\x1b', 'a\\x1b[1;3', 'a\\x1b[31m', 'a'].map(text => (BEGUN.exec(text) || [''])[0])")
+    assert told == ["\r", "\x1b", "\x1b[1;3", "", ""]

@@ -2,6 +2,7 @@
 // selection and the place one has scrolled to stay; of a long output the page keeps the end.
 
 import * as api from "./api.js";
+import * as colours from "./colours.js";
 import { h, set, write } from "./dom.js";
 import { count, local, visibleLines } from "./text.js";
 
@@ -12,6 +13,8 @@ const POLL_OFFLINE = 3000;
 const MOST = 1 << 20;
 // A text node grows to about this; whole ones are dropped.
 const NODE = 1 << 14;
+// A node counts as so many characters more: an output in which each letter has its own colour does not fill the memory.
+const NODE_COST = 64;
 // Who writes faster than the page reads is not run after: it goes on from the end.
 const BEHIND = 1 << 18;
 
@@ -51,7 +54,7 @@ function stream(name, id) {
     box.scrollTop = box.scrollHeight;
   });
   box.addEventListener("scroll", () => set(end, "hidden", isAtEnd(box)), { passive: true });
-  return { name, section, box, text, size, whole, end, at: null, held: "", shown: 0 };
+  return { name, section, box, text, size, whole, end, at: null, held: "", shown: 0, style: colours.PLAIN };
 }
 
 async function look(watched) {
@@ -101,6 +104,7 @@ function startAnew(each, answer) {
   each.at = null;
   each.held = "";
   each.shown = 0;
+  each.style = colours.PLAIN;
 }
 
 // Adds what is new of a stream; whether there is more to be had at once.
@@ -108,6 +112,7 @@ function append(each, { text, from, to, size, kept, left_out: leftOut }, { runni
   const follows = isAtEnd(each.box);
   if (each.at === null ? from > 0 : from > each.at || leftOut) {
     each.text.append(mark(each.text.hasChildNodes() ? "Something is left out here." : "The first " + bytes(from) + " are not shown here."));
+    each.style = colours.PLAIN;
   }
   each.at = size - to > BEHIND ? null : to;
   addText(each, text, running);
@@ -131,17 +136,28 @@ function showSize(each, size, kept, running) {
 }
 
 function addText(each, text, running) {
-  // The two characters of a line's end may come in two answers.
+  // The characters of a line's end, or of a sequence, may come in two answers.
   const whole = each.held + text;
-  each.held = running && whole.endsWith("\r") ? "\r" : "";
-  const shown = visibleLines(each.held ? whole.slice(0, -1) : whole);
+  each.held = running ? (colours.BEGUN.exec(whole) || [""])[0] : "";
+  const { runs, style } = colours.runs(whole.slice(0, whole.length - each.held.length), each.style);
+  runs.forEach((run) => addRun(each, visibleLines(run.text), colours.names(run.style)));
+  each.style = style;
+}
+
+function addRun(each, shown, names) {
   const last = each.text.lastChild;
-  if (last && last.nodeType === Node.TEXT_NODE && last.length < NODE) {
+  if (names !== colours.names(colours.PLAIN)) {
+    const coloured = h("span", { class: names });
+    coloured.textContent = shown;
+    each.text.append(coloured);
+  } else if (last && last.nodeType === Node.TEXT_NODE && last.length < NODE) {
     last.appendData(shown);
-  } else if (shown) {
+    each.shown += shown.length;
+    return;
+  } else {
     each.text.append(document.createTextNode(shown));
   }
-  each.shown += shown.length;
+  each.shown += shown.length + NODE_COST;
 }
 
 function trim(each) {
@@ -149,7 +165,7 @@ function trim(each) {
   let dropped = false;
   while (each.shown > most && each.text.childNodes.length > 1) {
     const first = each.text.firstChild;
-    each.shown -= first.nodeType === Node.TEXT_NODE ? first.length : 0;
+    each.shown -= first.className === "mark" ? 0 : first.textContent.length + NODE_COST;
     first.remove();
     dropped = true;
   }
