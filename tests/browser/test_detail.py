@@ -109,6 +109,20 @@ def test_an_output_of_megabytes_shows_its_end_and_the_page_stays_quick(page, das
     page.screenshot("detail-loud")
 
 
+def test_of_a_little_that_was_kept_all_is_shown_and_what_is_left_out_stands_in_its_place(page, dashboard):
+    queue = dashboard.queue
+    queue.run("config", "set", "output_limit", "8KB")
+    queue.enqueue("--id", "cut", "i=0; while [ $i -lt 6000 ]; do echo \"line $i of much\"; i=$((i+1)); done")
+    queue.work(count=1)
+    page.open(dashboard.address)
+    page.open(dashboard.at("job=cut"))
+    page.wait_for_text("line 5999 of much", "section[aria-label=stdout]")
+    text = page.text("section[aria-label=stdout] pre")
+    page.screenshot("detail-cut")
+    assert text.startswith("line 0 of much\n") and text.count("KB are left out here.") == 1
+    assert text.index("line 20 of") < text.index("left out here") < text.index("line 5990 of")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_terminals_colours_are_shown_as_such_and_other_sequences_as_text(page, dashboard, scheme):
     queue = dashboard.queue

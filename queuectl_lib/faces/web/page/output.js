@@ -17,6 +17,8 @@ const NODE = 1 << 14;
 const NODE_COST = 64;
 // Who writes faster than the page reads is not run after: it goes on from the end.
 const BEHIND = 1 << 18;
+// Of so little that was kept the page shows all, not its end alone.
+const LITTLE = 1 << 16;
 
 // Shows the output of one job in `place`; returns {look(): look now, stop()}.
 export function watch(place, id) {
@@ -109,9 +111,13 @@ function startAnew(each, answer) {
 
 // Adds what is new of a stream; whether there is more to be had at once.
 function append(each, { text, from, to, size, kept, left_out: leftOut }, { running }) {
+  if (each.at === null && from > 0 && kept !== null && kept <= LITTLE && !each.text.hasChildNodes()) {
+    each.at = 0;
+    return true;
+  }
   const follows = isAtEnd(each.box);
   if (each.at === null ? from > 0 : from > each.at || leftOut) {
-    each.text.append(mark(each.text.hasChildNodes() ? "Something is left out here." : "The first " + bytes(from) + " are not shown here."));
+    each.text.append(mark(missing(each, from)));
     each.style = colours.PLAIN;
   }
   each.at = size - to > BEHIND ? null : to;
@@ -124,6 +130,13 @@ function append(each, { text, from, to, size, kept, left_out: leftOut }, { runni
   }
   set(each.end, "hidden", isAtEnd(each.box));
   return to < size && text !== "";
+}
+
+function missing({ at, text }, from) {
+  if (at !== null) {
+    return bytes(from - at) + " are left out here.";
+  }
+  return text.hasChildNodes() ? "Something is left out here." : "The first " + bytes(from) + " are not shown here.";
 }
 
 // kept: how many bytes there are of it, null while it runs.
