@@ -19,8 +19,9 @@ _LEFT_OUT = re.compile(rb"\n\[queuectl: \d+ bytes left out\]\n")
 _NOTE = b"\n[queuectl: %d bytes left out]\n"
 
 # Some of what a job wrote: data begins at `start` and ends before `end`, offsets in all that the job wrote, which
-# was `size` so far. What lies between the offset that was asked for and `start` was left out.
-Part = namedtuple("Part", ("data", "start", "end", "size"))
+# was `size` so far; `kept`: how much of that there still is, None while it runs. What lies between the offset that was
+# asked for and `start` was left out.
+Part = namedtuple("Part", ("data", "start", "end", "size", "kept"))
 
 
 def kept(job, stream, paths):
@@ -92,7 +93,7 @@ def _part(read, kept_size, total, offset, length):
     else:
         start = max(start, again)
         data = read(length, behind + start - again)
-    return Part(data, start, start + len(data), total)
+    return Part(data, start, start + len(data), total, kept_size - (behind - head))
 
 
 def _gap(read, kept_size, total):

@@ -154,6 +154,26 @@ def test_a_job_is_held_released_changed_and_cancelled(page, dashboard):
     page.find("button", "Retry")
 
 
+def test_a_dead_job_is_mended_and_retried_in_one_step(page, dashboard):
+    queue = dashboard.queue
+    dead(queue, "one")
+    shown.open_live(page, dashboard.at("job=one&token=" + dashboard.token))
+    page.click("button", "Edit")
+    assert page.focused() == "textbox: Command"
+    page.fill("textbox", "Command", "true # mended")
+    page.screenshot("edit-dead")
+    page.click("button", "Save")
+    page.wait_for_text("Output of the last attempt", "#detail")
+    page.wait_for_text("Exit code of the last attempt", "#detail")
+    page.screenshot("edited-dead")
+    page.click("button", "Edit")
+    page.fill("textbox", "Priority", "3")
+    page.click("button", "Save and retry")
+    shown.wait_said(page, "one: changed and set to run again")
+    job = queue.job("one")
+    assert (job["state"], job["priority"], job["command"]) == ("pending", 3, "true # mended")
+
+
 def test_a_running_job_is_cancelled_once_that_is_confirmed(page, dashboard):
     queue = dashboard.queue
     queue.enqueue("--id", "long", "sleep 600")
@@ -249,7 +269,7 @@ def test_queues_are_paused_with_a_reason_and_resumed(page, dashboard):
     page.type("textbox", "Reason", "server moves")
     page.type("textbox", "For", "2h")
     page.click("button", "Pause")
-    page.wait_for_text("server moves", "#view")
+    page.wait_for_text("server moves\u201d (since ", "#view")
     page.screenshot("queues")
     assert "server moves" in queue.run("status").out
     queue.run("pause")
@@ -276,6 +296,7 @@ def test_workers_are_shown_with_what_they_run(page, dashboard):
     workers = queue.start_workers("--drain", count=2)
     wait_until(lambda: any("long" in row["Runs"] and row["Progress"] == "1 of 3" for row in shown.rows(page)), "a worker runs the job")
     page.screenshot("workers")
+    assert queue.job("long")["worker"] in [row["Worker"] for row in shown.rows(page)]
     queue.write("end", "")
     assert workers.wait() == 0
     page.wait_for_text("No worker is running")

@@ -2,7 +2,9 @@
 
 import re
 
-from tests.browser import shown
+import pytest
+
+from tests.browser import looks, shown
 from tests.support import wait_until
 
 TALKER = "echo one; echo oops >&2; until [ -e go ]; do sleep 0.02; done; echo two; until [ -e end ]; do sleep 0.02; done; exit 3"
@@ -65,6 +67,19 @@ def test_why_it_is_not_running_is_told_and_kept_up_to_date(page, dashboard):
     page.wait_for_text("first", "#detail h2")
 
 
+def test_a_queue_that_is_paused_is_resumed_beside_the_reason(page, dashboard):
+    queue = dashboard.queue
+    queue.enqueue("--id", "one", "--queue", "mail", "true")
+    queue.run("pause", "mail", "--reason", "server moves")
+    shown.open_live(page, dashboard.at("job=one&token=" + dashboard.token))
+    page.find("button", "Resume the queue mail")
+    page.screenshot("detail-paused")
+    page.click("button", "Resume the queue mail")
+    page.wait_gone("button", "Resume the queue mail")
+    shown.wait_said(page, "mail is resumed")
+    assert "server moves" not in queue.run("status").out and page.focused() == "heading: one"
+
+
 def test_every_field_is_there(page, dashboard):
     queue = dashboard.queue
     queue.enqueue("--id", "full", "--queue", "mail", "--priority", "7", "--timeout", "90s", "--max-retries", "5", "--env", "LEVEL=3",
@@ -106,4 +121,52 @@ def test_an_output_of_megabytes_shows_its_end_and_the_page_stays_quick(page, das
     page.open(dashboard.at("job=loud"))
     page.wait_for_text("line 59999 of much", "section[aria-label=stdout]")
     assert page.script("return document.querySelector('section[aria-label=stdout] pre').textContent.length") < 2 ** 20
-    assert page.find("link", re.compile("whole stdout")).attribute("href").endswith("/api/jobs/loud/stdout")
+    link = page.find("link", "Open what was kept of stdout")
+    assert link.attribute("href").endswith("/api/jobs/loud/stdout")
+    page.wait_for_text("1 MB of 1.08 MB was kept: the middle is left out", "section[aria-label=stdout]")
+    page.screenshot("detail-loud")
+
+
+def test_of_a_little_that_was_kept_all_is_shown_and_what_is_left_out_stands_in_its_place(page, dashboard):
+    queue = dashboard.queue
+    queue.run("config", "set", "output_limit", "8KB")
+    queue.enqueue("--id", "cut", "i=0; while [ $i -lt 6000 ]; do echo \"line $i of much\"; i=$((i+1)); done")
+    queue.work(count=1)
+    page.open(dashboard.address)
+    page.open(dashboard.at("job=cut"))
+    page.wait_for_text("line 5999 of much", "section[aria-label=stdout]")
+    text = page.text("section[aria-label=stdout] pre")
+    page.screenshot("detail-cut")
+    assert text.startswith("line 0 of much\n") and text.count("KB are left out here.") == 1
+    assert text.index("line 20 of") < text.index("left out here") < text.index("line 5990 of")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_terminals_colours_are_shown_as_such_and_other_sequences_as_text(page, dashboard, scheme):
+    queue = dashboard.queue
+    page.prefer(color_scheme=scheme)
+    codes = [*range(30, 38), *range(90, 98)]
+    lines = ["\x1b[%dmcode %d\x1b[0m" % (code, code) for code in codes]
+    lines += ["\x1b[1;31mbold\x1b[22m red\x1b[39m plain", "\x1b[2Jcleared \x1b[38;5;9mothers \x1b[8mhidden"]
+    queue.write("out", "\n".join(lines) + "\n")
+    queue.enqueue("--id", "coloured", "cat out")
+    queue.work(count=1)
+    page.open(dashboard.address)
+    page.open(dashboard.at("job=coloured"))
+    stdout = "section[aria-label=stdout] pre"
+    page.wait_for_text("bold red plain", stdout)
+    text = page.text(stdout)
+    assert "code 31\ncode 32" in text and "\\x1b[2Jcleared \\x1b[38;5;9mothers \\x1b[8mhidden" in text
+    colours = page.script("return Object.fromEntries([...document.querySelectorAll(args[0] + ' span')].map("
+                          "one => [one.textContent, getComputedStyle(one).color]))", stdout)
+    assert len({colours["code %d" % code] for code in range(31, 37)}) == 6 and "bold" in colours
+    page.script("document.querySelector(args[0]).parentNode.style.maxHeight = 'none'", stdout)
+    page.screenshot("colours-" + scheme)
+    assert looks.faults(page, "contrast") == []
+
+
+def test_a_sequence_that_comes_in_two_pieces_is_one(page, lasting):
+    shown.open_live(page, lasting.address)
+    told = page.script("const {BEGUN} = await import('/static/colours.js');"
+                       "return ['a\\r', 'a\\x1b', 'a\\x1b[1;3', 'a\\x1b[31m', 'a'].map(text => (BEGUN.exec(text) || [''])[0])")
+    assert told == ["\r", "\x1b", "\x1b[1;3", "", ""]

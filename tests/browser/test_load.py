@@ -44,9 +44,12 @@ def test_a_token_that_has_changed_is_said_and_what_is_shown_stays(page, dashboar
     dashboard.kill()
     os.unlink(os.path.join(dashboard.queue.store, "token"))
     dashboard.start_again()
-    page.wait_for_text("the token has changed", "#banner")
-    page.screenshot("token-changed")
+    page.wait_for_text("the token is another one now", "#banner")
+    assert "Bearer" not in page.text()
+    page.screenshot("not-let-in")
     assert shown.ids(page) == ["first"]
+    page.click("link", "Give the token")
+    page.wait_for_text("wants its token")
 
 
 def test_an_empty_store_says_how_to_begin(page, dashboard):

@@ -229,7 +229,7 @@ def watch_it_run(queue, client):
     queue.wait_for_state("x", "completed")
     rest = client.ask("GET", "/api/jobs/x/output?stdout=4&stderr=4").data
     assert (rest["running"], rest["started_at"], rest["stdout"]["text"]) == (False, written["started_at"], "more\n")
-    assert rest["stderr"] == {"text": "", "from": 4, "to": 4, "size": 4, "left_out": False}
+    assert rest["stderr"] == {"text": "", "from": 4, "to": 4, "size": 4, "kept": 4, "left_out": False}
     head = client.ask("HEAD", "/api/jobs/x/stdout")
     assert (head.status, head.data, head.headers["Content-Length"]) == (200, "", "9")
 

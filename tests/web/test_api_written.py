@@ -56,7 +56,7 @@ def followed(here, offset=0):
 
 def test_of_a_job_that_has_not_run_there_is_nothing(here):
     told = here.get("/api/jobs/x/output")
-    nothing = {"text": "", "from": 0, "to": 0, "size": 0, "left_out": False}
+    nothing = {"text": "", "from": 0, "to": 0, "size": 0, "kept": 0, "left_out": False}
     assert told == {"attempt": 0, "running": False, "started_at": None, "stdout": nothing, "stderr": nothing}
     assert here.get("/api/jobs/x/stdout") == here.get("/api/jobs/x/stderr") == ""
 
@@ -114,6 +114,7 @@ def test_a_middle_that_was_not_kept_is_said_and_offsets_go_on_behind_it(here, ha
     assert "".join(part["text"] for part in pieces) == "h" * half + "t" * half
     assert [part["from"] for part in pieces if part["left_out"]] == [total - half]
     assert pieces[-1]["to"] == pieces[-1]["size"] == total
+    assert pieces[-1]["kept"] == 2 * half
     assert read(here, "stdout", stdout=total - 3)["text"] == "ttt"
     assert read(here, "stdout")["text"] == "t" * min(half, _PIECE)
     assert "%d bytes left out" % (total - 2 * half) in here.get("/api/jobs/x/stdout")
@@ -201,4 +202,4 @@ def test_an_offset_that_is_none_is_400(here, query):
 
 def test_behind_the_end_there_is_nothing(here):
     ended(here, b"whole")
-    assert read(here, "stdout", stdout=999) == {"text": "", "from": 5, "to": 5, "size": 5, "left_out": False}
+    assert read(here, "stdout", stdout=999) == {"text": "", "from": 5, "to": 5, "size": 5, "kept": 5, "left_out": False}

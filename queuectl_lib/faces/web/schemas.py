@@ -73,7 +73,7 @@ _EDITED = {"priority": _WHOLE, "queue": _TEXT, "timeout": _HOW_LONG, "run_at": _
 _GIVEN = dict(_EDITED, id=_ID, after=dict(_list(_ID), type=["array", "string", "null"]), held=_or_null(_TRUTH), expires_at=_WHEN,
               slots=_or_null(_WHOLE), nice=_or_null(_WHOLE), cwd=_or_null(_TEXT), env=_or_null(_map(_TEXT)))
 
-_STREAM = _object({"text": _TEXT, "from": _WHOLE, "to": _WHOLE, "size": _WHOLE, "left_out": _TRUTH})
+_STREAM = _object({"text": _TEXT, "from": _WHOLE, "to": _WHOLE, "size": _WHOLE, "kept": _or_null(_WHOLE), "left_out": _TRUTH})
 _PAUSE = _object({"since": _MOMENT, "reason": _or_null(_TEXT), "until": _or_null(_MOMENT)})
 _WAITING = _object({"id": _ID, "created_at": _MOMENT, "since": _MOMENT, "seconds": _NUMBER})
 _COUNTS = {state: _WHOLE for state in record.STATES}

@@ -67,7 +67,7 @@ def _part(job, stream, paths, offset):
     def read(spool):
         spool.advance(max(0, spool.size() - _MOST) if offset is None else offset)
         data, end = spool.read()
-        return outputs.Part(data, end - len(data), end, max(end, spool.size()))
+        return outputs.Part(data, end - len(data), end, max(end, spool.size()), None)
 
     return _of_spool(job, stream, paths, read)
 
@@ -89,7 +89,7 @@ def _shown(part, offset, runs):
     start = part.end - len(data)
     goes_on = runs if part.end >= part.size else len(part.data) == _MOST
     text, taken = utf_8_decode(data, "surrogateescape", not goes_on)
-    return {"text": text, "from": start, "to": start + taken, "size": part.size,
+    return {"text": text, "from": start, "to": start + taken, "size": part.size, "kept": part.kept,
             "left_out": offset is not None and part.start > offset}
 
 

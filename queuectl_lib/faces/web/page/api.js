@@ -3,6 +3,9 @@
 
 import { emit } from "./live.js";
 
+// The status is 401. What the server says of it is for programs.
+export const NOT_LET_IN = "this page is not let in any more: its cookie is gone, or the token is another one now";
+
 export class ApiError extends Error {
   constructor(status, message) {
     super(message);
@@ -59,7 +62,8 @@ async function asked(path, options) {
   emit("answer", answer.status);
   const document = parsed(text);
   if (!answer.ok || document === null) {
-    throw new ApiError(answer.status, (document && document.error) || "the server answered " + answer.status);
+    const told = answer.status === 401 ? NOT_LET_IN : document && document.error;
+    throw new ApiError(answer.status, told || "the server answered " + answer.status);
   }
   return document;
 }

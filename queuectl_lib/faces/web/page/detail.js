@@ -8,8 +8,10 @@ import * as edit from "./edit.js";
 import * as facts from "./facts.js";
 import * as live from "./live.js";
 import * as output from "./output.js";
+import * as resume from "./resume.js";
 import * as timeline from "./timeline.js";
 import { h, keyed, set, write } from "./dom.js";
+import { hasOtherCommand } from "./jobtext.js";
 import { paced } from "./pacing.js";
 
 const VERBS = ["retry", "cancel", "hold", "release", "edit", "remove"];
@@ -21,11 +23,15 @@ let panel = null;
 const refresh = paced(load, 200);
 
 export function mount(place) {
-  panel = { place, id: "", job: null, parts: null, watched: null, before: null, asked: 0 };
+  panel = { place, id: "", job: null, parts: null, watched: null, before: null, asked: 0, status: null };
   address.follow(({ job }) => job !== panel.id && change(job));
   live.on("happened", learn);
   live.on("missed", refresh);
-  live.on("status", showProgress);
+  live.on("status", (status) => {
+    panel.status = status;
+    showProgress(status);
+    showResume();
+  });
   BESIDE.addEventListener("change", arrange);
 }
 
@@ -105,12 +111,14 @@ function build(id) {
     state: h("span", { class: "state" }),
     actions: h("div", { class: "detail-actions", role: "group", "aria-label": "Actions" }),
     notice: h("p", { class: "notice", role: "status", hidden: true }),
-    why: h("p", { class: "why", hidden: true }),
+    reason: h("span", {}),
+    resume: h("span", { class: "why-actions" }),
     first: h("dl", { class: "facts" }),
     rest: h("dl", { class: "facts" }),
     history: h("ol", { class: "timeline", "aria-label": "History" }),
     output: h("section", { class: "output", "aria-label": "Output" }),
   };
+  parts.why = h("div", { class: "why", hidden: true }, parts.reason, parts.resume);
   parts.copy.dataset.text = id;
   parts.body = h("div", { class: "detail-body", hidden: true }, parts.why, parts.actions, parts.first, parts.output,
     h("section", {}, h("h3", {}, "History"), parts.history), h("section", {}, h("h3", {}, "All the rest"), parts.rest));
@@ -171,7 +179,8 @@ function show(job) {
   write(parts.state, job.lost ? "processing (worker lost)" : job.state);
   set(parts.why, "hidden", !job.why);
   set(parts.why, "class", "why why-" + job.state);
-  write(parts.why, job.why ? job.why[0].toUpperCase() + job.why.slice(1) + "." : "");
+  write(parts.reason, job.why ? job.why[0].toUpperCase() + job.why.slice(1) + "." : "");
+  showResume();
   showActions(job);
   facts.showFirst(parts.first, job);
   facts.showRest(parts.rest, job);
@@ -189,13 +198,24 @@ function showProgress({ workers }) {
   }
 }
 
-function showActions(job) {
-  const possible = VERBS.filter((verb) => job.can.includes(verb));
-  const focused = panel.parts.actions.contains(document.activeElement);
-  keyed(panel.parts.actions, possible, (verb) => verb, createAction, () => {});
-  if (focused && !panel.parts.actions.contains(document.activeElement)) {
+function showResume() {
+  const { job, status, parts } = panel;
+  if (job && status) {
+    keepingTitle(parts.resume, () => resume.show(parts.resume, job, status));
+  }
+}
+
+function keepingTitle(element, change) {
+  const focused = element.contains(document.activeElement);
+  change();
+  if (focused && !element.contains(document.activeElement)) {
     panel.parts.title.focus();
   }
+}
+
+function showActions(job) {
+  const possible = VERBS.filter((verb) => job.can.includes(verb));
+  keepingTitle(panel.parts.actions, () => keyed(panel.parts.actions, possible, (verb) => verb, createAction, () => {}));
 }
 
 function createAction(verb) {
@@ -228,4 +248,5 @@ function showOutput(job) {
   } else {
     panel.watched = output.watch(panel.parts.output, job.id);
   }
+  write(panel.parts.output.querySelector("h3"), hasOtherCommand(job) ? "Output of the last attempt" : "Output");
 }

@@ -50,13 +50,19 @@ export function ask({ title, text, verb, lossy }) {
 
 // A form in a dialog: its fields, an error beside its buttons, and what sends it. send(close) returns a promise;
 // while it is under way nothing can be sent twice, and when it fails all that was typed stays. Returns the dialog.
-export function form({ title, verb, fields, send }) {
-  const error = h("p", { class: "form-error", role: "alert", hidden: true });
+// also: {verb, send} of a second button.
+export function form({ title, verb, fields, send, also }) {
+  const error = h("p", { class: "form-error", role: "alert", hidden: true, id: "form-error-" + ++made });
   const submit = h("button", { type: "submit", class: "main changes" }, verb);
   const cancel = h("button", { type: "button", onclick: () => leave() }, "Cancel");
   const element = h("form", { class: "form", novalidate: true, autocomplete: "off" }, fields,
-    h("div", { class: "form-foot" }, error, h("div", { class: "dialog-foot" }, cancel, submit)));
+    h("div", { class: "form-foot" }, error, h("div", { class: "dialog-foot" }, cancel, also && second(also), submit)));
   const begun = contents(element);
+  function second({ verb: name, send: sendToo }) {
+    const button = h("button", { type: "button", class: "changes" }, name);
+    button.addEventListener("click", () => sent(element, button, error, () => sendToo(() => dialog.close())));
+    return button;
+  }
   const leave = async () => {
     if (contents(element) === begun || await ask(DISCARD)) {
       dialog.close();
@@ -83,18 +89,38 @@ async function sent(element, submit, error, send) {
   element.setAttribute("aria-busy", "true");
   submit.setAttribute("aria-disabled", "true");
   error.hidden = true;
+  for (const control of element.querySelectorAll("[aria-invalid]")) {
+    control.removeAttribute("aria-invalid");
+    control.removeAttribute("aria-errormessage");
+  }
   try {
     await send();
   } catch (problem) {
-    refuse(error, problem.message);
+    refuse(element, error, problem.message);
   }
   element.removeAttribute("aria-busy");
   submit.removeAttribute("aria-disabled");
 }
 
-function refuse(error, text) {
-  error.replaceChildren(text);
+function refuse(element, error, text) {
   error.hidden = false;
+  error.replaceChildren(text);
+  const control = Array.from(element.elements).find((each) => !each.closest("[hidden]") && isNamed(each, text));
+  if (control) {
+    control.setAttribute("aria-invalid", "true");
+    control.setAttribute("aria-errormessage", error.id);
+    const folded = control.closest("details");
+    if (folded) {
+      folded.open = true;
+    }
+    control.focus();
+  }
+}
+
+// Whether a message begins with a control's name or label, as "priority: want a whole number" does.
+function isNamed(control, text) {
+  const words = [control.name, ...Array.from(control.labels || [], (label) => label.textContent)].filter(Boolean);
+  return words.some((word) => text.toLowerCase().startsWith(word.toLowerCase()) && !/^\w/.test(text.slice(word.length)));
 }
 
 function contents(element) {

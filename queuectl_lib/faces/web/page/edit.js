@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import * as dialog from "./dialog.js";
 import * as toasts from "./toasts.js";
-import { field, localInput, number, text, whole } from "./fields.js";
+import { DURATIONS, field, localInput, number, text, whole } from "./fields.js";
 import { jobLink } from "./actions.js";
 import { h } from "./dom.js";
 import { now } from "./text.js";
@@ -12,11 +12,16 @@ import { now } from "./text.js";
 export function open(job, done) {
   const fields = controls(job);
   const before = values(fields);
+  const save = (retries) => async (close) => {
+    await send(job, fields, before, retries);
+    close();
+    done();
+  };
   dialog.form({
-    title: "Edit " + job.id, verb: "Save", fields: layout(fields),
-    send: (close) => send(job, changes(before, values(fields)), close, done),
+    title: "Edit " + job.id, verb: "Save", fields: layout(fields), send: save(false),
+    also: ["dead", "cancelled"].includes(job.state) && job.can.includes("retry") && { verb: "Save and retry", send: save(true) },
   });
-  fields.priority.focus();
+  fields.command.focus();
 }
 
 function controls(job) {
@@ -38,7 +43,7 @@ function layout(fields) {
     h("div", { class: "field-grid" },
       field("Priority", fields.priority, "The lower runs first."),
       field("Queue", fields.queue),
-      field("Timeout", fields.timeout, "90, 5m, 2h, none"),
+      field("Timeout", fields.timeout, DURATIONS + ", none"),
       field("Retries", fields.max_retries),
       field("Not before", fields.run_at, "In your own time; empty: now.")),
   ];
@@ -67,13 +72,21 @@ function converted(name, value) {
   return name === "run_at" ? new Date(value || now()).toISOString() : value;
 }
 
-async function send(job, changed, close, done) {
-  if (!Object.keys(changed).length) {
-    close();
-    return;
+// before: what the job has; what is saved becomes that, so that a second try saves it no second time.
+async function send(job, fields, before, retries) {
+  const after = values(fields);
+  const changed = changes(before, after);
+  const told = [];
+  if (Object.keys(changed).length) {
+    await api.send("PATCH", api.jobPath(job.id), changed);
+    Object.assign(before, after);
+    told.push("changed");
   }
-  await api.send("PATCH", api.jobPath(job.id), changed);
-  close();
-  toasts.say(jobLink(job.id), ": changed");
-  done();
+  if (retries) {
+    await api.send("POST", api.jobPath(job.id, "retry"));
+    told.push("set to run again");
+  }
+  if (told.length) {
+    toasts.say(jobLink(job.id), ": " + told.join(" and "));
+  }
 }

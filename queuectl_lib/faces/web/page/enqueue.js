@@ -28,7 +28,7 @@ export function open() {
   isOpen = true;
   const plain = options.build();
   const json = h("textarea", { name: "json", rows: "10", spellcheck: "false", class: "mono", placeholder: '{"command": "echo hello", "queue": "mail"}' });
-  const asJson = h("div", { hidden: true }, field("Jobs", json, "One job as an object, or several as an array: all of them or none."));
+  const asJson = h("div", { hidden: true }, field("Jobs", json, "One job as an object, or several as an array or one a line: all of them or none."));
   const ways = { plain: plain.element, json: asJson };
   const chosen = { way: "plain" };
   const sent = { key: newKey(), isUnanswered: false };
@@ -60,10 +60,28 @@ function switcher(ways, chosen, command, json) {
 }
 
 function parsed(text) {
+  const lines = text.split("\n").map((line, place) => [line, place + 1]).filter(([line]) => line.trim());
+  const jobs = lines.length > 1 && isJson(lines[0][0]) ? lines.flatMap(([line, number]) => read(line, "line " + number)) : read(text, "this");
+  if (Array.isArray(jobs) && !jobs.length) {
+    throw new Error("Jobs: there is no job in it");
+  }
+  return jobs;
+}
+
+// Whoever's first line is whole by itself writes JSON lines.
+function isJson(text) {
   try {
-    return JSON.parse(text);
+    return Boolean(JSON.parse(text));
   } catch (error) {
-    throw new Error("This is not JSON: " + error.message);
+    return false;
+  }
+}
+
+function read(text, which) {
+  try {
+    return text.trim() ? JSON.parse(text) : [];
+  } catch (error) {
+    throw new Error("Jobs: " + which + " is not JSON: " + error.message);
   }
 }
 
@@ -86,11 +104,17 @@ async function send(jobs, sent, close) {
     throw error;
   }
   close();
-  const { ids } = answer;
-  if (ids.length === 1) {
-    toasts.say("Enqueued ", jobLink(ids[0]));
+  const { ids, jobs: stored } = answer;
+  const [first] = stored;
+  // One that comes after another which was lost is dead from its beginning.
+  const dead = stored.filter(({ state }) => state === "dead");
+  if (ids.length > 1) {
+    toasts.say("Enqueued " + count(ids.length) + " jobs, the first is ", jobLink(ids[0]),
+      dead.length ? [". Dead already: ", jobLink(dead[0].id), dead.length > 1 ? " and " + count(dead.length - 1) + " more" : ""] : "");
+  } else if (dead.length) {
+    toasts.say(jobLink(first.id), " is dead already" + (first.error ? ": " + first.error : ""));
   } else {
-    toasts.say("Enqueued " + count(ids.length) + " jobs", ids.length ? [", the first is ", jobLink(ids[0])] : "");
+    toasts.say("Enqueued ", jobLink(ids[0]), first.state === "pending" ? "" : ", which is " + first.state + " already");
   }
 }
 

@@ -3,6 +3,7 @@
 import * as address from "./address.js";
 import { become, longAge } from "./ages.js";
 import { h, keyed, set, write } from "./dom.js";
+import { hasOtherCommand } from "./jobtext.js";
 import { local, now, span, visibleLines } from "./text.js";
 
 // What is to be seen at once.
@@ -125,14 +126,15 @@ function copyOldWay(text) {
 }
 
 function first(job) {
+  const whose = job.attempts && hasOtherCommand(job) ? " of the last attempt" : "";
   return [
     { name: "Command", text: job.command, mono: true, lines: true, wide: true, copy: true },
     { name: "Progress", text: job.progress, wide: true },
-    { name: "Error", text: job.error, wide: true },
+    { name: "Error" + whose, text: job.error, wide: true },
     { name: "Waits for", links: job.waits_for, wide: true },
     { name: "Attempts", text: job.attempts + " of at most " + (job.max_retries + 1) },
-    { name: "Exit code", text: job.state === "processing" ? null : job.exit_code },
-    { name: "Signal", text: job.state === "processing" ? null : job.signal },
+    { name: "Exit code" + whose, text: job.state === "processing" ? null : job.exit_code },
+    { name: "Signal" + whose, text: job.state === "processing" ? null : job.signal },
     { name: "Running for", since: job.state === "processing" ? job.started_at : null },
     { name: "Took", text: job.duration === null || job.state === "processing" ? null : span(job.duration) },
     { name: "Next try", moment: job.next_run_at },

@@ -33,15 +33,23 @@ export function whole(typed) {
   return /^[+-]?\d{1,15}$/.test(typed) ? Number(typed) : typed;
 }
 
+// Examples of one, the same everywhere (words/clock.py has them, too).
+export const DURATIONS = "90, 90s, 5m, 2h, 7d";
+
 const UNITS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
+const LONGEST = 3153600000;
 
 // Seconds of 90, 90s, 5m, 2h, as the command line takes them (words/clock.py).
 export function duration(label, typed) {
   const found = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?$/.exec(typed.trim());
   if (!found) {
-    throw new Error(label + ": not a time: " + typed + " (want 90, 90s, 5m, 2h, 1d)");
+    throw new Error(label + ": not a duration: " + typed + " (want " + DURATIONS + ")");
   }
-  return Number(found[1]) * UNITS[found[2] || "s"];
+  const seconds = Number(found[1]) * UNITS[found[2] || "s"];
+  if (seconds > LONGEST) {
+    throw new Error(label + ": not a duration: " + typed + " (want at most 100 years)");
+  }
+  return seconds;
 }
 
 // A moment as <input type="datetime-local"> holds it: in the reader's own time.

@@ -1,6 +1,7 @@
 // The head of the page: which store this is, whether what is shown is up to date, and what stands in the way.
 
 import * as connection from "./connection.js";
+import { NOT_LET_IN } from "./api.js";
 import * as live from "./live.js";
 import { h, keyed, set, write } from "./dom.js";
 import { everySecond } from "./ticking.js";
@@ -48,8 +49,13 @@ function draw() {
   drawConnection();
   const told = conditions();
   const place = document.getElementById("banner");
-  keyed(place, told, ({ name }) => name, ({ kind }) => h("p", { class: "banner " + kind }), (line, { text }) => write(line, text));
+  keyed(place, told, ({ name }) => name, create, (line, { text }) => write(line.firstChild, text));
   set(place, "hidden", !told.length);
+}
+
+// href "": the view that is shown, which begins with the page that wants the token.
+function create({ kind, link }) {
+  return h("p", { class: "banner " + kind }, h("span", {}), link && [" ", h("a", { href: "" }, link)]);
 }
 
 function drawConnection() {
@@ -63,12 +69,11 @@ function drawConnection() {
   write(place.lastElementChild, now === "lost" && silent ? ", last seen " + span(silent) + " ago" : status && status.read_only ? ", read-only" : "");
 }
 
-// [{name, kind, text}…]: one is told only where none before it explains it.
+// [{name, kind, text, link}…]: one is told only where none before it explains it.
 function conditions() {
   const now = connection.state();
   if (now === "refused") {
-    return [{ name: "refused", kind: "bad", text: "This page is not let in any more: the token has changed. "
-      + "Start queuectl dashboard again, or look where it runs: it prints the address to open." }];
+    return [{ name: "refused", kind: "bad", text: sentence(NOT_LET_IN), link: "Give the token" }];
   }
   if (now === "lost") {
     return [{ name: "lost", kind: "bad", text: "The server does not answer. What is shown is of before; "

@@ -33,6 +33,13 @@ export function isBadExit(job) {
   return Boolean(exit(job)) && job.exit_code !== 0;
 }
 
+// Whether it was given another command since its last attempt: that one's error and output are not of this command.
+export function hasOtherCommand({ history }) {
+  const isEdit = ({ note }) => /^edited: (.*, )?command\b/.test(note || "");
+  const last = [...history].reverse().find((entry) => isEdit(entry) || entry.state === "processing");
+  return Boolean(last) && isEdit(last);
+}
+
 // Seconds: of the attempt that runs, or of the last one; null where there was none.
 export function duration(job, now) {
   if (job.state === "processing" && job.started_at) {

@@ -102,7 +102,7 @@ export function emptyStore(isReadOnly) {
   return { name: "empty" + isReadOnly, make: () => {
     const enqueue = document.querySelector("#commands [aria-keyshortcuts~=n]");
     return [h("h2", {}, "No jobs yet"), h("p", {}, "A job is a command that a worker runs in the background. Give it the first one:"),
-      h("pre", { class: "say" }, "queuectl enqueue 'echo hello'"),
+      h("pre", { class: "say" }, "python3 queuectl.py enqueue 'echo hello'"),
       !isReadOnly && enqueue && h("button", { type: "button", class: "main changes", onclick: () => enqueue.click() }, "Enqueue a job")];
   } };
 }

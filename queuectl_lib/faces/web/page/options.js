@@ -1,6 +1,6 @@
 // The form for one command line: the command, and what `enqueue` takes as options.
 
-import { check, duration, field, number, text, whole } from "./fields.js";
+import { check, duration, DURATIONS, field, number, text, whole } from "./fields.js";
 import { h } from "./dom.js";
 import { now } from "./text.js";
 
@@ -24,7 +24,7 @@ export function build() {
   const fields = controls();
   const element = h("div", {}, field("Command", fields.command, "A shell command line."), h("div", { class: "field-grid" },
     field("Queue", fields.queue), field("Priority", fields.priority, "The lower runs first."),
-    field("Retries", fields.max_retries, "How often it is tried again."), field("Timeout", fields.timeout, "90, 5m, 2h, none")),
+    field("Retries", fields.max_retries, "How often it is tried again."), field("Timeout", fields.timeout, DURATIONS + ", none")),
   h("details", { class: "more" }, h("summary", {}, "More options"), more(fields)));
   const last = {};
   return { element, command: fields.command, job: () => {
@@ -48,6 +48,9 @@ function controls() {
     delay: text("delay"),
     run_at: h("input", { type: "datetime-local", step: "1", name: "run_at" }),
     after: text("after"),
+    expires_at: text("expires_at"),
+    slots: number("slots", { placeholder: "1" }),
+    nice: number("nice", { placeholder: "0" }),
     held: h("input", { type: "checkbox", name: "held" }),
     cwd: text("cwd", { placeholder: "that of the dashboard" }),
     env: h("textarea", { name: "env", rows: "2", spellcheck: "false", autocapitalize: "none", class: "mono", placeholder: "LEVEL=3" }),
@@ -58,7 +61,9 @@ function more(fields) {
   return [
     h("div", { class: "field-grid" },
       field("Id", fields.id), field("After", fields.after, "Ids that must complete first."),
-      field("Delay", fields.delay, "10m, 2h: not before."), field("Run at", fields.run_at, "In your own time: not before.")),
+      field("Delay", fields.delay, DURATIONS + ": not before."), field("Run at", fields.run_at, "In your own time: not before."),
+      field("Expires in", fields.expires_at, DURATIONS + ": if not started by then, it is dead."),
+      field("Slots", fields.slots, "Of its queue's limit."), field("Nice", fields.nice, "0 to 19: the system runs others first.")),
     check("Hold: it waits until it is released", fields.held),
     field("Directory", fields.cwd),
     field("Variables", fields.env, "NAME=VALUE, one a line."),
@@ -70,12 +75,13 @@ function job(fields) {
   for (const name of ["queue", "id", "timeout", "cwd"]) {
     put(found, name, fields[name].value.trim());
   }
-  for (const name of ["priority", "max_retries"]) {
+  for (const name of ["priority", "max_retries", "slots", "nice"]) {
     put(found, name, fields[name].value.trim(), whole);
   }
   put(found, "after", fields.after.value.trim(), (typed) => typed.split(/[\s,]+/));
   put(found, "env", fields.env.value.trim() && fields.env.value, variables);
   put(found, "run_at", moment(fields.delay.value.trim(), fields.run_at.value));
+  put(found, "expires_at", fields.expires_at.value.trim(), (typed) => later("Expires in", typed));
   put(found, "held", fields.held.checked);
   return found;
 }
@@ -88,12 +94,16 @@ function put(found, name, typed, convert) {
 
 function moment(delay, runAt) {
   if (delay && runAt) {
-    throw new Error("Give either a delay or a moment, not both.");
+    throw new Error("Delay: give either a delay or a moment, not both");
   }
   if (delay) {
-    return new Date(now() + duration("Delay", delay) * 1000).toISOString();
+    return later("Delay", delay);
   }
   return runAt && new Date(runAt).toISOString();
+}
+
+function later(label, typed) {
+  return new Date(now() + duration(label, typed) * 1000).toISOString();
 }
 
 function variables(typed) {

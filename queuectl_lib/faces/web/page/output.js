@@ -2,6 +2,7 @@
 // selection and the place one has scrolled to stay; of a long output the page keeps the end.
 
 import * as api from "./api.js";
+import * as colours from "./colours.js";
 import { h, set, write } from "./dom.js";
 import { count, local, visibleLines } from "./text.js";
 
@@ -12,8 +13,12 @@ const POLL_OFFLINE = 3000;
 const MOST = 1 << 20;
 // A text node grows to about this; whole ones are dropped.
 const NODE = 1 << 14;
+// A node counts as so many characters more: an output in which each letter has its own colour does not fill the memory.
+const NODE_COST = 64;
 // Who writes faster than the page reads is not run after: it goes on from the end.
 const BEHIND = 1 << 18;
+// Of so little that was kept the page shows all, not its end alone.
+const LITTLE = 1 << 16;
 
 // Shows the output of one job in `place`; returns {look(): look now, stop()}.
 export function watch(place, id) {
@@ -43,7 +48,7 @@ function stream(name, id) {
   const text = h("pre", {});
   const box = h("div", { class: "output-box", tabindex: "0", role: "region", "aria-label": name + " of the job" }, text);
   const size = h("span", { class: "soft" });
-  const whole = h("a", { href: api.jobPath(id, name), target: "_blank", rel: "noopener" }, "Open whole ", name);
+  const whole = h("a", { href: api.jobPath(id, name), target: "_blank", rel: "noopener" });
   const end = h("button", { type: "button", class: "small to-end", hidden: true }, "To the end");
   const section = h("section", { class: "stream", "aria-label": name },
     h("div", { class: "stream-head" }, h("h4", {}, name), size, whole), box, end);
@@ -51,7 +56,7 @@ function stream(name, id) {
     box.scrollTop = box.scrollHeight;
   });
   box.addEventListener("scroll", () => set(end, "hidden", isAtEnd(box)), { passive: true });
-  return { name, section, box, text, size, whole, end, at: null, held: "", shown: 0 };
+  return { name, section, box, text, size, whole, end, at: null, held: "", shown: 0, style: colours.PLAIN };
 }
 
 async function look(watched) {
@@ -101,19 +106,24 @@ function startAnew(each, answer) {
   each.at = null;
   each.held = "";
   each.shown = 0;
+  each.style = colours.PLAIN;
 }
 
 // Adds what is new of a stream; whether there is more to be had at once.
-function append(each, { text, from, to, size, left_out: leftOut }, { running }) {
+function append(each, { text, from, to, size, kept, left_out: leftOut }, { running }) {
+  if (each.at === null && from > 0 && kept !== null && kept <= LITTLE && !each.text.hasChildNodes()) {
+    each.at = 0;
+    return true;
+  }
   const follows = isAtEnd(each.box);
   if (each.at === null ? from > 0 : from > each.at || leftOut) {
-    each.text.append(mark(each.text.hasChildNodes() ? "Something is left out here." : "The first " + bytes(from) + " are not shown here."));
+    each.text.append(mark(missing(each, from)));
+    each.style = colours.PLAIN;
   }
   each.at = size - to > BEHIND ? null : to;
   addText(each, text, running);
   trim(each);
-  write(each.size, size ? bytes(size) : running ? "nothing yet" : "nothing");
-  set(each.whole, "hidden", size === 0);
+  showSize(each, size, kept, running);
   set(each.box, "hidden", each.text.childNodes.length === 0);
   if (follows) {
     each.box.scrollTop = each.box.scrollHeight;
@@ -122,18 +132,45 @@ function append(each, { text, from, to, size, left_out: leftOut }, { running }) 
   return to < size && text !== "";
 }
 
+function missing({ at, text }, from) {
+  if (at !== null) {
+    return bytes(from - at) + " are left out here.";
+  }
+  return text.hasChildNodes() ? "Something is left out here." : "The first " + bytes(from) + " are not shown here.";
+}
+
+// kept: how many bytes there are of it, null while it runs.
+function showSize(each, size, kept, running) {
+  const isWhole = kept === null || kept >= size;
+  write(each.size, !size ? (running ? "nothing yet" : "nothing")
+    : isWhole ? bytes(size) : bytes(kept) + " of " + bytes(size) + " was kept: the middle is left out");
+  write(each.whole, isWhole ? "Open whole " + each.name : "Open what was kept of " + each.name);
+  set(each.whole, "hidden", size === 0);
+}
+
 function addText(each, text, running) {
-  // The two characters of a line's end may come in two answers.
+  // The characters of a line's end, or of a sequence, may come in two answers.
   const whole = each.held + text;
-  each.held = running && whole.endsWith("\r") ? "\r" : "";
-  const shown = visibleLines(each.held ? whole.slice(0, -1) : whole);
+  each.held = running ? (colours.BEGUN.exec(whole) || [""])[0] : "";
+  const { runs, style } = colours.runs(whole.slice(0, whole.length - each.held.length), each.style);
+  runs.forEach((run) => addRun(each, visibleLines(run.text), colours.names(run.style)));
+  each.style = style;
+}
+
+function addRun(each, shown, names) {
   const last = each.text.lastChild;
-  if (last && last.nodeType === Node.TEXT_NODE && last.length < NODE) {
+  if (names !== colours.names(colours.PLAIN)) {
+    const coloured = h("span", { class: names });
+    coloured.textContent = shown;
+    each.text.append(coloured);
+  } else if (last && last.nodeType === Node.TEXT_NODE && last.length < NODE) {
     last.appendData(shown);
-  } else if (shown) {
+    each.shown += shown.length;
+    return;
+  } else {
     each.text.append(document.createTextNode(shown));
   }
-  each.shown += shown.length;
+  each.shown += shown.length + NODE_COST;
 }
 
 function trim(each) {
@@ -141,7 +178,7 @@ function trim(each) {
   let dropped = false;
   while (each.shown > most && each.text.childNodes.length > 1) {
     const first = each.text.firstChild;
-    each.shown -= first.nodeType === Node.TEXT_NODE ? first.length : 0;
+    each.shown -= first.className === "mark" ? 0 : first.textContent.length + NODE_COST;
     first.remove();
     dropped = true;
   }

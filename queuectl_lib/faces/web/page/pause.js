@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import * as dialog from "./dialog.js";
 import * as toasts from "./toasts.js";
 import { told } from "./actions.js";
-import { field, text } from "./fields.js";
+import { DURATIONS, field, text } from "./fields.js";
 
 // name: of the queue, null for all of them.
 export function open(name) {
@@ -14,7 +14,7 @@ export function open(name) {
     title: name === null ? "Pause all queues" : "Pause the queue " + name, verb: "Pause",
     fields: [
       field("Reason", reason, "Shown wherever somebody wonders why nothing runs."),
-      field("For", lasting, "30m, 2h, 1d; empty: until somebody resumes it. What runs goes on.")],
+      field("For", lasting, DURATIONS + "; empty: until somebody resumes it. What runs goes on.")],
     send: async (close) => {
       await api.send("POST", path(name, "pause"), { reason: reason.value.trim() || undefined, for: lasting.value.trim() || undefined });
       close();

@@ -124,5 +124,6 @@ function link(anchor, changes) {
 }
 
 function told({ since, until, reason }) {
-  return [reason, "since " + local(since), until && "until " + local(until)].filter(Boolean).join(", ");
+  const when = "since " + local(since) + (until ? ", until " + local(until) : "");
+  return reason ? "\u201c" + reason + "\u201d (" + when + ")" : when;
 }

@@ -13,7 +13,7 @@ export function mount(place) {
   const { element, body } = sheet("Workers", COLUMNS, "workers");
   const empty = h("div", { class: "empty", hidden: true },
     h("p", {}, "No worker is running: nothing is started."),
-    h("p", {}, "Start one on the machine of this store: ", h("code", {}, "queuectl worker start"), ", or four: ", h("code", {}, "queuectl worker start --count 4")));
+    h("p", {}, "Start one on the machine of this store: ", h("code", {}, "python3 queuectl.py worker start"), ", or four: ", h("code", {}, "python3 queuectl.py worker start --count 4")));
   const summary = h("p", { class: "soft", role: "status" }, "Loading \u2026");
   place.append(h("div", { class: "view-head" }, h("h2", {}, "Workers"), summary), element, empty);
   live.on("status", ({ workers }) => {
@@ -31,7 +31,7 @@ function told(workers) {
 
 function update(line, worker) {
   const [slot, pid, up, beat, done, queues, runs, runsFor, progress] = line.cells;
-  write(slot, "#" + worker.slot);
+  write(slot, worker.worker);
   write(pid, worker.pid);
   ages.show(up, worker.since);
   ages.show(beat, worker.heartbeat, " ago");
