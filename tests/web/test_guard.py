@@ -136,6 +136,21 @@ def test_a_read_only_dashboard_changes_nothing(serve, queue):
     assert queue.snapshot() == before
 
 
+def test_the_token_of_a_read_only_dashboard_opens_no_other(serve, queue):
+    job = queue.enqueue("--env", "KEY=secret", "true")
+    looking, full = serve("--read-only"), serve()
+    assert looking.token != full.token and len(looking.token) == len(full.token)
+    assert serve("--read-only").token == looking.token
+    for given in ({"Authorization": "Bearer " + looking.token}, {"Cookie": "queuectl_%d=%s" % (full.port, looking.token)}):
+        assert full.gets("/api/status", **dict(READ, **given)).status == 401
+    assert full.gets("/?token=" + looking.token, **READ).status == 401
+    assert looking.gets("/api/status", Authorization="Bearer " + full.token).status == 200
+    assert looking.gets("/?token=" + full.token, **READ).header("set-cookie").startswith(looking.cookie + ";")
+    answer = looking.gets("/api/jobs/%s?reveal=true" % job)
+    assert answer.status == 403 and "secret" not in answer.error()
+    assert "secret" not in looking.gets("/api/jobs/" + job).body.decode()
+
+
 def test_a_wrong_token_costs_nothing(server):
     server.is_at_rest()
     threads = server.figure("Threads")

@@ -43,7 +43,8 @@ def _port(text):
 
 def run(args, out):
     store = opened(args.store, args.read_only)
-    token = serving.token_of(store, args.read_only)
+    tokens = serving.tokens_of(store, args.read_only)
+    token = tokens[0]
     listener = listening(args)
 
     def ready():
@@ -51,7 +52,7 @@ def run(args, out):
         if args.open:
             serving.show(serving.url(listener, token))
 
-    serving.serve(listener, store, args.read_only, token, args.host, ready=ready)
+    serving.serve(listener, store, args.read_only, tokens, args.host, ready=ready)
 
 
 def listening(args):

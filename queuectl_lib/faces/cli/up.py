@@ -25,7 +25,7 @@ def run(args, out):
     store = dashboard.opened(args.store)
     # A damaged store is said here once, not by every worker.
     store.counts()
-    token = serving.token_of(store, False)
+    token, = serving.tokens_of(store, False)
     listener = dashboard.listening(args)
     dashboard.announce(args, out, listener, token)
     url = serving.url(listener, token) if args.open else None

@@ -31,4 +31,4 @@ def main(root, listener, token, host, url, until, copies):
         each.close()
     if url is not None:
         serving.show(url)
-    serving.serve(listener, stores.open_store(root, write=True), False, token, host, until)
+    serving.serve(listener, stores.open_store(root, write=True), False, (token,), host, until)

@@ -62,7 +62,7 @@ def check(request, site):
     if request.path == "/" and not is_change(request) and "token" in request.query:
         return _entered(request, site)
     by_cookie = _has_cookie(request.headers, site)
-    if not by_cookie and not _has_bearer(request.headers, site.token):
+    if not by_cookie and not _has_bearer(request.headers, site):
         return _token_wanted(request)
     if is_change(request):
         check_change(request.headers, host, by_cookie, site.read_only)
@@ -101,6 +101,11 @@ def same(given, token):
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), token.encode("utf-8"))
 
 
+def is_token(given, site):
+    """Is this a token that opens the dashboard?"""
+    return any([same(given, token) for token in (site.token,) + site.others])
+
+
 def cookie_name(port):
     """Cookies are not told apart by port: two dashboards of one machine would take each other's away."""
     return "queuectl_%d" % port
@@ -111,17 +116,17 @@ def _has_cookie(headers, site):
     # other program on this host name may have set one.
     wanted = cookie_name(site.port)
     pairs = [pair.partition("=") for line in headers.get_all("Cookie", []) for pair in line.split(";")]
-    return any([same(value.strip(), site.token) for name, _, value in pairs if name.strip() == wanted])
+    return any([is_token(value.strip(), site) for name, _, value in pairs if name.strip() == wanted])
 
 
-def _has_bearer(headers, token):
+def _has_bearer(headers, site):
     kind, _, given = headers.get("Authorization", "").partition(" ")
-    return kind.lower() == "bearer" and same(given.strip(), token)
+    return kind.lower() == "bearer" and is_token(given.strip(), site)
 
 
 def _entered(request, site):
     """The answer to an address with a token: the same without it, which nobody reads over a shoulder or in a history."""
-    if not same(request.query["token"][-1], site.token) and not _has_cookie(request.headers, site):
+    if not is_token(request.query["token"][-1], site) and not _has_cookie(request.headers, site):
         return _token_wanted(request)
     cookie = "%s=%s; Path=/; HttpOnly; SameSite=Strict" % (cookie_name(site.port), site.token)
     return Answer(303, HTML, b"", {"Location": _without_token(request.query), "Set-Cookie": cookie})

@@ -7,7 +7,7 @@ from time import monotonic
 from queuectl_lib.faces import listing, reasons
 from queuectl_lib.faces.cli import reading
 from queuectl_lib.faces.web import asked
-from queuectl_lib.faces.web.message import document
+from queuectl_lib.faces.web.message import Refused, document
 from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import paging
 from queuectl_lib.store import store as stores
@@ -125,7 +125,10 @@ def row(store, job, now, paused, full=()):
 
 
 def one(request, site, id):
-    return one_of(site, id, asked.truth(request, "reveal"))
+    reveal = asked.truth(request, "reveal")
+    if reveal and site.read_only:
+        raise Refused(403, "a read-only dashboard does not tell the values of variables")
+    return one_of(site, id, reveal)
 
 
 def one_of(site, id, reveal=False):

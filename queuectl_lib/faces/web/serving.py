@@ -88,22 +88,27 @@ def port_of(listener):
     return listener.getsockname()[1]
 
 
-def token_of(store, read_only):
-    """The store's token; a read-only dashboard has one for itself where the store has none and none can be put there."""
+def tokens_of(store, read_only):
+    """The tokens that a dashboard takes, its own first.
+
+    Of a store's token can be made that of its read-only dashboards, which take both. Such a
+    one has one for itself where the store has none and none can be put there.
+    """
     try:
         if store.exists:
             ownership.check_private(store.root)
-        return tokens.read_or_make(store.paths)
+        token = tokens.read_or_make(store.paths)
     except StoreError:
         if not read_only:
             raise
-        return secrets.token_urlsafe(32)
+        return (secrets.token_urlsafe(32),)
+    return (tokens.to_look(token), token) if read_only else (token,)
 
 
-def serve(listener, store, read_only, token=None, host=None, until=None, ready=lambda: None):
+def serve(listener, store, read_only, taken=None, host=None, until=None, ready=lambda: None):
     """Serve a store (store.Store) at a socket that bind() gave, and close it in the end.
 
-    token: None for that of the store; host: what bind() was told, which clients may call it.
+    taken: as of tokens_of(), which it is if it is None; host: what bind() was told, which clients may call it.
     until: what can be read from when the server is to stop: a descriptor, a connection (on
     Windows a socket). Signals are the caller's then. Without it Ctrl+C and SIGTERM end it, from
     the call of ready() on.
@@ -111,7 +116,8 @@ def serve(listener, store, read_only, token=None, host=None, until=None, ready=l
     # Now: the one file may be replaced while this runs.
     stores.load_all()
     hosts = guard.hosts(host, str(_address(listener)))
-    site = Site(store.root, read_only, token or token_of(store, read_only), os.getcwd(), None, port_of(listener), hosts)
+    taken = taken or tokens_of(store, read_only)
+    site = Site(store.root, read_only, taken[0], os.getcwd(), None, port_of(listener), hosts, others=taken[1:])
     site = site._replace(live=Live(site, Ring()))
     loop = Connections(listener, site, until)
     before = _take_signals(loop) if until is None else {}
