@@ -58,6 +58,21 @@ def test_a_person_without_the_token_is_asked_for_it(server):
         "state": "dead", "search": "&quot;&gt;&lt;script&gt;x&lt;/script&gt;"}
 
 
+def test_a_wrong_token_does_not_stay_in_the_address_and_is_told_to_be_wrong(server):
+    page = {"Authorization": None, "Accept": "text/html,*/*;q=0.8"}
+    answer = server.gets("/?token=secret-of-another&state=dead", **page)
+    assert (answer.status, answer.header("location"), answer.header("set-cookie")) == (303, "/?state=dead&wrong-token=", None)
+    assert server.gets("/?token=x", **page).header("location") == "/?wrong-token="
+    answer = server.gets(answer.header("location"), **page)
+    assert answer.status == 401 and "That is not the token" in answer.body.decode()
+    assert "wrong-token" not in answer.body.decode()
+    assert "That is not the token" not in server.gets("/?state=dead", **page).body.decode()
+    assert server.gets("/?wrong-token=&state=dead&token=%%20%s%%20" % server.token, **page).header("location") == "/?state=dead"
+    assert server.gets("/api/status", Authorization="Bearer x").error().startswith("that is not the token")
+    assert server.gets("/api/status", Authorization=None, Cookie=server.cookie + "x").error().startswith("that is not the token")
+    assert server.gets("/api/status", Authorization=None).error().startswith("there is no token")
+
+
 def test_health_is_told_to_anybody_and_tells_nothing(server):
     answer = server.gets("/healthz", **READ)
     assert answer.status == 200 and answer.json() == {"ok": True}

@@ -22,12 +22,15 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::[0-9]{1,5})?\Z")
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 # In the place of a name: whatever address the machine has.
 _ANY_ADDRESS = "*"
+# In the place of a wrong token, in the address of the page that says so.
+_MARK = "wrong-token"
 _TOKEN_PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><title>queuectl: token wanted</title></head>
 <body>
 <h1>This dashboard wants its token</h1>
+%s
 <p>The address with the token was printed by <code>queuectl dashboard</code> when it was started;
 the token alone stands in the file <code>token</code> of its store.</p>
 <form method="get" action="/">%s
@@ -63,7 +66,7 @@ def check(request, site):
         return _entered(request, site)
     by_cookie = _has_cookie(request.headers, site)
     if not by_cookie and not _has_bearer(request.headers, site):
-        return _token_wanted(request)
+        return _token_wanted(request, site)
     if is_change(request):
         check_change(request.headers, host, by_cookie, site.read_only)
     return None
@@ -112,11 +115,16 @@ def cookie_name(port):
 
 
 def _has_cookie(headers, site):
+    return any([is_token(given, site) for given in _cookies(headers, site)])
+
+
+def _cookies(headers, site):
+    """What the cookies of this dashboard hold."""
     # Not http.cookies: it gives up at the first cookie that it finds odd, and any
     # other program on this host name may have set one.
     wanted = cookie_name(site.port)
     pairs = [pair.partition("=") for line in headers.get_all("Cookie", []) for pair in line.split(";")]
-    return any([is_token(value.strip(), site) for name, _, value in pairs if name.strip() == wanted])
+    return [value.strip() for name, _, value in pairs if name.strip() == wanted]
 
 
 def _has_bearer(headers, site):
@@ -126,27 +134,46 @@ def _has_bearer(headers, site):
 
 def _entered(request, site):
     """The answer to an address with a token: the same without it, which nobody reads over a shoulder or in a history."""
-    if not is_token(request.query["token"][-1], site) and not _has_cookie(request.headers, site):
-        return _token_wanted(request)
+    if not is_token(request.query["token"][-1].strip(), site) and not _has_cookie(request.headers, site):
+        return _refused_page(request)
     cookie = "%s=%s; Path=/; HttpOnly; SameSite=Strict" % (cookie_name(site.port), site.token)
     return Answer(303, HTML, b"", {"Location": _without_token(request.query), "Set-Cookie": cookie})
 
 
+def _refused_page(request):
+    """The answer to an address with a wrong token: that must not stay there either, it may open another dashboard."""
+    if not _wants_page(request):
+        raise _refused("wrong")
+    address = _without_token(request.query)
+    return Answer(303, HTML, b"", {"Location": address + ("&" if "?" in address else "?") + _MARK + "="})
+
+
 def _without_token(query):
-    rest = [(name, text) for name, texts in query.items() for text in texts if name != "token"]
+    rest = [(name, text) for name, texts in query.items() for text in texts if name not in ("token", _MARK)]
     return "/?" + urlencode(rest) if rest else "/"
 
 
-def _token_wanted(request):
+def _token_wanted(request, site):
     """The 401: for a person in a browser a page that takes the token."""
-    if request.path != "/" or "text/html" not in request.headers.get("Accept", ""):
-        raise Refused(401, "want the token: Authorization: Bearer TOKEN (it stands in the file 'token' of the store)",
-                      WWW_Authenticate="Bearer")
+    if not _wants_page(request):
+        raise _refused("wrong" if "Authorization" in request.headers or _cookies(request.headers, site) else "none")
     address = _without_token(request.query)
     kept = ['<input type="hidden" name="%s" value="%s">' % (escape(name), escape(text))
             for name, text in parse_qsl(address[2:], keep_blank_values=True)]
-    page = _TOKEN_PAGE % ("".join(kept), escape(address))
+    wrong = '<p role="alert"><strong>That is not the token of this dashboard.</strong></p>' if _MARK in request.query else ""
+    page = _TOKEN_PAGE % (wrong, "".join(kept), escape(address))
     return Answer(401, HTML, page.encode("utf-8"), {"WWW-Authenticate": "Bearer"})
+
+
+def _wants_page(request):
+    return request.path == "/" and "text/html" in request.headers.get("Accept", "")
+
+
+def _refused(which):
+    """The Refused of a request whose token is 'wrong', or that has 'none'."""
+    told = {"wrong": "that is not the token of this dashboard", "none": "there is no token"}[which]
+    return Refused(401, told + ": want Authorization: Bearer TOKEN (it stands in the file 'token' of the store)",
+                   WWW_Authenticate="Bearer")
 
 
 def check_change(headers, host, by_cookie, read_only):
