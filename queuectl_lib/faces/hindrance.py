@@ -74,8 +74,10 @@ def _of_job(store, job, paused, now, depth):
     # One that is over by itself some day only takes time.
     if pause and pause[1].until is None:
         return reasons.paused(*pause, now)
-    if not reading.servants(store, job.queue):
-        return reasons.unserved(job.queue)
+    servants = reading.servants(store, job.queue)
+    # Who leaves finishes what it runs.
+    if not (servants.staying or job.state == "processing" and servants.leaving):
+        return reasons.unserved(job.queue, servants.leaving)
     return None if job.state == "processing" else ballast.no_room(store.paths)
 
 

@@ -9,14 +9,14 @@ from queuectl_lib.words import clock
 from queuectl_lib.words.errors import UnknownJob
 
 # What of its store decides when a job runs. workers: how many living ones serve its queue (of one that is
-# `processing`: any queue);
+# `processing`: any queue), and leaving: how many of those that do start nothing any more;
 # pause: the name it goes by ("*": all queues) and the pauses.Pause that is in force for it, or None;
 # limit: its queue's, or None; used: how much of that is taken;
 # others: {id: state, None for one that is not there} of the first of those in its waits_for;
 # root: of a job that is dead because of another one, the id with which that began;
 # ending: are the processes of a cancelled one still being ended? room: as of ballast.no_room().
-Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root", "ending", "room"))
-Around.__new__.__defaults__ = (1, None, None, 0, {}, None, False, None)
+Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root", "ending", "room", "leaving"))
+Around.__new__.__defaults__ = (1, None, None, 0, {}, None, False, None, 0)
 
 # Of those a job waits for, so many are told.
 _TOLD = 3
@@ -24,8 +24,8 @@ _TOLD = 3
 _LONGEST_CHAIN = 100
 
 
-def around(store, job, workers, now):
-    """The Around of a job; workers: how many living ones serve its queue, of one that is `processing` any queue."""
+def around(store, job, servants, now):
+    """The Around of a job; servants: those of its queue, of one that is `processing` those of any (reading.Servants)."""
     if job.state == "dead" and job.waits_for:
         return Around(root=_root(store, job))
     if job.state == "cancelled":
@@ -33,12 +33,12 @@ def around(store, job, workers, now):
         from queuectl_lib.work import cancel
         return Around(ending=cancel.being_ended(store, job))
     if job.state not in lifecycle.WAITING:
-        return Around(workers)
+        return Around(servants.staying, leaving=servants.leaving)
     limit = store.config.limits.get(job.queue)
     running = store.jobs(["processing"], [job.queue]) if limit else ()
-    return Around(workers, pause_of(store.pauses(), job.queue, now), limit, sum(each.slots or 1 for each in running),
+    return Around(servants.staying, pause_of(store.pauses(), job.queue, now), limit, sum(each.slots or 1 for each in running),
                   {other: _state(store, other) for other in (job.waits_for or ())[:_TOLD]},
-                  room=ballast.no_room(store.paths))
+                  room=ballast.no_room(store.paths), leaving=servants.leaving)
 
 
 def pause_of(paused, queue, now):
@@ -82,7 +82,8 @@ def why(job, now, lost=False, around=Around()):
 
 def _lost(around):
     if not around.workers:
-        return "its worker died, and no other is running to take it up: start one with: queuectl worker start"
+        return "its worker died, and no other %s to take it up: start one with: queuectl worker start" % (
+            "stays" if around.leaving else "is running")
     return "its worker died; any living worker takes it up within seconds"
 
 
@@ -99,7 +100,7 @@ def _waiting(job, now, around):
     if around.pause:
         yield paused(*around.pause, now)
     if not around.workers:
-        yield unserved(job.queue)
+        yield unserved(job.queue, around.leaving)
     elif around.limit and around.used and around.used + (job.slots or 1) > around.limit:
         yield "the limit of its queue is reached (queue.%s.limit %d, of which %d %s taken)" % (
             job.queue, around.limit, around.used, "is" if around.used == 1 else "are")
@@ -118,7 +119,11 @@ def held(who, job):
     return "%s is held: release it with: queuectl release %s" % (who, job.id)
 
 
-def unserved(queue):
+def unserved(queue, leaving=0):
+    """leaving: so many workers of the queue were told to stop, and finish what they run."""
+    if leaving:
+        serving = "" if queue == "default" else " that serve the queue %s" % queue
+        return "all workers%s are leaving: start one with: queuectl worker start" % serving
     serving = "" if queue == "default" else " that serves the queue %s" % queue
     return "no worker%s is running: start one with: queuectl worker start" % serving
 

@@ -142,8 +142,8 @@ def job_document(store, id, reveal=False):
     job = reading.with_progress(store, store.find(id))
     lost = reading.is_lost(store, job)
     # A lost job is taken up by any worker, whichever queues that one serves.
-    workers = reading.servants(store, None if job.state == "processing" else job.queue)
-    around = reasons.around(store, job, workers, now)
+    servants = reading.servants(store, None if job.state == "processing" else job.queue)
+    around = reasons.around(store, job, servants, now)
     shown = public(job, reveal)
     shown.update(why=reasons.why(job, now, lost, around), lost=lost, now=clock.moment(now), can=can(job, now, around.ending))
     return shown
