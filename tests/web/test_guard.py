@@ -127,6 +127,19 @@ def test_one_proof_of_where_a_change_comes_from_is_enough(server, queue):
                         Origin="http://localhost:9000").status == 200
 
 
+def test_a_proxy_may_have_a_name_of_its_own(serve, queue):
+    server = serve("--name", "Queue.example")
+    for host in ("queue.example", "queue.example:8443", server.host):
+        assert server.gets("/api/status", Host=host).status == 200
+        for origin in ("https://queue.example", "http://queue.example"):
+            job = queue.enqueue("--hold", "true")
+            assert server.posts("/api/jobs/%s/release" % job, Host=host, Origin=origin).status == 200
+        for origin in ("https://queue.example:9", "https://x.queue.example", "https://elsewhere.example"):
+            assert server.posts("/api/jobs/%s/hold" % job, Host=host, Origin=origin).status == 403
+    assert server.gets("/api/status", Host="elsewhere.example").status == 403
+    assert "want a host's name" in queue.run("dashboard", "--name", "http://queue.example", code=2).err
+
+
 @pytest.mark.short
 def test_a_body_has_to_be_called_json(server):
     for kind in (None, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json", "application/jsonx", "a/b, application/json"):

@@ -29,4 +29,4 @@ def run(args, out):
     listener = dashboard.listening(args)
     dashboard.announce(args, out, listener, token)
     url = serving.url(listener, token) if args.open else None
-    return supervisor.start(store, count=args.count, queues=queues, beside=[beside.post(listener, store.root, token, args.host, url)])
+    return supervisor.start(store, count=args.count, queues=queues, beside=[beside.post(listener, store.root, token, args.host, url, args.name)])

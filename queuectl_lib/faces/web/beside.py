@@ -11,19 +11,19 @@ from queuectl_lib.work import signals
 from queuectl_lib.work.post import Post
 
 
-def post(listener, root, token, host, url=None):
+def post(listener, root, token, host, url=None, name=None):
     """The Post of a dashboard: of serving.serve(); root: the store's directory; url: what to open in the browser."""
     shown = [url]
 
     def duty(end, copies):
         # Once: not by the one that comes after one that died.
-        return main, (root, listener, token, host, shown.pop() if shown else None, end, copies)
+        return main, (root, listener, token, host, shown.pop() if shown else None, name, end, copies)
 
     # No pipe: on Windows a selector takes sockets alone.
     return Post("dashboard", socket.socketpair, duty, [listener])
 
 
-def main(root, listener, token, host, url, until, copies):
+def main(root, listener, token, host, url, name, until, copies):
     """The process, from its first statement to its exit; copies: of what is the supervisor's, to be closed."""
     signals.leave_the_terminal()
     signals.heed_none()
@@ -31,4 +31,4 @@ def main(root, listener, token, host, url, until, copies):
         each.close()
     if url is not None:
         serving.show(url)
-    serving.serve(listener, stores.open_store(root, write=True), False, (token,), host, until)
+    serving.serve(listener, stores.open_store(root, write=True), False, (token,), host, until, name=name)

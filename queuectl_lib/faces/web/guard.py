@@ -53,6 +53,12 @@ def hosts(host, bound):
     return frozenset(names)
 
 
+def is_name(text):
+    """May this be what a server is called, without a port?"""
+    match = _HOST.match(text)
+    return match is not None and match.group(1) == text
+
+
 def _bracketed(name):
     return "[%s]" % name if ":" in name and not name.startswith("[") else name
 
@@ -68,7 +74,7 @@ def check(request, site):
     if not by_cookie and not _has_bearer(request.headers, site):
         return _token_wanted(request, site)
     if is_change(request):
-        check_change(request.headers, host, by_cookie, site.read_only)
+        check_change(request.headers, host, by_cookie, site.read_only, site.name)
     return None
 
 
@@ -176,14 +182,15 @@ def _refused(which):
                    WWW_Authenticate="Bearer")
 
 
-def check_change(headers, host, by_cookie, read_only):
+def check_change(headers, host, by_cookie, read_only, name=None):
     """Refused unless what these headers ask to be changed comes from here and may be.
 
-    host: as host_of gives it.
+    host: as host_of gives it; name: of a proxy, which may have put another into that header.
     """
     origins = headers.get_all("Origin", [])
     sites = headers.get_all("Sec-Fetch-Site", [])
-    if any(origin.lower() not in ("http://" + host, "https://" + host) for origin in origins):
+    own = [scheme + each for scheme in ("http://", "https://") for each in (host, name) if each]
+    if any(origin.lower() not in own for origin in origins):
         raise Refused(403, "another site asked for this change")
     if any(site not in ("same-origin", "none") for site in sites):
         raise Refused(403, "another site asked for this change")
