@@ -18,6 +18,17 @@ from queuectl_lib.words.errors import UnknownJob
 Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root", "ending", "room", "leaving"))
 Around.__new__.__defaults__ = (1, None, None, 0, {}, None, False, None, 0)
 
+
+class Reason(namedtuple("Reason", ("text", "advice"))):
+    """text: a sentence, or a part of one; advice: what to type about it, where others have a button. str(): both."""
+
+    def __new__(cls, text, advice=""):
+        return super().__new__(cls, text, advice)
+
+    def __str__(self):
+        return self.text + self.advice
+
+
 # Of those a job waits for, so many are told.
 _TOLD = 3
 # So far a chain of jobs that died because of each other is followed.
@@ -65,19 +76,25 @@ def _state(store, job_id):
         return None
 
 
-def why(job, now, lost=False, around=Around()):
-    """Why a job is not running, in one sentence; None for one that runs or has completed."""
+def why(job, now, lost=False, around=Around(), advises=True):
+    """Why a job is not running, in one sentence; None for one that runs or has completed. advises: with what to type."""
+    found = _reasons(job, now, lost, around)
+    return "; ".join(str(reason) if advises else reason.text for reason in found) or None
+
+
+def _reasons(job, now, lost, around):
     if job.state == "processing":
-        return _lost(around) if lost else None
+        return [Reason(_lost(around))] if lost else []
     if job.state in lifecycle.WAITING:
-        return "; ".join(_waiting(job, now, around)) or around.room or "it is ready, and its turn comes when a worker is free"
+        ready = around.room or "it is ready, and its turn comes when a worker is free"
+        return list(_waiting(job, now, around)) or [Reason(ready)]
     if job.state == "dead":
-        return _dead(job, around)
+        return [_dead(job, around)]
     if job.state == "cancelled" and around.ending:
-        return "it was cancelled; its processes are still being ended"
+        return [Reason("it was cancelled; its processes are still being ended")]
     if job.state == "cancelled":
-        return "it was cancelled; run it again with: queuectl retry %s" % job.id
-    return None
+        return [Reason("it was cancelled", "; run it again with: queuectl retry %s" % job.id)]
+    return []
 
 
 def _lost(around):
@@ -92,18 +109,18 @@ def _waiting(job, now, around):
     if job.held:
         yield held("it", job)
     if job.waits_for:
-        yield "it waits for %s to complete" % _named(job.waits_for, around.others)
+        yield Reason("it waits for %s to complete" % _named(job.waits_for, around.others))
     if not job.held and not job.waits_for:
         reason = lifecycle.waiting_reason(job, now)
         if reason:
-            yield reason
+            yield Reason(reason)
     if around.pause:
         yield paused(*around.pause, now)
     if not around.workers:
-        yield unserved(job.queue, around.leaving)
+        yield Reason(unserved(job.queue, around.leaving))
     elif around.limit and around.used and around.used + (job.slots or 1) > around.limit:
-        yield "the limit of its queue is reached (queue.%s.limit %d, of which %d %s taken)" % (
-            job.queue, around.limit, around.used, "is" if around.used == 1 else "are")
+        yield Reason("the limit of its queue is reached (queue.%s.limit %d, of which %d %s taken)" % (
+            job.queue, around.limit, around.used, "is" if around.used == 1 else "are"))
 
 
 def _named(ids, states):
@@ -116,7 +133,7 @@ def _named(ids, states):
 
 
 def held(who, job):
-    return "%s is held: release it with: queuectl release %s" % (who, job.id)
+    return Reason("%s is held" % who, ": release it with: queuectl release %s" % job.id)
 
 
 def unserved(queue, leaving=0):
@@ -135,13 +152,13 @@ def paused(name, pause, now):
         text += " (%s)" % pause.reason
     if pause.until:
         text += " for %s more" % clock.show_duration((clock.parse_moment(pause.until) - now) / 1000)
-    return text + ": queuectl resume" + ("" if name == pauses.ALL else " " + name)
+    return Reason(text, ": queuectl resume" + ("" if name == pauses.ALL else " " + name))
 
 
 def _dead(job, around):
     if around.root is not None and around.root != job.id:
-        return "%s; it comes back with: queuectl retry %s" % (listing.ended(job), around.root)
-    return "%s; run it again with: queuectl dlq retry %s" % (_how_it_died(job), job.id)
+        return Reason(listing.ended(job), "; it comes back with: queuectl retry %s" % around.root)
+    return Reason(_how_it_died(job), "; run it again with: queuectl dlq retry %s" % job.id)
 
 
 def _how_it_died(job):

@@ -145,7 +145,7 @@ def job_document(store, id, reveal=False):
     servants = reading.servants(store, None if job.state == "processing" else job.queue)
     around = reasons.around(store, job, servants, now)
     shown = public(job, reveal)
-    shown.update(why=reasons.why(job, now, lost, around), lost=lost, now=clock.moment(now), can=can(job, now, around.ending))
+    shown.update(why=reasons.why(job, now, lost, around, advises=False), lost=lost, now=clock.moment(now), can=can(job, now, around.ending))
     return shown
 
 
