@@ -151,6 +151,7 @@ def test_values_of_variables_are_told_on_request_alone(here):
     ("%E2%80%AE", "no job has an id like that"), ("-x", "no job has an id like that")])
 def test_an_id_that_is_not_there_is_404(here, id, error):
     here.give({"id": "x"})
+    assert here.get("/api/jobs/nobody", 404)["error"] == "no job has the id nobody"
     for target in ("/api/jobs/" + id, "/api/jobs/%s/stdout" % id, "/api/jobs/%s/output" % id):
         answer = here.ask("GET", target)
         assert answer.status == 404 and error in answer.data["error"], target

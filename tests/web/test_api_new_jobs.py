@@ -77,7 +77,7 @@ def test_a_body_that_is_nested_too_deeply_is_400(here):
 
 def test_an_id_that_is_there_is_409(here):
     here.give({"id": "x"})
-    assert "already there" in here.post("/api/jobs", {"id": "x", "command": "true"}, 409)["error"]
+    assert here.post("/api/jobs", {"id": "x", "command": "true"}, 409)["error"] == "a job with the id x is already there"
     assert "already there" in here.post("/api/jobs", [{"command": "true"}, {"id": "x", "command": "true"}], 409)["error"]
     assert "stands twice" in here.post("/api/jobs", [{"id": "y", "command": "true"}] * 2, 409)["error"]
     assert stored(here) == ["x"]
