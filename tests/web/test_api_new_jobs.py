@@ -83,6 +83,15 @@ def test_an_id_that_is_there_is_409(here):
     assert stored(here) == ["x"]
 
 
+def test_jobs_that_can_never_run_are_told_as_they_are_stored(here):
+    here.give({"id": "gone"})
+    here.post("/api/jobs/gone/cancel")
+    for job in here.post("/api/jobs", [{"command": "true", "after": ["gone"]}] * 2, 201)["jobs"]:
+        assert (job["state"], job["error"]) == ("dead", "it comes after gone, which was cancelled")
+        stored_job = here.get("/api/jobs/" + job["id"])
+        assert stored_job["why"] == job["error"] and stored_job["state"] == "dead"
+
+
 # --- twice
 
 @pytest.mark.parametrize("count", [1, 3, 2500])
