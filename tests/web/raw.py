@@ -3,6 +3,7 @@
 import re
 import time
 
+from queuectl_lib.faces.web.guard import cookie_name
 from tests.rawhttp import Client, head
 from tests.support import DEADLINE, wait_until
 
@@ -18,7 +19,7 @@ class Server:
         self.address, self.token = found.group(1), found.group(3)
         self.port = int(found.group(2))
         self.host = self.address[len("http://"):]
-        self.cookie = "queuectl_%d=%s" % (self.port, self.token)
+        self.cookie = "%s=%s" % (cookie_name(self.token), self.token)
 
     def _address(self):
         assert self.started.poll() is None, self.started.errors()

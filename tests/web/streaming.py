@@ -43,7 +43,7 @@ def main():
     routes.ROUTES = (routes.Route("GET", "/stream", stream, ""), routes.Route("GET", "/listeners", listeners, ""))
     listener = serving.bind("127.0.0.1", 0)
     live = Live()
-    site = Site(os.getcwd(), False, TOKEN, os.getcwd(), live, serving.port_of(listener), hosts("", "127.0.0.1"))
+    site = Site(os.getcwd(), False, TOKEN, os.getcwd(), live, hosts("", "127.0.0.1"))
     loop = Connections(listener, site)
 
     def publish():

@@ -1,6 +1,7 @@
 """Many clients, and bad ones: who sends slowly, who reads slowly, who stays and says nothing. The others do not feel them."""
 
 import os
+import selectors
 import signal
 import socket
 import subprocess
@@ -8,11 +9,15 @@ import sys
 import threading
 import time
 from statistics import median
+from types import SimpleNamespace
 
 import pytest
 
-from queuectl_lib.faces.web import connection, connections, door, serving
+from queuectl_lib.faces.cli import dashboard
+from queuectl_lib.faces.web import connection, connections, door, room, routes, serving
 from queuectl_lib.faces.web.guard import hosts
+from queuectl_lib.faces.web.message import Answer
+from queuectl_lib.faces.web.ring import Ring
 from queuectl_lib.faces.web.site import Site
 from tests.rawhttp import Client, head
 from tests.support import wait_until
@@ -115,6 +120,10 @@ def test_where_few_files_may_be_open_the_store_can_still_be_read(queue, limit):
     server.stop()
 
 
+def test_no_more_are_watched_than_select_takes_on_windows():
+    assert connections.MOST + connections._TOLD + len(("door", "waker", "until")) <= 512
+
+
 def test_half_of_the_files_that_may_be_open_are_left_to_the_store(monkeypatch):
     for limit, most in ((64, 32), (1024, 500), (door.resource.RLIM_INFINITY, 500)):
         monkeypatch.setattr(door.resource, "getrlimit", lambda kind: (limit, limit))
@@ -133,16 +142,29 @@ def test_without_a_descriptor_left_it_serves_on(server):
     wait_until(lambda: server.gets("/api/status").status == 200, "the store can be read again")
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system cannot be told")
+def test_who_vanishes_is_given_up_by_the_system():
+    """Without a reset nothing else tells of it: what is sent to a stream is taken by its buffer."""
+    listener = serving.bind("127.0.0.1", 0)
+    with selectors.DefaultSelector() as selector, socket.create_connection(listener.getsockname()):
+        way_in = door.Door(listener, selector, None)
+        client, = way_in.clients()
+        with client:
+            options = [client.getsockopt(socket.IPPROTO_TCP, each) for each in (socket.TCP_USER_TIMEOUT, socket.TCP_KEEPIDLE)]
+            assert client.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) and options == [30000, 15]
+        way_in.close()
+
+
 # --- the server in a thread of the test, which shortens its patience
 
 class Inside:
     """Connections in a thread."""
 
-    def __init__(self, root):
+    def __init__(self, root, live=None):
         self.listener = serving.bind("127.0.0.1", 0)
         self.port = serving.port_of(self.listener)
         self.loop = connections.Connections(
-            self.listener, Site(root, False, "token", root, None, self.port, hosts("", "127.0.0.1")))
+            self.listener, Site(root, False, "token", root, live, hosts("", "127.0.0.1")))
         self.thread = threading.Thread(target=self.loop.run)
         self.thread.start()
 
@@ -164,7 +186,7 @@ def inside(tmp_path, monkeypatch):
     monkeypatch.setattr(connections, "_SWEEP_PAUSE", 0.02)
     monkeypatch.setattr(connections, "_LONGEST_SILENCE", 0.3)
     monkeypatch.setattr(connections, "MOST", 10)
-    one = Inside(str(tmp_path))
+    one = Inside(dashboard.opened(str(tmp_path / ".queuectl")).root)
     yield one
     one.stop()
 
@@ -196,11 +218,13 @@ def test_an_idle_connection_is_closed_without_a_word(inside):
         assert client.is_closed() and silent.is_closed()
 
 
-def test_who_takes_nothing_is_closed(inside, monkeypatch):
-    from queuectl_lib.faces.web import routes
-    from queuectl_lib.faces.web.message import Answer
-    big = routes.Route("GET", "/healthz", lambda request, site: Answer(200, "text/plain", b"x" * 50000000), "")
+def big_answers(monkeypatch, length):
+    big = routes.Route("GET", "/healthz", lambda request, site: Answer(200, "text/plain", b"x" * length), "")
     monkeypatch.setattr(routes, "ROUTES", (big,))
+
+
+def test_who_takes_nothing_is_closed(inside, monkeypatch):
+    big_answers(monkeypatch, 50000000)
     with inside.client() as client:
         client.send(inside.head("GET /healthz HTTP/1.1"))
         wait_until(lambda: any(each.wants_to_write() for each in list(inside.loop._all)), "it takes no more")
@@ -215,29 +239,94 @@ def test_who_takes_nothing_is_closed(inside, monkeypatch):
             time.sleep(0.05)
 
 
-def test_a_stream_shows_that_it_lives(tmp_path, monkeypatch):
-    from types import SimpleNamespace
-    from queuectl_lib.faces.web import routes
-    from queuectl_lib.faces.web.message import Answer
-    from queuectl_lib.faces.web.ring import Ring
-    monkeypatch.setattr(connections, "_COMMENT_PAUSE", 0.1)
+def test_who_takes_an_answer_slowly_makes_room_in_the_end(inside, monkeypatch):
+    monkeypatch.setattr(connections, "_LONGEST_SILENCE", 60)
+    big_answers(monkeypatch, 5000000)
+    crowd = [inside.client() for _ in range(10)]
+    for client in crowd:
+        client.send(inside.head("GET /healthz HTTP/1.1"))
+    wait_until(lambda: sum(each.wants_to_write() for each in list(inside.loop._all)) == 10, "none takes any more")
+    with inside.client() as late:
+        assert late.answer().status == 503
+    monkeypatch.setattr(room, "_LONG_ENOUGH", 0)
+    wait_until(lambda: len(inside.loop._all) == 10, "the late one has left")
+    with inside.client() as late:
+        assert late.request("GET", "/healthz").status == 200
+    for client in crowd:
+        client.close()
+
+
+def test_what_is_kept_for_all_together_is_bounded(inside, monkeypatch):
+    monkeypatch.setattr(connections, "_LONGEST_SILENCE", 60)
+    monkeypatch.setattr(room, "MOST_HELD", 15000000)
+    big_answers(monkeypatch, 10000000)
+    with inside.client() as slow, inside.client() as other:
+        slow.send(inside.head("GET /healthz HTTP/1.1"))
+        wait_until(lambda: any(each.wants_to_write() for each in list(inside.loop._all)), "it takes no more")
+        answer = other.request("GET", "/healthz")
+        assert answer.status == 503 and answer.header("retry-after") == "1" and other.is_closed()
+        assert len(slow.answer().body) == 10000000
+    with inside.client() as other:
+        assert other.request("GET", "/healthz").status == 200
+
+
+def test_large_bodies_that_are_not_sent_keep_no_room_for_ever(inside, monkeypatch):
+    monkeypatch.setattr(room, "MOST_HELD", 5000000)
+    begun = inside.head("POST /api/jobs HTTP/1.1", Content_Type="application/json", Content_Length=4000000)
+    with inside.client() as slow, inside.client() as other:
+        slow.send(begun)
+        wait_until(lambda: any(each.state == connection.BODY for each in list(inside.loop._all)), "it has begun")
+        other.send(begun)
+        assert other.answer().status == 503
+        # Small ones find their room.
+        with inside.client() as third:
+            assert third.request("GET", "/healthz").status == 200
+        assert slow.answer().status == 408
+    with inside.client() as other:
+        other.send(begun + b" " * 4000000)
+        assert other.answer().status == 400
+
+
+@pytest.fixture
+def streaming(tmp_path, monkeypatch):
+    """The same, where /healthz is an event stream, and /api/status is not."""
     monkeypatch.setattr(connections, "_SWEEP_PAUSE", 0.02)
-    monkeypatch.setattr(routes, "ROUTES", (routes.Route("GET", "/healthz", lambda *_: Answer(200, "text/event-stream", b"", {}, 0), ""),))
-    site = Site("", False, "token", "", SimpleNamespace(ring=Ring(), listeners=0))
-    listener = serving.bind("127.0.0.1", 0)
-    loop = connections.Connections(listener, site)
-    thread = threading.Thread(target=loop.run)
-    thread.start()
-    try:
-        with Client("http://127.0.0.1:%d" % serving.port_of(listener)) as client:
-            client.send(head("GET /healthz HTTP/1.1", {"Host": "localhost"}))
-            data = b""
-            while data.count(b"\n\n") < 5:
-                data += client.socket.recv(1000)
-            assert data.partition(b"\r\n\r\n")[2].startswith(b":\n\n:\n\n:\n\n")
-    finally:
-        loop.stop()
-        thread.join()
+    monkeypatch.setattr(connections, "MOST", 10)
+    monkeypatch.setattr(routes, "ROUTES", (
+        routes.Route("GET", "/healthz", lambda *_: Answer(200, "text/event-stream", b"", {}, 0), ""),
+        routes.Route("GET", "/api/status", lambda *_: Answer(200, "text/plain", b""), "")))
+    one = Inside(str(tmp_path), SimpleNamespace(ring=Ring(), listeners=0))
+    yield one
+    one.stop()
+
+
+def test_a_stream_shows_that_it_lives(streaming, monkeypatch):
+    monkeypatch.setattr(connections, "_COMMENT_PAUSE", 0.1)
+    with streaming.client() as client:
+        client.send(streaming.head("GET /healthz HTTP/1.1"))
+        data = b""
+        while data.count(b"\n\n") < 5:
+            data += client.socket.recv(1000)
+        assert data.partition(b"\r\n\r\n")[2].startswith(b":\n\n:\n\n:\n\n")
+
+
+def test_streams_leave_room_for_requests(streaming):
+    crowd = [streaming.client() for _ in range(8)]
+    for client in crowd:
+        client.send(streaming.head("GET /healthz HTTP/1.1"))
+    wait_until(lambda: len(streaming.loop._streams) == 8, "they listen")
+    with streaming.client() as late:
+        answer = late.request("GET", "/healthz")
+        assert answer.status == 503 and answer.header("retry-after")
+    with streaming.client() as client:
+        assert client.request("GET", "/api/status").status == 200
+    crowd.pop().close()
+    wait_until(lambda: len(streaming.loop._streams) == 7, "one has left")
+    crowd.append(streaming.client())
+    crowd[-1].send(streaming.head("GET /healthz HTTP/1.1"))
+    wait_until(lambda: len(streaming.loop._streams) == 8, "another one listens")
+    for client in crowd:
+        client.close()
 
 
 def test_when_there_are_too_many_those_who_wait_the_longest_make_room(inside, monkeypatch):

@@ -5,7 +5,7 @@ from email.message import Message
 
 import pytest
 
-from queuectl_lib.faces.web import guard
+from queuectl_lib.faces.web import guard, tickets
 from queuectl_lib.faces.web.message import Refused
 
 PLACES = ["/", "/api", "/api/status", "/api/jobs", "/api/jobs/x", "/api/workers", "/api/events", "/metrics", "/static/page.css",
@@ -19,7 +19,7 @@ def test_nothing_is_told_without_the_token(server, queue):
     for path in PLACES:
         for given in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x" + server.token}, {"Authorization": server.token},
                       {"Authorization": "Basic " + server.token}, {"Cookie": server.cookie + "x"}, {"Cookie": "queuectl_1=" + server.token},
-                      {"Authorization": "Bearer \x7e"}, {"Cookie": "queuectl_%d" % server.port}):
+                      {"Authorization": "Bearer \x7e"}, {"Cookie": server.cookie.partition("=")[0]}):
             answer = server.gets(path, **dict(READ, **given))
             assert (answer.status, answer.header("www-authenticate")) == (401, "Bearer"), (path, given)
             assert "secret" not in answer.error()
@@ -32,7 +32,7 @@ def test_the_token_opens_as_bearer_and_as_cookie(server):
     assert server.gets("/api/status").status == 200
     assert server.gets("/api/status", Authorization="bearer " + server.token).status == 200
     assert server.gets("/api/status", Authorization=None, Cookie=server.cookie).status == 200
-    beside = 'odd={"a": [1, 2]}; =; @@; queuectl_1=x; %s; last="' % server.cookie
+    beside = 'odd={"a": [1, 2]}; =; @@; queuectl_1=x; name=J\xc3\xb6rg; %s; last="' % server.cookie
     assert server.gets("/api/status", Authorization=None, Cookie=beside).status == 200
 
 
@@ -42,7 +42,7 @@ def test_an_address_with_the_token_becomes_one_without_and_a_cookie(server):
     assert answer.status == 303 and answer.body == b""
     assert answer.header("location") == "/?state=dead&state=failed&search=a%26b+c"
     name, _, rest = answer.header("set-cookie").partition("=")
-    assert name == "queuectl_%d" % server.port
+    assert name == server.cookie.partition("=")[0]
     assert rest == server.token + "; Path=/; HttpOnly; SameSite=Strict"
     assert server.gets("/?token=" + server.token, **READ).header("location") == "/"
     assert server.gets("/?token=old", Authorization=None, Cookie=server.cookie).status == 303
@@ -169,7 +169,7 @@ def test_the_token_of_a_read_only_dashboard_opens_no_other(serve, queue):
     looking, full = serve("--read-only"), serve()
     assert looking.token != full.token and len(looking.token) == len(full.token)
     assert serve("--read-only").token == looking.token
-    for given in ({"Authorization": "Bearer " + looking.token}, {"Cookie": "queuectl_%d=%s" % (full.port, looking.token)}):
+    for given in ({"Authorization": "Bearer " + looking.token}, {"Cookie": full.cookie.replace(full.token, looking.token)}):
         assert full.gets("/api/status", **dict(READ, **given)).status == 401
     assert full.gets("/?token=" + looking.token, **READ).status == 401
     assert looking.gets("/api/status", Authorization="Bearer " + full.token).status == 200
@@ -219,7 +219,10 @@ def test_at_one_address_only_that_is_a_name():
     for host in ("10.1.2.4", "other.example"):
         with pytest.raises(Refused):
             guard.host_of(headers(("Host", host)), names)
+    # That is the one which is printed.
+    assert guard.host_of(headers(("Host", "10.1.2.3:8000")), names) == "10.1.2.3:8000"
     assert "[2001:db8::1]" in guard.hosts("2001:db8::1", "2001:db8::1")
+    assert guard.host_of(headers(("Host", "[fe80::1]:8000")), guard.hosts("fe80::1%eth0", "fe80::1%eth0")) == "[fe80::1]:8000"
     assert "*" not in guard.hosts("127.0.0.1", "127.0.0.1") | guard.hosts("fe80::1%eth0", "fe80::1%eth0")
 
 
@@ -228,6 +231,20 @@ def test_each_of_several_origins_counts():
     with pytest.raises(Refused):
         guard.check_change(many, "a", False, False)
     guard.check_change(headers(("Origin", "http://a")), "a", True, False)
+
+
+def test_a_ticket_lets_in_one_and_only_soon():
+    now = [0]
+    given = tickets.Tickets(lambda: now[0])
+    first, second, third = (given.make() for _ in range(3))
+    assert not given.take("x") and given.take(second) and not given.take(second) and given.take(first)
+    now[0] = 61
+    assert not given.take(third)
+
+
+def test_cookies_of_two_stores_do_not_take_each_other_away():
+    """Whatever the ports of their servers, which through tunnels need not be those of their addresses."""
+    assert guard.cookie_name("a") != guard.cookie_name("b") and re.fullmatch(r"queuectl_\w+", guard.cookie_name("a"))
 
 
 def test_tokens_are_compared_whole_and_may_be_any_text():

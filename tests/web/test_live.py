@@ -315,7 +315,7 @@ def test_who_comes_back_goes_on_behind_what_it_saw(here, follow, quick):
     stream.wait_for_ids("b")
     again = Stream(following, seen)
     assert [each["id"] for each in again.happened()] == ["b"] and again.told("missed") == []
-    assert again.messages[-1].event == "status"
+    again.wait_for("status")
 
 
 @pytest.mark.parametrize("seen", ["another-1", "1", "", "-", "x-y", "WORD-", "WORD--1", "WORD-99", "WORD-\u00b2", "WORD-" + 5000 * "9"])
@@ -341,7 +341,7 @@ def test_who_comes_back_after_a_pause_has_missed_something(here, follow, monkeyp
     seen = Stream(following).messages[0].id
     wait_until(lambda: following._standing is None, "it pauses")
     here.add("meanwhile")
-    assert [each.event for each in Stream(following, seen).messages][0] == "missed"
+    assert Stream(following, seen).told()[0].event == "missed"
 
 
 def test_a_stream_does_not_wait_for_ever_for_a_thread_that_cannot_read(here, monkeypatch):
@@ -491,9 +491,12 @@ def test_a_request_for_events_is_answered_by_the_beginning_of_a_stream(here, fol
     assert parsed(asked(site, "/api/events", Last_Event_ID="gone-1").body)[0].event == "missed"
 
 
-def test_a_head_of_events_opens_no_stream(here, follow):
-    answer = asked(Site(here.root, False, "", "/", follow()), "/api/events", "HEAD")
-    assert (answer.status, answer.kind, answer.stream, answer.body) == (200, "text/event-stream", None, b"")
+def test_a_head_of_events_has_nothing_begun_and_no_length(here, follow):
+    """That none is opened for it is the workers' affair: tests/web/test_streams.py."""
+    following = follow()
+    answer = asked(Site(here.root, False, "", "/", following), "/api/events", "HEAD")
+    assert (answer.status, answer.kind, answer.body) == (200, "text/event-stream", b"") and answer.stream is not None
+    assert following._wanted_until == -1
 
 
 def test_where_nothing_follows_the_store_there_are_no_events(here):

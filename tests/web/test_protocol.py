@@ -144,7 +144,8 @@ def test_what_two_readers_could_read_differently_is_refused(server):
         b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity": 501,
         b"Content-Length : 19": 400, b" Content-Length: 19": 400, b"X: a\r\n b": 400, b"X: a\r\n\tb": 400,
         b"Content-Length: 19\r\nX": 400, b": x": 400, b"X\0: y": 400, b"X: y\0": 400, b"X: a\rb": 400, b"X: a\nY: b": 400,
-        b"X(: y": 400, b"X: \xc3\xa9": 400, b"X: \x7f": 400}
+        b"X(: y": 400, b"X\xc3\xa9: y": 400, b"X: \x7f": 400,
+        b"Content-Length: 19\xa0": 400, b"Content-Length: \x8519": 400, b"Transfer-Encoding: chunked\xa0": 501}
     found = {}
     for line in lines:
         answer = server.sends_and_is_left(good + b"Content-Type: application/json\r\n" + line + b"\r\n\r\n" + body)

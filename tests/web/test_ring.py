@@ -59,6 +59,20 @@ def test_no_more_is_kept_than_so_many_bytes():
     assert ring.after(50) == (b"y" * 1000, 51)
 
 
+def test_who_is_far_behind_is_given_it_piece_by_piece():
+    """A copy of all of it for each of many slow streams would be much."""
+    ring = Ring()
+    for _ in range(20):
+        ring.publish(lambda number: b"%02d" % number + b"x" * 100000)
+    ring.publish(lambda number: b"21" + b"y" * 1000000)
+    got, number = b"", 0
+    while number < ring.last:
+        piece, number = ring.after(number)
+        assert 0 < len(piece) <= 300000 or piece.startswith(b"21")
+        got += piece
+    assert got == b"".join(b"%02d" % each + b"x" * 100000 for each in range(1, 21)) + b"21" + b"y" * 1000000
+
+
 def test_streams_that_keep_up_share_the_bytes():
     ring = filled(5)
     assert ring.after(2)[0] is ring.after(2)[0]

@@ -103,7 +103,8 @@ def test_what_a_listening_client_says_is_passed_over(server):
 
 def test_the_head_of_a_stream_is_no_stream(server):
     with server.client(server.token) as client:
-        assert client.request("HEAD", "/stream").status == 200
+        answer = client.request("HEAD", "/stream")
+        assert answer.status == 200 and answer.header("content-length") is None
         assert client.request("GET", "/listeners").body == b"0"
 
 

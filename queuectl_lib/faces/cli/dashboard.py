@@ -57,10 +57,8 @@ def run(args, out):
 
     def ready():
         announce(args, out, listener, token, "Ctrl+C stops it")
-        if args.open:
-            serving.show(serving.url(listener, token))
 
-    serving.serve(listener, store, args.read_only, tokens, args.host, ready=ready, name=args.name)
+    serving.serve(listener, store, args.read_only, tokens, args.host, ready=ready, opens=args.open, name=args.name)
 
 
 def listening(args):

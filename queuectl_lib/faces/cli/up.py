@@ -28,5 +28,5 @@ def run(args, out):
     token, = serving.tokens_of(store, False)
     listener = dashboard.listening(args)
     dashboard.announce(args, out, listener, token)
-    url = serving.url(listener, token) if args.open else None
-    return supervisor.start(store, count=args.count, queues=queues, beside=[beside.post(listener, store.root, token, args.host, url, args.name)])
+    post = beside.post(listener, store.root, token, args.host, args.open, args.name)
+    return supervisor.start(store, count=args.count, queues=queues, beside=[post])

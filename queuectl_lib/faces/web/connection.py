@@ -49,6 +49,11 @@ class Connection:
     def wants_to_write(self):
         return bool(self._outgoing)
 
+    def held(self):
+        """How many bytes are kept for it: what has come or is to come of its request, and what it has still to take."""
+        asked = len(self.incoming) if self.head is None or self.state == SENDING else self.head.length
+        return asked + sum(map(len, self._outgoing))
+
     def receive(self):
         """Take in what has come; False when the client has left."""
         try:

@@ -15,15 +15,15 @@ client comes back with the number it saw last.
 import selectors
 import time
 
-from queuectl_lib.faces.web import handler, message
+from queuectl_lib.faces.web import faults, guard, handler, message, room
 from queuectl_lib.faces.web.connection import ANSWERED, BODY, HEAD, IDLE, LEAVING, SENDING, STREAM, Connection
 from queuectl_lib.faces.web.door import Door, most_clients
 from queuectl_lib.faces.web.message import Refused
 from queuectl_lib.faces.web.waker import Waker
 from queuectl_lib.faces.web.workers import Workers
 
-# select() of Windows takes 512.
-MOST = 500
+# With those who are told, the door and what wakes the loop no more than the 512 that select() takes on Windows.
+MOST = 480
 # Beyond that so many are told that there is no room; the next ones are closed without a word.
 _TOLD = 20
 _ROOM_AT_ONCE = 16
@@ -104,9 +104,22 @@ class Connections:
         # First, or what comes from now on would wake nobody.
         self.waker.hear()
         for connection, pieces, number in self._workers.finished():
-            self._answer(connection, pieces, number)
-            self._proceed(connection)
+            if connection in self._all:
+                self._give(connection, pieces, number)
         self._publish()
+
+    def _give(self, connection, pieces, number):
+        """Begin to send what a worker has answered."""
+        try:
+            if number is not None:
+                room.check_stream(self._streams, self._most)
+            if not guard.is_change(connection.head.request):
+                room.check(self._all, connection, sum(map(len, pieces)))
+        except Refused as error:
+            self._refuse(connection, error)
+        else:
+            self._answer(connection, pieces, number)
+        self._proceed(connection)
 
     # --- connections come and go
 
@@ -130,12 +143,10 @@ class Connections:
         self._proceed(connection)
 
     def _make_room(self):
-        """Close who has not asked for anything: whoever waits between two requests first, each the longest."""
-        waiting = [each for each in self._all if each.state in (IDLE, HEAD, LEAVING)]
-        if not waiting:
-            return False
-        self._drop(min(waiting, key=lambda each: (each.state == HEAD, each.since)))
-        return True
+        found = room.first_to_leave(self._all)
+        if found is not None:
+            self._drop(found)
+        return found is not None
 
     def _drop(self, connection):
         if connection in self._all:
@@ -203,7 +214,7 @@ class Connections:
                 pass
             self._watch(connection)
         except Exception:
-            handler.report()
+            faults.report()
             self._drop(connection)
 
     def _step(self, connection):
@@ -224,7 +235,7 @@ class Connections:
     def _listen(self, connection):
         """Have the next request answered, if it is here; is there an answer already?"""
         try:
-            found = connection.next_request(self._admitted)
+            found = connection.next_request(lambda request: self._admitted(connection, request))
         except Refused as error:
             self._refuse(connection, error)
             return True
@@ -238,8 +249,11 @@ class Connections:
         self._workers.give(connection, head, connection.keeps)
         return False
 
-    def _admitted(self, request):
-        return handler.admitted(request, self._site)
+    def _admitted(self, connection, request):
+        instead = handler.admitted(request, self._site)
+        if instead is None:
+            room.check(self._all, connection, connection.head.length)
+        return instead
 
     def _refuse(self, connection, error):
         """The connection is closed after it: what of the request is still to come cannot be told from the next one."""
@@ -265,9 +279,12 @@ class Connections:
 
     def _publish(self):
         """Give all streams what the ring has for them."""
+        if not self._streams:
+            return
+        last = self._ring.last
         for connection in list(self._streams):
             # What still has something to take asks for more when that is taken.
-            if not connection.wants_to_write():
+            if connection.number != last and not connection.wants_to_write():
                 self._proceed(connection)
 
     def _feed(self, connection):

@@ -9,7 +9,8 @@ _KIND = "text/event-stream"
 def events(request, site):
     """The beginning of a stream; the rest is what the ring holds behind the answer's number."""
     if request.method == "HEAD":
-        return Answer(200, _KIND, b"")
+        # As of a stream, whose length nobody knows.
+        return Answer(200, _KIND, b"", {}, 0)
     first, number = _live(site).begin(request.headers.get("Last-Event-ID"))
     return Answer(200, _KIND, first, {}, number)
 

@@ -9,6 +9,7 @@ each request where it comes from, and one that has only the cookie to show and
 does not say that is refused.
 """
 
+import hashlib
 import hmac
 import ipaddress
 import re
@@ -45,11 +46,15 @@ the token alone stands in the file <code>token</code> of its store.</p>
 
 def hosts(host, bound):
     """What a server may be called that was told to listen at `host`, and does at the address `bound`."""
+    address = ipaddress.ip_address(bound.partition("%")[0])
     names = set(_LOCAL)
     if host:
-        names.add(_bracketed(host.lower()))
-    if ipaddress.ip_address(bound.partition("%")[0]).is_unspecified:
+        # A zone is this machine's affair: no client puts it into the header.
+        names.add(_bracketed(host.lower().partition("%")[0]))
+    if address.is_unspecified:
         names.update((_ANY_ADDRESS, socket.gethostname().lower()))
+    else:
+        names.add(_bracketed(str(address)))
     return frozenset(names)
 
 
@@ -88,13 +93,14 @@ def host_of(headers, allowed):
     given = headers.get_all("Host", [])
     if len(given) != 1:
         raise Refused(403, "want one Host header, not %d" % len(given))
-    match = _HOST.match(given[0].strip())
+    host = given[0].strip(" \t").lower()
+    match = _HOST.match(host)
     if match is None:
         raise Refused(400, "the Host header is malformed")
-    name = match.group(1).lower()
+    name = match.group(1)
     if name not in allowed and not (_ANY_ADDRESS in allowed and _is_address(name)):
         raise Refused(403, "this is not the server of that name: use the address it was started with")
-    return given[0].strip().lower()
+    return host
 
 
 def _is_address(name):
@@ -115,9 +121,12 @@ def is_token(given, site):
     return any([same(given, token) for token in (site.token,) + site.others])
 
 
-def cookie_name(port):
-    """Cookies are not told apart by port: two dashboards of one machine would take each other's away."""
-    return "queuectl_%d" % port
+def cookie_name(token):
+    """Cookies are not told apart by port: two dashboards would take each other's away.
+
+    Nor is the server's own port in it: those of two machines, each reached through a tunnel, may have the same.
+    """
+    return "queuectl_" + hashlib.sha256(token.encode("utf-8")).hexdigest()[:12]
 
 
 def _has_cookie(headers, site):
@@ -128,7 +137,7 @@ def _cookies(headers, site):
     """What the cookies of this dashboard hold."""
     # Not http.cookies: it gives up at the first cookie that it finds odd, and any
     # other program on this host name may have set one.
-    wanted = cookie_name(site.port)
+    wanted = cookie_name(site.token)
     pairs = [pair.partition("=") for line in headers.get_all("Cookie", []) for pair in line.split(";")]
     return [value.strip() for name, _, value in pairs if name.strip() == wanted]
 
@@ -140,9 +149,10 @@ def _has_bearer(headers, site):
 
 def _entered(request, site):
     """The answer to an address with a token: the same without it, which nobody reads over a shoulder or in a history."""
-    if not is_token(request.query["token"][-1].strip(), site) and not _has_cookie(request.headers, site):
+    given = request.query["token"][-1].strip()
+    if not (is_token(given, site) or _is_ticket(request, site, given) or _has_cookie(request.headers, site)):
         return _refused_page(request)
-    cookie = "%s=%s; Path=/; HttpOnly; SameSite=Strict" % (cookie_name(site.port), site.token)
+    cookie = "%s=%s; Path=/; HttpOnly; SameSite=Strict" % (cookie_name(site.token), site.token)
     return Answer(303, HTML, b"", {"Location": _without_token(request.query), "Set-Cookie": cookie})
 
 
@@ -152,6 +162,10 @@ def _refused_page(request):
         raise _refused("wrong")
     address = _without_token(request.query)
     return Answer(303, HTML, b"", {"Location": address + ("&" if "?" in address else "?") + _MARK + "="})
+
+
+def _is_ticket(request, site, given):
+    return request.method == "GET" and site.tickets is not None and site.tickets.take(given)
 
 
 def _without_token(query):

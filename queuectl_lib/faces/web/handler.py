@@ -9,13 +9,11 @@ http.server sees it.
 
 import io
 import re
-import sys
-import traceback
 from collections import namedtuple
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
-from queuectl_lib.faces.web import guard, message, routes
+from queuectl_lib.faces.web import faults, guard, message, routes
 from queuectl_lib.faces.web.message import Refused
 from queuectl_lib.words.errors import QueuectlError, told
 
@@ -28,7 +26,10 @@ _SMALL = 64 * 1024
 # keeps: the connection may be used again; version: 'HTTP/1.0' or 'HTTP/1.1'.
 Head = namedtuple("Head", ("request", "length", "expects", "keeps", "version"))
 
-_FORM = re.compile(rb"[!-~]+ [!-~]+ HTTP/[0-9.]+\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)*\r\n\Z")
+# Bytes beyond ASCII are allowed in a value: another program of this host name may have set a cookie that has some.
+_FORM = re.compile(rb"[!-~]+ [!-~]+ HTTP/[0-9.]+\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)*\r\n\Z")
+# What may stand around a value; str.strip() alone would take more for it than others do.
+_BLANK = " \t"
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS")
 _ALWAYS = (
     ("Content-Security-Policy",
@@ -97,9 +98,9 @@ def _length(headers):
     if len(given) > 1 or (given and coded):
         raise Refused(400, "the length of the body is told twice")
     if coded:
-        is_known = len(coded) == 1 and coded[0].strip().lower() == "chunked"
+        is_known = len(coded) == 1 and coded[0].strip(_BLANK).lower() == "chunked"
         raise Refused(411 if is_known else 501, "want the body with a Content-Length, not in another encoding")
-    text = given[0].strip() if given else "0"
+    text = given[0].strip(_BLANK) if given else "0"
     if re.match(r"[0-9]{1,18}\Z", text) is None:
         raise Refused(400, "Content-Length is no number of bytes")
     if int(text) > MOST_BODY:
@@ -115,7 +116,7 @@ def _target(found):
         parts = urlsplit(found.path)
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme.lower() not in ("http", "https") or parts.netloc.lower() != found.headers.get("Host", "").strip().lower():
+    if parts.scheme.lower() not in ("http", "https") or parts.netloc.lower() != found.headers.get("Host", "").strip(_BLANK).lower():
         raise Refused(400, "the address is not one of this server")
     return (parts.path or "/") + ("?" + parts.query if parts.query else "")
 
@@ -140,18 +141,8 @@ def admitted(request, site):
 
 
 def _fault():
-    report()
+    faults.report()
     return message.document({"error": "internal error"}, 500)
-
-
-def report():
-    """The traceback of what just went wrong, on standard error: in one write, so that two do not mix."""
-    try:
-        sys.stderr.write(traceback.format_exc())
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        # Nobody reads it.
-        pass
 
 
 def encoded(given, head, keeps):

@@ -13,13 +13,11 @@ is told once, as `trouble`, and it is looked for again until it is back.
 import json
 import re
 import secrets
-import sys
 import threading
 import time
-import traceback
 from collections import namedtuple
 
-from queuectl_lib.faces.web import chart
+from queuectl_lib.faces.web import chart, faults
 from queuectl_lib.faces.web.feed import Feed
 from queuectl_lib.faces.web.sampling import Sampling
 from queuectl_lib.faces.web.statuses import Statuses
@@ -95,27 +93,28 @@ class Live:
             self._wanted_until = time.monotonic() + _GRACE
             self._lock.notify_all()
             self._lock.wait_for(lambda: self._standing is not None or self._stopping, _BEGIN_SECONDS)
-            found = self._since(seen)
-            if found is not None:
-                rest, number = found
-            else:
+            number = self._gone_on_from(seen)
+            first = _RETRY
+            if number is None:
                 number = self._beginning()
-                rest = self._text(_MISSED, number) if seen else b""
-            standing = b"" if self._standing is None else self._text(self._standing, number)
-            return _RETRY + rest + standing, number
+                first += self._text(_MISSED, number) if seen else b""
+            # Else it is among what follows.
+            if self._standing is not None and number >= self._stood_at:
+                first += self._text(self._standing, number)
+            return first, number
 
     def throughput(self, now):
         """What GET /api/throughput tells at a moment (ms)."""
         return self._sampling.document(now)
 
-    def _since(self, seen):
-        """(the messages behind the one that a client saw last, the number of the last); None if they are not known."""
+    def _gone_on_from(self, seen):
+        """The number of the message that a client saw last; None if what came behind it is not known."""
         match = re.match(self._word + r"-([0-9]{1,18})\Z", seen or "")
-        return self.ring.after(int(match.group(1))) if match else None
+        return int(match.group(1)) if match and self.ring.knows(int(match.group(1))) else None
 
     def _beginning(self):
         """The number of the last status: all that has happened since then is told behind it."""
-        if self._standing is None or self.ring.after(self._stood_at) is None:
+        if self._standing is None or not self.ring.knows(self._stood_at):
             return self.ring.last
         return self._stood_at
 
@@ -132,7 +131,7 @@ class Live:
                 # A bug; said once, not each second.
                 if repr(error) != self._complaint:
                     self._complaint = repr(error)
-                    traceback.print_exc(file=sys.stderr)
+                    faults.report()
                 self._fail("internal error")
             self._rest()
         self._close()
@@ -202,7 +201,11 @@ class Live:
 
     def _close(self):
         if self._feed is not None:
-            self._feed.close()
+            try:
+                self._feed.close()
+            except OSError:
+                # Some disks tell of trouble when a file is closed: it is not read any more.
+                pass
             self._feed = None
 
     def _tell_news(self):

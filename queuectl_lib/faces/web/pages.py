@@ -11,6 +11,18 @@ _KINDS = {
     "html": HTML, "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 
 
+def load_all():
+    """Read now whatever the page names, and what that names."""
+    seen = set()
+    wanted = ["index.html"]
+    while wanted:
+        name = wanted.pop()
+        found = None if name in seen else _read(name)
+        seen.add(name)
+        if found is not None:
+            wanted += re.findall("[0-9A-Za-z_-]+[.][a-z]+", found[0].decode("utf-8"))
+
+
 def index(request, site):
     return _file(request, "index.html")
 

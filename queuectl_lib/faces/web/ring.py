@@ -7,10 +7,13 @@ comes back with the number it saw last goes on from there.
 
 import threading
 from collections import deque
+from itertools import islice
 
 # More than a client can be behind and still catch up by reading on: so many messages, and so many bytes.
 MOST = 512
 _MOST_BYTES = 4 * 1024 * 1024
+# So much a stream is given at once, or one message: what is kept for those that take it slowly is their own.
+_AT_ONCE = 256 * 1024
 
 
 class Ring:
@@ -45,13 +48,32 @@ class Ring:
         self.told()
         return number
 
-    def after(self, number):
-        """(the bytes of all messages behind this number, the last one's number); None where some are gone already."""
+    def knows(self, number):
+        """Are all messages behind this number still here?"""
         with self._lock:
-            behind = self.last - number
-            if behind < 0 or behind > len(self._messages):
+            return self._knows(number)
+
+    def after(self, number):
+        """(the bytes of the messages behind this number, the number of the last of them); None where some are gone already.
+
+        Of many not all: what comes behind them is asked for next.
+        """
+        with self._lock:
+            if not self._knows(number):
                 return None
             if self._asked is None or self._asked[0] != number:
-                start = len(self._messages) - behind
-                self._asked = number, b"".join(list(self._messages)[start:])
-            return self._asked[1], self.last
+                self._asked = (number,) + self._joined(number)
+            return self._asked[1:]
+
+    def _knows(self, number):
+        return 0 <= self.last - number <= len(self._messages)
+
+    def _joined(self, number):
+        taken = []
+        length = 0
+        for message in islice(self._messages, len(self._messages) - (self.last - number), None):
+            if taken and length + len(message) > _AT_ONCE:
+                break
+            taken.append(message)
+            length += len(message)
+        return b"".join(taken), number + len(taken)

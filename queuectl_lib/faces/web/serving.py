@@ -7,11 +7,12 @@ import secrets
 import signal
 import socket
 
-from queuectl_lib.faces.web import guard
+from queuectl_lib.faces.web import guard, pages
 from queuectl_lib.faces.web.connections import Connections
 from queuectl_lib.faces.web.live import Live
 from queuectl_lib.faces.web.ring import Ring
 from queuectl_lib.faces.web.site import Site
+from queuectl_lib.faces.web.tickets import Tickets
 from queuectl_lib.store import ownership
 from queuectl_lib.store import store as stores
 from queuectl_lib.store import token as tokens
@@ -110,25 +111,35 @@ def tokens_of(store, read_only):
     return (tokens.to_look(token), token) if read_only else (token,)
 
 
-def serve(listener, store, read_only, taken=None, host=None, until=None, ready=lambda: None, name=None):
+def load_all():
+    """Import and read now what else would be when somebody asks: the one file may be replaced while this runs."""
+    from queuectl_lib.store import founding
+    from queuectl_lib.work import cancel, progress, recovery, signals
+    stores.load_all()
+    pages.load_all()
+    return founding, cancel, progress, recovery, signals
+
+
+def serve(listener, store, read_only, taken=None, host=None, until=None, ready=lambda: None, opens=False, name=None):
     """Serve a store (store.Store) at a socket that bind() gave, and close it in the end.
 
     taken: as of tokens_of(), which it is if it is None; host: what bind() was told, which clients may call it.
     until: what can be read from when the server is to stop: a descriptor, a connection (on
     Windows a socket). Signals are the caller's then. Without it Ctrl+C and SIGTERM end it, from
-    the call of ready() on. name: of a proxy through which clients come, in lower case.
+    the call of ready() on. opens: show it in a browser; name: of a proxy through which clients come, in lower case.
     """
-    # Now: the one file may be replaced while this runs.
-    stores.load_all()
+    load_all()
     hosts = guard.hosts(host, str(_address(listener))) | frozenset([name] if name else [])
     taken = taken or tokens_of(store, read_only)
-    site = Site(store.root, read_only, taken[0], os.getcwd(), None, port_of(listener), hosts, others=taken[1:], name=name)
+    site = Site(store.root, read_only, taken[0], os.getcwd(), None, hosts, Tickets(), taken[1:], name)
     site = site._replace(live=Live(site, Ring()))
     loop = Connections(listener, site, until)
     before = _take_signals(loop) if until is None else {}
     try:
         site.live.start()
         ready()
+        if opens:
+            show(url(listener, site.tickets.make()))
         loop.run()
     finally:
         site.live.stop()

@@ -41,7 +41,11 @@ def metrics(request, site):
 def health(request, site):
     """Nothing of the store is in it: it is answered to anybody."""
     try:
-        stores.open_store(site.store).counts()
+        store = stores.open_store(site.store)
+        store.counts()
     except (QueuectlError, OSError):
         return document({"ok": False, "error": "the store cannot be read"}, 503)
+    # One that may change the store has made it, if need be, before it served: its disk is gone, perhaps.
+    if not (store.exists or site.read_only):
+        return document({"ok": False, "error": "the store is not there any more"}, 503)
     return document({"ok": True})
