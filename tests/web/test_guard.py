@@ -169,7 +169,7 @@ def test_the_token_of_a_read_only_dashboard_opens_no_other(serve, queue):
     looking, full = serve("--read-only"), serve()
     assert looking.token != full.token and len(looking.token) == len(full.token)
     assert serve("--read-only").token == looking.token
-    for given in ({"Authorization": "Bearer " + looking.token}, {"Cookie": "queuectl_%d=%s" % (full.port, looking.token)}):
+    for given in ({"Authorization": "Bearer " + looking.token}, {"Cookie": full.cookie.replace(full.token, looking.token)}):
         assert full.gets("/api/status", **dict(READ, **given)).status == 401
     assert full.gets("/?token=" + looking.token, **READ).status == 401
     assert looking.gets("/api/status", Authorization="Bearer " + full.token).status == 200
