@@ -51,7 +51,7 @@ def _queue(name, states, depth, slots, limit, paused, now):
     return Queue(
         name, {state: states.get(state, 0) for state in STATES},
         depth.ready if depth else _NOTHING, depth.delayed if depth else _NOTHING, depth.blocked if depth else _NOTHING,
-        slots, limit, pauses.in_force(paused, name, now), min(waiting, key=lambda each: each[1], default=None),
+        slots, limit, pauses.own_or_all(paused, name, now), min(waiting, key=lambda each: each[1], default=None),
         bool(name in paused and paused[name].on_failure))
 
 

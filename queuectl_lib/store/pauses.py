@@ -46,6 +46,11 @@ def in_force(pauses, queue, now):
     return None
 
 
+def own_or_all(pauses, queue, now):
+    """The same, but a queue's own Pause rather than that of all queues: it is what stays when they are resumed."""
+    return in_force({queue: pauses.get(queue)}, queue, now) or in_force(pauses, ALL, now)
+
+
 def after_death(pauses, queue, job_id, now):
     """The pauses once a job of this queue has died; None where that changes nothing."""
     pause = pauses.get(queue)

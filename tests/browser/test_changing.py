@@ -79,6 +79,19 @@ def test_what_is_wrong_with_a_job_is_said_beside_it_and_stays_to_be_mended(page,
     assert page.find("textbox", "Jobs").property("value") == typed and len(dashboard.queue.jobs()) == 1
 
 
+def test_an_id_that_is_there_is_said_though_the_job_is_the_same_one(page, dashboard):
+    page.expect("409")
+    dashboard.queue.enqueue("--id", "taken", "true")
+    shown.open_live(page, dashboard.address)
+    page.click("button", "Enqueue \u2026")
+    page.type("textbox", "Command", "true")
+    page.click("DisclosureTriangle", "More options")
+    page.type("textbox", "Id", "taken")
+    page.click("button", "Enqueue")
+    wait_until(lambda: any("taken is already there" in alert.text() for alert in page.all("alert")), "the alert says it")
+    assert page.text("#toasts") == "" and page.all("dialog", "Enqueue")
+
+
 # --- the dead letter queue
 
 @pytest.mark.short
@@ -190,6 +203,43 @@ def test_the_selected_jobs_are_held_and_cancelled_together(page, dashboard):
     assert set(queue.states().values()) == {"pending"}
 
 
+# What is clicked in rows and lies under what is said.
+COVERED = """
+    const wanted = [...document.querySelectorAll('#view tbody :is(.pick, .job-link, button)')].filter(one => one.checkVisibility());
+    const at = wanted.map(one => one.getBoundingClientRect());
+    return wanted.filter((one, place) => {
+        const {left, top, width, height} = at[place];
+        const [x, y] = [Math.min(left + width / 2, left + 20), top + height / 2];
+        const found = document.elementFromPoint(x, y);
+        return found && found.closest('#toasts');
+    }).map(one => one.getAttribute('aria-label') ?? one.textContent);
+"""
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_what_is_said_covers_nothing_that_is_clicked(page, dashboard, width):
+    queue = dashboard.queue
+    page.resize(width, 700, phone=width == 320)
+    queue.run("enqueue", "--file", "-", input=json.dumps([{"id": "%d-of-many" % n, "command": "true", "held": True} for n in range(30)]))
+    shown.open_live(page, dashboard.address)
+    wait_until(lambda: len(shown.ids(page)) == 30, "all are shown")
+    page.script("scrollTo(0, 600)")
+    for _ in range(2):
+        page.press("n")
+        page.find("dialog", "Enqueue")
+        page.keys("true")
+        page.press("Control+Enter")
+        page.wait_gone("dialog")
+    shown.wait_said(page, "Enqueued")
+    wait_until(lambda: page.script("return document.querySelectorAll('.toast').length") == 2, "both are said")
+    page.screenshot("toasts-%d" % width)
+    covered = page.script(COVERED)
+    assert [label for label in covered if width != 320 or label.startswith("Select")] == []
+    page.script("scrollTo(0, document.body.scrollHeight)")
+    page.screenshot("toasts-end-%d" % width)
+    assert page.script(COVERED) == []
+
+
 def test_queues_are_paused_with_a_reason_and_resumed(page, dashboard):
     queue = dashboard.queue
     queue.enqueue("--id", "one", "--queue", "mail", "true")
@@ -202,6 +252,13 @@ def test_queues_are_paused_with_a_reason_and_resumed(page, dashboard):
     page.wait_for_text("server moves", "#view")
     page.screenshot("queues")
     assert "server moves" in queue.run("status").out
+    queue.run("pause")
+    page.wait_for_text("All queues are paused", "#view")
+    assert "server moves" in page.text("#view")
+    page.screenshot("queues-all-paused")
+    page.find("button", "Resume the queue mail")
+    queue.run("resume")
+    page.wait_for("return !document.querySelector('#banner').innerText.includes('paused')")
     page.click("button", "Resume the queue mail")
     page.wait_gone("button", "Resume the queue mail")
     page.click("button", re.compile("^Pause all"))

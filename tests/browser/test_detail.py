@@ -34,6 +34,24 @@ def test_a_running_job_is_watched_until_it_fails_and_its_history_is_told(page, d
     assert workers.wait() == 0
 
 
+def test_beside_the_open_job_the_head_stays_one_line_and_one_bar_scrolls(page, lasting):
+    page.resize(1280, 800)
+    lasting.queue.enqueue("--id", "wide", "--hold", "true")
+    shown.open_live(page, lasting.at("job=wide&token=" + lasting.token))
+    page.wait_for_text("held", "#detail")
+    page.screenshot("detail-1280")
+    tops = page.script("return [...document.querySelectorAll('header.top > *')].map(one => one.getBoundingClientRect()).map(at => at.top + at.height / 2)")
+    assert max(tops) - min(tops) < 6
+    assert page.script("return document.documentElement.clientWidth === innerWidth")
+    lasting.queue.run("cancel", "wide")
+
+
+def test_what_goes_on_is_told_in_whole_seconds(page, lasting):
+    shown.open_live(page, lasting.address)
+    told = page.script("const {growing} = await import('/static/text.js'); return [0, 0.4, 1.7, 9.99, 75].map(growing)")
+    assert told == ["0 s", "0 s", "1 s", "9 s", "1 min 15 s"]
+
+
 def test_why_it_is_not_running_is_told_and_kept_up_to_date(page, dashboard):
     queue = dashboard.queue
     queue.enqueue("--id", "first", "--hold", "true")

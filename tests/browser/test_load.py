@@ -22,10 +22,14 @@ def test_the_printed_address_opens_the_page_and_the_token_leaves_the_bar(page, d
 
 def test_whoever_has_no_token_is_told_where_it_is_and_can_give_it(page, dashboard):
     page.expect("401")
-    page.open(dashboard.at("search=nothing"))
-    page.wait_for_text("queuectl dashboard")
-    assert page.all("table") == [] and looks.nameless(page) == [] and looks.faults(page, "contrast") == []
-    page.screenshot("no-token")
+    for scheme, ground in (("dark", "rgb(20, 23, 28)"), ("light", "rgb(246, 247, 249)")):
+        page.prefer(color_scheme=scheme)
+        page.open(dashboard.at("search=nothing"))
+        page.wait_for_text("queuectl dashboard")
+        # Its style is let through, and none else is needed.
+        assert page.script("return getComputedStyle(document.body).backgroundColor") == ground
+        assert page.all("table") == [] and looks.nameless(page) == [] and looks.faults(page, "contrast") == []
+        page.screenshot("no-token-" + scheme)
     page.type("textbox", None, "wrong" * 9 + "\ue007")
     page.wait_for("return document.readyState === 'complete' && document.body.innerText.includes('queuectl dashboard')")
     page.type("textbox", None, dashboard.token + "\ue007")
@@ -61,7 +65,9 @@ def test_a_store_that_cannot_be_read_is_said(page, dashboard):
     shown.wait_for_row(page, "first")
     queue.append_garbage(b'{"id": broken\n' * 3)
     page.reload()
-    page.wait_for_text("damaged", "main, #banner")
+    page.wait_for_text("damaged", "#banner")
+    page.wait_for_text("The jobs could not be fetched", "#view")
+    page.wait_for("return !document.querySelector('main').innerText.includes('damaged')")
     page.screenshot("damaged")
 
 

@@ -64,6 +64,14 @@ def test_a_pause_of_all_queues_is_pointed_out():
     assert document(counts={}, paused={ALL: Pause(moment(-60), "backup")})["paused"]["reason"] == "backup"
 
 
+def test_a_queue_that_is_paused_by_itself_says_so_while_all_are_paused():
+    paused = {ALL: Pause(moment(-60), "backup"), "mail": Pause(moment(-90), "moves")}
+    found = document(counts={"mail": {"pending": 1}, "video": {"pending": 1}}, paused=paused)
+    assert [found["queues"][name]["paused"]["reason"] for name in ("mail", "video")] == ["moves", "backup"]
+    over = dict(paused, mail=Pause(moment(-90), "moves", moment(-1)))
+    assert document(counts={"mail": {"pending": 1}}, paused=over)["queues"]["mail"]["paused"]["reason"] == "backup"
+
+
 def test_a_pause_that_is_over_or_only_armed_is_none():
     for pause in (Pause(moment(-60), None, moment(-1)), Pause(on_failure=True)):
         assert "aused" not in status(counts={"mail": {"pending": 1}}, paused={"mail": pause})

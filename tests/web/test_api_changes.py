@@ -142,7 +142,9 @@ def test_queues_are_paused_and_resumed(here):
     assert told["queues"]["mail"]["reason"] == "new server" and told["queues"]["mail"]["until"] and told["all"] is None
     told = here.post("/api/pause")
     assert set(told["queues"]) == {"mail"} and told["all"]["reason"] is None
-    assert here.get("/api/status")["queues"]["mail"]["paused"]["reason"] is None
+    status = here.get("/api/status")
+    assert status["paused"]["reason"] is None and status["queues"]["mail"]["paused"]["reason"] == "new server"
+    assert status["queues"]["default"]["paused"] == status["paused"]
     assert "paused already" in here.post("/api/pause", status=409)["error"]
     assert here.post("/api/resume")["all"] is None
     assert here.post("/api/queues/mail/resume") == {"queues": {}, "all": None}

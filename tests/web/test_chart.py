@@ -127,6 +127,16 @@ def test_no_more_samples_are_kept_than_an_hour_needs():
     assert unknown == [] and found == {ago: (6 if ago else 4, 0) for ago in range(60)}
 
 
+def test_however_often_somebody_asks_no_more_looks_are_kept_and_each_minute_is_as_full():
+    samples = []
+    # At 0.3 s past each full ten seconds by itself, and each second because somebody asks.
+    for at in sorted([10 * n + 0.3 for n in range(400)] + list(range(1, 4000))):
+        samples = chart.added(samples, sample(at, int(at)))
+    assert len(samples) <= 363
+    found, _ = told(chart.Earlier(NOW, {}), samples, samples[-1].at)
+    assert [found[ago][0] for ago in range(1, 60)] == pytest.approx([60] * 59, abs=1)
+
+
 def test_a_clock_that_is_set_back_after_the_last_look_breaks_nothing():
     document = chart.document(NOTHING, [sample(0, 1), sample(10, 3)], NOW - 7200000)
     assert len(document["minutes"]) == 60 and document["known_since"] <= document["now"]

@@ -53,7 +53,9 @@ def test_a_person_without_the_token_is_asked_for_it(server):
     page = answer.body.decode()
     assert answer.status == 401 and answer.header("content-type").startswith("text/html")
     assert 'name="token"' in page and '<form method="get" action="/">' in page and "queuectl dashboard" in page
-    assert "<script" not in page and "style" not in page and server.token not in page
+    assert "<script" not in page and "style=" not in page and server.token not in page
+    rules = answer.header("content-security-policy").split("; ")
+    assert rules[0] == "default-src 'none'" and "frame-ancestors 'none'" in rules and "unsafe" not in str(rules)
     assert dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)) == {
         "state": "dead", "search": "&quot;&gt;&lt;script&gt;x&lt;/script&gt;"}
 

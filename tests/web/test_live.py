@@ -514,3 +514,14 @@ def test_the_chart_is_drawn_though_nobody_listens(here, follow):
         return [each for each in json.loads(asked(site, "/api/throughput").body)["minutes"] if each["completed"]]
     [minute] = wait_until(minutes, "the attempt is in the chart")
     assert (minute["completed"], minute["failed"]) == (1, 0)
+
+
+def test_whoever_asks_for_the_chart_does_not_wait_for_the_next_look(here, follow, monkeypatch):
+    monkeypatch.setattr(live.Live, "_sample", lambda self: None)
+    monkeypatch.setattr(live, "_OLD_SAMPLE", 0)
+    site = Site(here.root, False, "", "/", follow())
+    for number in range(2):
+        here.add("job-%d" % number)
+        here.run("job-%d" % number)
+        told = json.loads(asked(site, "/api/throughput").body)["minutes"]
+        assert sum(each["completed"] or 0 for each in told) == number + 1

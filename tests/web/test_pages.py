@@ -1,5 +1,6 @@
 """The page's files: their kinds, their tags, and no others than these."""
 
+import gzip
 import re
 from email.message import Message
 
@@ -26,10 +27,12 @@ def files(monkeypatch):
     return there
 
 
-def asked(name, tag=None):
+def asked(name, tag=None, encodings=None):
     headers = Message()
     if tag is not None:
         headers["If-None-Match"] = tag
+    if encodings is not None:
+        headers["Accept-Encoding"] = encodings
     request = message.request("GET", "/static/" + name, headers, b"")
     return pages.index(request, None) if name == "index.html" else pages.static(request, None, name)
 
@@ -45,13 +48,22 @@ def test_each_file_comes_as_what_it_is(files, name, kind):
 def test_what_the_browser_has_is_not_sent_again(files):
     first = asked("main.js")
     assert first.headers["Cache-Control"] == "no-cache"
-    for tag in (first.headers["ETag"], 'W/%s, "x"' % first.headers["ETag"]):
+    for tag in (first.headers["ETag"], '"x", %s' % first.headers["ETag"]):
         again = asked("main.js", tag)
         assert (again.status, again.body, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
     top, = handler.encoded(again, None, False)
     assert top.startswith(b"HTTP/1.1 304 ") and b"Content-Length" not in top and top.endswith(b"\r\n\r\n")
     assert asked("main.js", '"another"').status == 200
     assert asked("page.css").headers["ETag"] != first.headers["ETag"]
+
+
+@pytest.mark.parametrize("encodings, is_packed", [
+    ("gzip, deflate, br, zstd", True), ("br,GZIP", True), ("identity", False), ("br, gzip;q=0", False), ("", False), (None, False)])
+def test_a_file_is_packed_for_who_takes_that(files, encodings, is_packed):
+    answer = asked("main.js", encodings=encodings)
+    assert answer.headers.get("Content-Encoding") == ("gzip" if is_packed else None)
+    assert (gzip.decompress(answer.body) if is_packed else answer.body) == b"1"
+    assert answer.headers["Vary"] == "Accept-Encoding" and answer.headers["ETag"] == asked("main.js").headers["ETag"]
 
 
 def test_a_file_is_read_once(files):

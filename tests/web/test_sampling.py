@@ -129,6 +129,24 @@ def test_a_store_that_has_not_changed_is_not_read_again(here, looks, monkeypatch
     assert read == [] and looks.told() == (0, 0, 0)
 
 
+def test_a_look_that_somebody_asks_for_is_taken_where_the_last_one_is_too_old(here, looks):
+    here.add("a", "b")
+    looks.take()
+    here.run("a")
+    here.pass_time(0.5)
+    looks.sampling.take(here.now, oldest=1000)
+    assert looks.told()[0] == 0
+    here.pass_time(0.5)
+    looks.sampling.take(here.now, oldest=1000)
+    assert looks.told()[0] == 1
+    # Of two threads one may have been quicker that came later.
+    here.run("b")
+    looks.sampling.take(here.now - 5)
+    assert looks.told()[0] == 1
+    looks.take(1)
+    assert looks.told()[0] == 2
+
+
 def test_where_there_is_no_store_nothing_has_ended(here, tmp_path):
     looks = Looks(here)
     looks.sampling = sampling.Sampling(str(tmp_path / "none"))

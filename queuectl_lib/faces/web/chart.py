@@ -48,7 +48,12 @@ def goes_on(before, after):
 
 
 def added(samples, after):
-    """The samples with one more, those left out that no minute of the last hour needs."""
+    """The samples with one more, those left out that no minute of the last hour needs.
+
+    So is the last one where it was not the first within EVERY: however often somebody asks, no more are kept.
+    """
+    if len(samples) > 1 and samples[-1].at // EVERY == samples[-2].at // EVERY:
+        samples = samples[:-1]
     first = next((number for number, each in enumerate(samples) if each.at > beginning(after.at)), len(samples))
     return samples[max(0, first - 1):] + [after]
 

@@ -9,6 +9,7 @@ each request where it comes from, and one that has only the cookie to show and
 does not say that is refused.
 """
 
+import base64
 import hashlib
 import hmac
 import ipaddress
@@ -25,11 +26,34 @@ _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 _ANY_ADDRESS = "*"
 # In the place of a wrong token, in the address of the page that says so.
 _MARK = "wrong-token"
+# As page.css has it; that is not given to whoever has no token.
+_TOKEN_STYLE = """
+:root { --ground: #f6f7f9; --sheet: #ffffff; --line: #d5dae1; --strong-line: #7a8594; --ink: #1b2027; --accent: #2456a6;
+  --on-accent: #ffffff; --focus: #1a5fd0; }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #14171c; --sheet: #1b1f26; --line: #353d49; --strong-line: #8894a4; --ink: #e6e9ee; --accent: #8ab4f8;
+    --on-accent: #10151c; --focus: #9cc2ff; }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 0.875rem/1.45 system-ui, sans-serif; }
+main { max-width: 34rem; margin: 10vh auto 0; padding: 1rem 1.5rem; background: var(--sheet); border: 1px solid var(--line); border-radius: 6px; }
+h1 { margin: 0; font-size: 1.05rem; }
+label { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; font-weight: 600; }
+form p { display: flex; flex-wrap: wrap; gap: 0.5rem; }
+input, button { font: inherit; min-height: 2rem; padding: 0.3rem 0.7rem; border: 1px solid var(--strong-line); border-radius: 6px;
+  background: var(--sheet); color: var(--ink); }
+button { background: var(--accent); border-color: var(--accent); color: var(--on-accent); cursor: pointer; }
+a { color: var(--accent); }
+:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
+"""
+_TOKEN_RULES = (
+    "default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    % base64.b64encode(hashlib.sha256(_TOKEN_STYLE.encode("ascii")).digest()).decode("ascii"))
 _TOKEN_PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark"><title>queuectl: token wanted</title></head>
-<body>
+<meta name="color-scheme" content="light dark"><title>queuectl: token wanted</title><style>%s</style></head>
+<body><main>
 <h1>This dashboard wants its token</h1>
 %s
 <p>The address with the token was printed by <code>queuectl dashboard</code> when it was started;
@@ -39,7 +63,7 @@ the token alone stands in the file <code>token</code> of its store.</p>
 <button>Open</button></p>
 </form>
 <p>You came by a link, and have opened the dashboard before? <a href="%s">Try again.</a></p>
-</body>
+</main></body>
 </html>
 """
 
@@ -181,8 +205,8 @@ def _token_wanted(request, site):
     kept = ['<input type="hidden" name="%s" value="%s">' % (escape(name), escape(text))
             for name, text in parse_qsl(address[2:], keep_blank_values=True)]
     wrong = '<p role="alert"><strong>That is not the token of this dashboard.</strong></p>' if _MARK in request.query else ""
-    page = _TOKEN_PAGE % (wrong, "".join(kept), escape(address))
-    return Answer(401, HTML, page.encode("utf-8"), {"WWW-Authenticate": "Bearer"})
+    page = _TOKEN_PAGE % (_TOKEN_STYLE, wrong, "".join(kept), escape(address))
+    return Answer(401, HTML, page.encode("utf-8"), {"WWW-Authenticate": "Bearer", "Content-Security-Policy": _TOKEN_RULES})
 
 
 def _wants_page(request):

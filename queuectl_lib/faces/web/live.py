@@ -35,6 +35,8 @@ _GRACE = 10
 # So long a stream waits for the thread to come out of its pause.
 _BEGIN_SECONDS = 2
 _STOP_SECONDS = 0.2
+# Milliseconds; an older one is not what is told to who asks.
+_OLD_SAMPLE = 1000
 _MOST_EVENTS = 200
 # A browser comes back after so many milliseconds.
 _RETRY = b"retry: 2000\n\n"
@@ -105,6 +107,7 @@ class Live:
 
     def throughput(self, now):
         """What GET /api/throughput tells at a moment (ms)."""
+        self._take_sample(now, _OLD_SAMPLE)
         return self._sampling.document(now)
 
     def _gone_on_from(self, seen):
@@ -164,13 +167,17 @@ class Live:
         return now < self._wanted_until
 
     def _sample(self):
-        """Look at the totals when it is time; what cannot be read is not known, and trouble for who listens alone."""
+        """Look at the totals when it is time."""
         now = clock.now()
         if self._sampled <= now < self._sampled + chart.EVERY:
             return
         self._sampled = now - now % chart.EVERY
+        self._take_sample(now, 0)
+
+    def _take_sample(self, now, oldest):
+        """What cannot be read is not known, and trouble for who listens alone."""
         try:
-            self._sampling.take(now, lambda: not self._stopping)
+            self._sampling.take(now, lambda: not self._stopping, oldest)
         except (QueuectlError, OSError):
             pass
 

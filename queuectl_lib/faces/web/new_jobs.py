@@ -4,7 +4,8 @@ A client that hears nothing does not know whether its jobs were stored, and asks
 an Idempotency-Key that is harmless: the ids are made of the key and of the job's
 place, so the store, which takes each id once, is all that has to remember. Who comes second,
 be it a year later or in the same moment, finds the ids there, and is
-told of the same jobs, if they are what was asked for.
+told of the same jobs, if they are what was asked for. A job that names its own id
+is of nobody's making: where no other job proves that the key was used before, its id is taken.
 
 Whether they are is seen by what cannot change by itself; somebody may have edited, released or retried
 them meanwhile.
@@ -89,7 +90,7 @@ def _made(maker, many, base):
 
 
 def _there(store, wanted, base, number, error):
-    """The ids of so many jobs, all of which are there; Refused where the key was another request's, else the error."""
+    """The ids of so many jobs, all of which are there and some by this key; Refused where that was another request's, else the error."""
     ids = []
     is_known = False
     look = store.look()
@@ -104,6 +105,8 @@ def _there(store, wanted, base, number, error):
             ids.append(job.id)
     finally:
         look.close()
+    if not is_known:
+        raise error
     return ids
 
 

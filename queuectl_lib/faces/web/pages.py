@@ -1,5 +1,6 @@
 """The page's files, out of the tree or out of the one file."""
 
+import gzip
 import hashlib
 import pkgutil
 import re
@@ -37,12 +38,19 @@ def _file(request, name):
     found = _read(name) if kind else None
     if found is None:
         raise Refused(404, "there is no such file")
-    data, tag = found
+    data, packed, tag = found
     # Asked for anew each time: after an update of queuectl no page is made of old and new parts.
-    headers = {"Cache-Control": "no-cache", "ETag": tag}
+    headers = {"Cache-Control": "no-cache", "ETag": tag, "Vary": "Accept-Encoding"}
     if tag in request.headers.get("If-None-Match", ""):
         return Answer(304, kind, b"", headers)
+    if _takes_gzip(request.headers.get("Accept-Encoding", "")):
+        return Answer(200, kind, packed, dict(headers, **{"Content-Encoding": "gzip"}))
     return Answer(200, kind, data, headers)
+
+
+def _takes_gzip(text):
+    # With a weight behind it, which might be 0, it is not meant.
+    return "gzip" in [part.strip().lower() for part in text.split(",")]
 
 
 # Kept: the one file may be replaced while its dashboard runs.
@@ -50,11 +58,12 @@ _read_files = {}
 
 
 def _read(name):
-    """(the bytes of a file of the page, their ETag), or None."""
+    """(the bytes of a file of the page, the same as gzip, their ETag), or None."""
     if name not in _read_files:
         try:
             data = pkgutil.get_data(__package__, "page/" + name)
         except OSError:
             return None
-        _read_files[name] = data, '"%s"' % hashlib.sha256(data).hexdigest()[:16]
+        # Weak: it stands for both forms.
+        _read_files[name] = data, gzip.compress(data, mtime=0), 'W/"%s"' % hashlib.sha256(data).hexdigest()[:16]
     return _read_files[name]

@@ -1,6 +1,7 @@
-"""A store's attempt totals, looked at every ten seconds while the dashboard runs, for its chart (chart.py)."""
+"""A store's attempt totals, looked at every ten seconds while the dashboard runs and when somebody asks, for its chart (chart.py)."""
 
 import os
+import threading
 from itertools import takewhile
 
 from queuectl_lib.faces.web import chart
@@ -14,16 +15,29 @@ _UNFINISHED = ("failed", "processing")
 
 
 class Sampling:
-    """take() in one thread; document() in any."""
+    """take() and document() in any thread."""
 
     def __init__(self, directory):
         self._directory = directory
+        self._taking = threading.Lock()
         self._seen = None
         # (chart.Earlier, [chart.Sample…]), replaced as a whole.
         self._known = None
 
-    def take(self, now, going_on=lambda: True):
-        """Look at the totals at this moment (ms). going_on(): asked in between; False: leave off. StoreError, OSError."""
+    def take(self, now, going_on=lambda: True, oldest=0):
+        """Look at the totals at this moment (ms), if the last look is older than so many ms. StoreError, OSError.
+
+        going_on(): asked in between; False: leave off.
+        """
+        with self._taking:
+            if not self._is_fresh(now, oldest):
+                self._look(now, going_on)
+
+    def _is_fresh(self, now, oldest):
+        # Less than nothing: another thread that came later was quicker. More than that is a clock that was set back.
+        return self._known is not None and -chart.EVERY < now - self._known[1][-1].at < oldest
+
+    def _look(self, now, going_on):
         store = stores.open_store(self._directory)
         seen = _place(store.paths)
         if self._is_as_it_was(seen, now):

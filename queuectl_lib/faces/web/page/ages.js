@@ -1,7 +1,7 @@
 // How long ago something was: texts that grow older by themselves.
 
 import { h } from "./dom.js";
-import { local, short, since, span } from "./text.js";
+import { growing, local, short, since } from "./text.js";
 import { everySecond } from "./ticking.js";
 
 // A <time> that says "3m ago" and, to who points at it, the moment. after: words behind it, as " ago".
@@ -38,8 +38,8 @@ export function show(place, moment, after) {
 }
 
 function tick(element) {
-  const seconds = Math.floor(since(element.dateTime));
-  const shown = (element.classList.contains("age-long") ? span(seconds) : short(seconds)) + element.dataset.after;
+  const seconds = since(element.dateTime);
+  const shown = (element.classList.contains("age-long") ? growing(seconds) : short(seconds)) + element.dataset.after;
   if (element.textContent !== shown) {
     element.textContent = shown;
   }

@@ -9,7 +9,7 @@ import { paced } from "./pacing.js";
 import { count, since } from "./text.js";
 
 const EVERY = 15000;
-const LEAST = 10000;
+const LEAST = 3000;
 const CLOCK = new Intl.DateTimeFormat("sv-SE", { timeStyle: "short" });
 // Of so many of the last minutes it is said what "lately" is.
 const LATELY = 10;
@@ -34,6 +34,7 @@ export function mount(place) {
   const refresh = paced(load, LEAST);
   live.on("status", refresh);
   live.on("missed", refresh);
+  live.on("happened", (events) => events.some(({ was }) => was === "processing") && refresh());
   setInterval(refresh, EVERY);
   refresh();
   new ResizeObserver(render).observe(parts.plot);

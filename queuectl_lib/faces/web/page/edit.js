@@ -39,7 +39,7 @@ function layout(fields) {
       field("Queue", fields.queue),
       field("Timeout", fields.timeout, "90, 5m, 2h, none"),
       field("Retries", fields.max_retries),
-      field("Not before", fields.run_at, "In your own time.")),
+      field("Not before", fields.run_at, "In your own time; empty: now.")),
   ];
 }
 

@@ -31,7 +31,7 @@ export function open() {
   const asJson = h("div", { hidden: true }, field("Jobs", json, "One job as an object, or several as an array: all of them or none."));
   const ways = { plain: plain.element, json: asJson };
   const chosen = { way: "plain" };
-  const sent = { key: newKey() };
+  const sent = { key: newKey(), isUnanswered: false };
   const shown = dialog.form({
     title: "Enqueue", verb: "Enqueue", fields: [switcher(ways, chosen, plain.command, json), plain.element, asJson],
     send: (close) => send(() => (chosen.way === "json" ? parsed(json.value) : plain.job()), sent, close),
@@ -79,6 +79,10 @@ async function send(jobs, sent, close) {
       sent.key = newKey();
       throw new Error("An earlier try has made its job already; sending once more makes another one. (" + error.message + ")");
     }
+    if (error.status === 409 && sent.isUnanswered) {
+      throw new Error("Perhaps by an earlier try, whose answer did not arrive: " + error.message);
+    }
+    sent.isUnanswered = sent.isUnanswered || error instanceof api.Offline;
     throw error;
   }
   close();

@@ -20,11 +20,18 @@ export function mount() {
   draw();
 }
 
+// Whether the head of the page says this already.
+export function tells(error) {
+  return trouble === error.message;
+}
+
 function learn(found) {
   status = found;
   trouble = null;
   learnTime(found.now);
-  write(document.getElementById("store"), found.store);
+  const store = document.getElementById("store");
+  write(store, found.store);
+  store.title = found.store;
   document.body.classList.toggle("read-only", found.read_only);
   document.title = title(found.states);
   draw();

@@ -3,6 +3,7 @@
 import * as address from "./address.js";
 import { Offline } from "./api.js";
 import { h, keyed } from "./dom.js";
+import { tells } from "./head.js";
 import { count, many } from "./text.js";
 
 // [{name, element}…] of what there is to say about a List's state; the first of them stands in for the rows if there are none.
@@ -16,12 +17,14 @@ export function show(place, told) {
 }
 
 function failed({ error, jobs, isBusy }, list) {
-  // That the server does not answer stands at the head of the page.
-  if (!error || isBusy || (error instanceof Offline && jobs.length)) {
+  // That the server does not answer, or its store is in trouble, stands at the head of the page.
+  const isTold = error instanceof Offline || (error && tells(error));
+  if (!error || isBusy || (isTold && jobs.length)) {
     return null;
   }
-  return { name: "failed " + error.message, make: () => [
-    h("p", {}, h("strong", {}, "The jobs could not be fetched: "), error.message),
+  const why = isTold ? "." : ": " + error.message;
+  return { name: "failed" + why, make: () => [
+    h("p", {}, h("strong", {}, "The jobs could not be fetched"), why),
     h("button", { type: "button", onclick: () => list.load() }, "Try again"),
     error.status === 400 && h("a", { "data-view": true, class: "button", href: address.link({ ...UNFILTERED, sort: "", limit: "" }) }, "All jobs")] };
 }

@@ -79,8 +79,9 @@ function update(line, queue) {
   }
   write(cells[5], count(queue.processing) + (queue.limit === null ? "" : " of " + limited(queue)));
   showOldest(cells[7], queue.oldest_waiting);
-  const own = queue.paused && !queue.all;
-  write(cells[8], queue.all ? "with all queues" : queue.paused ? told(queue.paused) : queue.pause_on_failure ? "when a job dies" : "");
+  // A queue's own pause is told rather than that of all queues, which is told above the table.
+  const own = queue.paused && !(queue.all && queue.all.since === queue.paused.since);
+  write(cells[8], own ? told(queue.paused) : queue.all ? "with all queues" : queue.pause_on_failure ? "when a job dies" : "");
   set(cells[8], "class", queue.paused ? "paused" : "soft");
   const [stop, go] = cells[9].children;
   stop.hidden = Boolean(own);

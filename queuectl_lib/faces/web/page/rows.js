@@ -3,7 +3,7 @@
 import * as address from "./address.js";
 import * as jobtext from "./jobtext.js";
 import { h, set, write } from "./dom.js";
-import { count, local, now, short, since, span } from "./text.js";
+import { count, growing, local, now, short, since, span } from "./text.js";
 
 // The cells in their order. sort: the field of the API's that its heading sorts by; first: which way round at
 // first ("-": the greatest first); isTurned: what is shown grows as the field's value falls.
@@ -60,7 +60,7 @@ export function tick(row) {
   const took = jobtext.duration(job, moment);
   write(cell(row, "note"), jobtext.note(job, moment, told));
   write(cell(row, "age").firstChild, short(since(job.created_at)));
-  write(cell(row, "duration"), took === null ? "" : span(took >= 1 && job.state === "processing" ? Math.floor(took) : took));
+  write(cell(row, "duration"), took === null ? "" : job.state === "processing" ? growing(took) : span(took));
 }
 
 export function jobOf(row) {

@@ -35,6 +35,7 @@ export function mount(place) {
   });
   live.on("missed", () => table.changed());
   live.on("status", (status) => table.learn(status));
+  live.on("trouble", () => table.show(list.state));
   everySecond(() => [...table.body.rows].forEach(rows.tick));
 }
 

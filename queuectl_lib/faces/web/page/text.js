@@ -57,6 +57,12 @@ export function span(seconds) {
   return whole + " s";
 }
 
+// A span that grows as one looks at it: whole seconds.
+export function growing(seconds) {
+  const whole = Math.floor(seconds);
+  return whole ? span(whole) : "0 s";
+}
+
 // As short as can be, as listing.age does it: 12s, 3m, 2h, 5d.
 export function short(seconds) {
   for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "m"]]) {
