@@ -281,21 +281,6 @@ def test_workers_are_shown_with_what_they_run(page, dashboard):
     page.wait_for_text("No worker is running")
 
 
-def test_workers_that_leave_are_shown_to(page, dashboard):
-    queue = dashboard.queue
-    workers = queue.start_workers(count=1)
-    queue.enqueue("--id", "long", "until [ -e go ]; do sleep 0.1; done")
-    shown.open_live(page, dashboard.at("tab=workers&token=" + dashboard.token))
-    wait_until(lambda: any("long" in row["Runs"] for row in shown.rows(page)), "a worker runs the job")
-    workers.press_ctrl_c()
-    page.wait_for_text("The workers are leaving")
-    page.wait_for_text("1 alive, 1 at work, 1 leaving")
-    page.screenshot("leaving")
-    queue.write("go", "x")
-    workers.wait()
-    page.wait_for_text("No worker is running")
-
-
 # --- a page that may only look
 
 def test_a_read_only_page_offers_nothing_that_changes_anything(page, dashboards, queue):
