@@ -34,7 +34,7 @@ def add_absent(store, jobs):
     while True:
         ids = {}
         try:
-            store.add_many(_absent(store, chain(first, jobs), ids))
+            store.add_many(_absent(store, first, jobs, ids))
             break
         except DuplicateJob:
             # One of them came between the look and the write. What a long file held is read by now.
@@ -73,11 +73,12 @@ def _standing(job):
     return "running" if job.state == "processing" else "waiting"
 
 
-def _absent(store, jobs, ids):
-    """Yields those that are not there; ids takes in the id of each, and whether it is one of them."""
+def _absent(store, first, rest, ids):
+    """Yields those of both that are not there; ids takes in the id of each, and whether it is one of them."""
     made_up = identifiers.new_ids()
     look = store.look()
-    for job in jobs:
+    look.expect(len(first))
+    for job in chain(first, rest):
         if job.id is None:
             job = job._replace(id=next(made_up))
         if job.id not in ids:

@@ -51,7 +51,7 @@ class Selection:
         self._store = store
         self._refused = {}
         self.ids = list(dict.fromkeys(wanted.ids)) or self._selected(wanted)
-        self._asked = set(self.ids)
+        self._asked = set(self.ids) if verb.is_shared else ()
 
     def _selected(self, wanted):
         states = [state for state in wanted.states or self._verb.usual if state in self._verb.states]
@@ -86,8 +86,7 @@ class Selection:
         have_followed = []
         done = self._verb.do(group, lambda job_id, error: self._refuse(job_id, error, have_followed))
         followers = [job.id for job in done.followers]
-        asked = self._asked if self._verb.is_shared else ()
-        ids = [job.id for job in done.jobs] + [job_id for job_id in followers if job_id in asked] + have_followed
+        ids = [job.id for job in done.jobs] + [job_id for job_id in followers if job_id in self._asked] + have_followed
         ids = [job_id for job_id in dict.fromkeys(ids) if job_id not in self.told]
         self.told.update(ids)
         self.followers += sum(job_id not in self.told for job_id in followers)

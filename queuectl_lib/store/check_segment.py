@@ -55,14 +55,18 @@ class SegmentCheck:
             return
         place = segment.section_of(head)
         if place != sections[self._at][:2]:
+            # Nor is it sorted by what the others are.
             self._wrong("the job at byte %d does not belong to its section" % start)
-        key = segment.sort_key(place, head, data)
-        if self._last is not None and key < self._last:
-            self._wrong("the job at byte %d is out of order" % start)
-        self._last = key
+        else:
+            self._look_at_order(segment.sort_key(place, head, data), start)
         if not self._checkup.is_over(self._entry, head[0], start):
             self._living[head[line.QUEUE].decode(), head[line.STATE].decode()] += 1
             self._checkup.ids.add(head)
+
+    def _look_at_order(self, key, start):
+        if self._last is not None and key < self._last:
+            self._wrong("the job at byte %d is out of order" % start)
+        self._last = key
 
     def _look_at_sums(self):
         entry = self._entry

@@ -14,6 +14,7 @@ on with a list has to draw that line where it was: the horizon, a due moment and
 
 from heapq import merge
 from itertools import islice
+from operator import itemgetter
 
 from queuectl_lib.store import header, line, seek, segment, sift, slices
 from queuectl_lib.store.view import OVERDUE_WINDOW
@@ -21,6 +22,7 @@ from queuectl_lib.store.view import OVERDUE_WINDOW
 _WAITING_STATES = (b"pending", b"failed")
 # The groups.
 RUNNING, READY, WAITING, BLOCKED, DEAD, FINISHED = range(6)
+_first = itemgetter(0)
 # Behind every order.
 _LAST = 1 << 64
 
@@ -148,9 +150,10 @@ class Listing:
         return self._stream(reader, section, lines)
 
     def _stream(self, reader, section, lines):
+        key = segment.key_of(section)
         for head, start, data in lines:
             is_meant = self._is_alive(reader, head, start) and self._is_meant(head, data)
-            yield segment.sort_key(section, head, data), (head, data, reader.path, start) if is_meant else None
+            yield key(head, data), (head, data, reader.path, start) if is_meant else None
 
     def _lines(self, reader, start, end):
         return reader.forward(start, end) if self._sieve is None else sift.forward(reader, start, end, self._sieve)
@@ -244,10 +247,6 @@ def found_in(job, search):
 def _wanted(counts, states, queues):
     return sum(number for queue, by_state in counts.items() if queues is None or queue in queues
                for state, number in by_state.items() if states is None or state in states)
-
-
-def _first(item):
-    return item[0]
 
 
 def _updated(job):

@@ -217,11 +217,12 @@ def section_of(head):
 
 def sort_key(section, head, data):
     """What a section's lines are sorted by: a value no two jobs have in common, whichever section they move to."""
-    if section[0] == header.READY:
-        return turn(head, data)
-    if section[0] in header.TIMED:
-        return due(head, data)
-    return arrival(head, data) if section[0] == header.BLOCKED else changed(head, data)
+    return key_of(section)(head, data)
+
+
+def key_of(section):
+    """The function of (head, line) that gives it: for who asks of many lines."""
+    return _KEYS.get(section[0], changed)
 
 
 def turn(head, data):
@@ -242,3 +243,7 @@ def arrival(head, data):
 def changed(head, data):
     """When it last changed; one command changes many at one moment."""
     return slices.updated_at(data), int(head[line.ORDER])
+
+
+_KEYS = {header.READY: turn, header.BLOCKED: arrival}
+_KEYS.update(dict.fromkeys(header.TIMED, due))

@@ -39,8 +39,6 @@ _HISTORY = b',"history":['
 _FIXED = b',"max_retries":'
 _ENTRY = b'{"at":'
 _TOLD = rb'\{"at":"([^"]+)","state":"([a-z-]+)"'
-_UPDATED = b',"updated_at":"'
-_MOMENT = 24
 _RETRIED = b'"note":"retried"'
 # Where the last field stands: a moment's text, its quote and the crc behind it.
 _CREATED = slice(-line.TAIL - 25, -line.TAIL - 1)

@@ -370,13 +370,28 @@ def test_a_death_that_paused_its_queue_is_kept_with_the_pause(here):
 def test_lines_of_a_batch_that_do_not_belong_where_they_lie_are_kept(here):
     here.store.add([job("a", queue="mail"), job("b")])
     here.roll()
+    rewrite_sections(here, lambda sections: [each._replace(queue="other") for each in sections])
+    assert "does not belong to its section" in repaired_from(here)
+    assert sorted(here.run_order()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("kind", [header.READY, header.BLOCKED, header.DEAD])
+def test_lines_that_are_sorted_by_other_things_and_lie_in_one_section_are_kept(here, kind):
+    here.store.add([job("held", held=True), job("dead", max_retries=0), job("ready"), job("later", run_at=here.now / 1000 + 9)])
+    here.run("dead", outcome=FAILURE)
+    here.roll()
+    rewrite_sections(here, lambda sections: [sections[0]._replace(kind=kind, end=max(each.end for each in sections))])
+    assert "does not belong to its section" in repaired_from(here)
+    assert here.states() == {"held": "pending", "dead": "dead", "ready": "pending", "later": "pending"}
+
+
+def rewrite_sections(here, function):
+    """Let the header say something else of the one segment there is."""
     live = journal.Journal(here.journal, writable=False)
     live.refresh()
     [entry] = live.header.segments
-    wrong = entry._replace(sections=tuple(each._replace(queue="other") for each in entry.sections))
+    wrong = entry._replace(sections=tuple(function(sorted(entry.sections, key=lambda each: each.start))))
     write(here.journal, header.encode(live.header._replace(segments=(wrong,)), live.body) + read(here.journal)[live.body:])
-    assert "does not belong to its section" in repaired_from(here)
-    assert sorted(here.run_order()) == ["a", "b"]
 
 
 def repaired_from(here):

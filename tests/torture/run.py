@@ -169,8 +169,7 @@ class Run:
     def come_to_rest(self):
         """Nobody is killed any more: all ends, and what is left is worked off."""
         self._deaths.clear()
-        self.command("worker", "stop", "--timeout", "60")
-        support.wait_until(lambda: self._attend_until(time.monotonic() + 0.01) or not self._alive, "all commands have ended")
+        support.wait_until(self._have_all_left, "all commands have ended")
         self.command("config", "unset", "queue.side.limit")
         for _ in range(_ROUNDS):
             for words in _LOOSENING:
@@ -182,6 +181,12 @@ class Run:
         self._roll_once_more()
         support.wait_until(lambda: not support.leftovers(self.top), "no process of this run is left", 30)
         self.rested = json.loads(self.command("list", "--json").printed)
+
+    def _have_all_left(self):
+        """Told again and again: who has just been started is not there yet to be told."""
+        self.command("worker", "stop", "--timeout", "60")
+        self._attend_until(time.monotonic() + 0.1)
+        return not self._alive
 
     def _drain(self):
         act = self._plan.sample("crew")._replace(words=["worker", "start", "--drain-all", "--count", "4"])

@@ -7,7 +7,7 @@ import pytest
 
 from queuectl_lib.faces.web import jobs
 from queuectl_lib.job import record
-from queuectl_lib.store import disk, paths
+from queuectl_lib.store import disk, paths, roll, sift
 from tests.support import wait_until
 from tests.web import api
 
@@ -76,7 +76,6 @@ def test_how_many_there_are_is_told_as_long_as_it_is_known(stocked):
 @pytest.mark.parametrize("search", ["", "&search=true"])
 def test_of_many_jobs_the_first_alone_are_sorted_and_that_is_told(here, monkeypatch, search):
     monkeypatch.setattr(jobs, "SORTED", 20)
-    monkeypatch.setattr(jobs, "_PIECE", 6)
     here.give(*[{"id": "j%02d" % number} for number in range(30)])
     page = here.get("/api/jobs?sort=-id&limit=3" + search)
     assert [row["id"] for row in page["jobs"]] == ["j19", "j18", "j17"]
@@ -85,13 +84,20 @@ def test_of_many_jobs_the_first_alone_are_sorted_and_that_is_told(here, monkeypa
     assert [row["id"] for row in last["jobs"]] == ["j01", "j00"] and last["next"] is None
 
 
-def test_a_sorted_search_ends_when_time_is_up(here, monkeypatch):
-    times = iter(range(100))
-    monkeypatch.setattr(jobs, "_PIECE", 2)
-    monkeypatch.setattr(jobs, "monotonic", lambda: next(times))
-    here.give(*[{"id": "j%d" % number} for number in range(9)])
-    page = here.get("/api/jobs?sort=id&search=true")
-    assert (len(page["jobs"]), page["sorted_of"], page["complete"]) == (4, 4, False)
+@pytest.mark.parametrize("query", ["&search=true", "&queue=rare", "&queue=rare&search=true"])
+def test_a_sorted_list_of_few_among_many_ends_when_time_is_up(here, monkeypatch, query):
+    """It looks at the clock wherever nothing was found, here once for each chunk of two lines."""
+    monkeypatch.setattr(sift, "_CHUNK", 1000)
+    ids = here.give({"id": "r2", "queue": "rare"}, *[{"command": "echo"}] * 40)
+    ids += here.give({"id": "r1", "queue": "rare"})
+    here.store().change(ids, lambda job: job._replace(state="completed"))
+    roll.roll(here.store(), needless=True)
+    monkeypatch.setattr(jobs, "monotonic", lambda times=iter(range(1000)): 0.3 * next(times))
+    page = here.get("/api/jobs?sort=id" + query)
+    assert ([row["id"] for row in page["jobs"]], page["sorted_of"], page["complete"]) == (["r1"], 1, False)
+    monkeypatch.setattr(jobs, "monotonic", lambda: 0)
+    page = here.get("/api/jobs?sort=id" + query + "&limit=499")
+    assert ([row["id"] for row in page["jobs"]], page["sorted_of"], page["complete"]) == (["r1", "r2"], 2, True)
 
 
 @pytest.mark.parametrize("query, text", [

@@ -1,7 +1,6 @@
 """Jobs, for a request: a page of them, and one of them."""
 
 from heapq import nsmallest
-from itertools import islice
 from time import monotonic
 
 from queuectl_lib.faces import listing, reasons
@@ -11,6 +10,7 @@ from queuectl_lib.faces.web.message import Refused, document
 from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import paging
 from queuectl_lib.store import store as stores
+from queuectl_lib.store.listing import Listing
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput, NotDone
 from queuectl_lib.words.text import clip
@@ -25,8 +25,7 @@ MOST = 500
 
 # Of so many jobs, the first in the usual order, a sorted list is made.
 SORTED = 10000
-# Those of a search are looked for in pieces of so many, and for so many seconds.
-_PIECE = 500
+# For so many seconds they are looked for.
 _PATIENCE = 1.0
 
 # What can be done to a job, and how it is seen whether it can: (job, now), NotDone where not.
@@ -67,7 +66,7 @@ def _place(cursor):
 
 
 def _sorted_page(store, look, wanted, sorting, place, limit):
-    counted = _Counted(_first(store, look, *wanted))
+    counted = _Counted(look, wanted)
     # Of ten thousand jobs only those up to the page's end are kept.
     jobs = nsmallest(place + limit, counted, key=listing.sort_key(*sorting))[place:]
     end = place + limit
@@ -77,34 +76,24 @@ def _sorted_page(store, look, wanted, sorting, place, limit):
 
 
 class _Counted:
-    """Jobs as they pass, counted; is_complete: whether all were looked at that there are, up to SORTED."""
+    """The first SORTED of the jobs that are wanted, counted as they pass; is_complete: whether time was enough for them."""
 
-    def __init__(self, pieces):
-        self._pieces = pieces
+    def __init__(self, look, wanted):
+        self._entries = Listing(look, clock.now(), *wanted).entries() if look is not None else ()
         self.number = 0
         self.is_complete = True
 
     def __iter__(self):
-        for jobs, self.is_complete in self._pieces:
-            for job in jobs:
+        until = monotonic() + _PATIENCE
+        for _, job in self._entries:
+            if job is not None:
                 self.number += 1
                 yield job
-
-
-def _first(store, look, states, queues, search):
-    """Yields (jobs, whether time was enough) of the first SORTED jobs that are wanted."""
-    if search is None:
-        yield islice(store.jobs(states, queues, look=look), SORTED), True
-        return
-    left, place, until = SORTED, None, monotonic() + _PATIENCE
-    while left > 0:
-        page = paging.page(store, states, queues, search, place, min(left, _PIECE), look)
-        left -= len(page.jobs)
-        place = page.next
-        is_over = place is not None and left > 0 and monotonic() > until
-        yield page.jobs, not is_over
-        if place is None or is_over:
-            return
+                if self.number == SORTED:
+                    return
+            elif monotonic() > until:
+                self.is_complete = False
+                return
 
 
 def _rows(store, look, jobs):

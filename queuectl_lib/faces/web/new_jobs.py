@@ -94,6 +94,7 @@ def _there(store, wanted, base, number, error):
     ids = []
     is_known = False
     look = store.look()
+    look.expect(number)
     try:
         is_longer = look.find(_id(base, number + 1)) is not None
         for place, (job, fields) in enumerate(wanted, 1):

@@ -57,6 +57,8 @@ ROUTES = (
     Route("POST", "/api/resume", changes.resume, "Let go on what was paused as a whole.", gives="Paused"),
 )
 
+_FOR_MANY = frozenset(route.pattern for route in ROUTES if route.takes == "Selection")
+
 # One for the whole process: what is asked of another Site has another key.
 _kept = cache.Cache()
 
@@ -79,6 +81,11 @@ def respond(request, site):
         allowed = ", ".join(sorted(methods))
         raise Refused(405, "%s is not for this address; what is: %s" % (request.method, allowed), Allow=allowed)
     raise Refused(404, "there is nothing at this address; what there is tells /api")
+
+
+def is_for_many(request):
+    """Whether a change may be one of more jobs than are told in a request."""
+    return request.path in _FOR_MANY
 
 
 def _answered(route, found, request, site):

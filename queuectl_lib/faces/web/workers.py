@@ -1,7 +1,8 @@
 """The few threads in which requests are answered, so that the loop over the connections goes on meanwhile.
 
 Changes have threads of their own: while somebody holds the store's lock they all wait for
-it, and the store can be looked at all the same.
+it, and the store can be looked at all the same. Changes of many jobs have one more: they may take
+minutes, and a client that gave up waiting may ask for the same again, while others enqueue.
 """
 
 import queue
@@ -9,10 +10,11 @@ import threading
 import time
 from collections import deque
 
-from queuectl_lib.faces.web import guard, handler
+from queuectl_lib.faces.web import guard, handler, routes
 
 READERS = 4
 CHANGERS = 2
+SWEEPERS = 1
 
 
 class Workers:
@@ -23,18 +25,24 @@ class Workers:
         self._tell = tell
         self._reading = queue.SimpleQueue()
         self._changing = queue.SimpleQueue()
+        self._sweeping = queue.SimpleQueue()
+        # The queue that each thread takes from.
+        self._queues = [self._reading] * READERS + [self._changing] * CHANGERS + [self._sweeping] * SWEEPERS
         self._finished = deque()
         # Daemons: one that waits for the store's lock must not keep the process. What it
         # would have written is not written then, or whole: as after a kill -9.
-        self._threads = [threading.Thread(target=self._work, args=(tasks,), daemon=True)
-                         for tasks in [self._reading] * READERS + [self._changing] * CHANGERS]
+        self._threads = [threading.Thread(target=self._work, args=(tasks,), daemon=True) for tasks in self._queues]
         for thread in self._threads:
             thread.start()
 
     def give(self, connection, head, keeps):
         """Have the request of a connection (handler.Head, its body with it) answered."""
-        tasks = self._changing if guard.is_change(head.request) else self._reading
-        tasks.put((connection, head, keeps))
+        self._queue_of(head.request).put((connection, head, keeps))
+
+    def _queue_of(self, request):
+        if not guard.is_change(request):
+            return self._reading
+        return self._sweeping if routes.is_for_many(request) else self._changing
 
     def finished(self):
         """Yields (connection, pieces of the answer, the ring's number if it is a stream) of what is answered by now."""
@@ -43,7 +51,7 @@ class Workers:
 
     def stop(self, seconds):
         """Let the threads end; those who do not in so many seconds are left."""
-        for tasks in [self._reading] * READERS + [self._changing] * CHANGERS:
+        for tasks in self._queues:
             tasks.put(None)
         end = time.monotonic() + seconds
         for thread in self._threads:

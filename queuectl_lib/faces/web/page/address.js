@@ -6,6 +6,8 @@
 //
 // Whoever shows a part of it subscribes, and reads it from there alone.
 
+const TABS = ["jobs", "dead", "workers", "queues"];
+
 const USUAL = { tab: "jobs", state: [], queue: [], search: "", sort: "", limit: "", cursor: "", job: "" };
 
 // What makes a list another one; without the cursor: what makes another page of the same list.
@@ -29,6 +31,7 @@ function read(text) {
   for (const [name, usual] of Object.entries(USUAL)) {
     found[name] = Array.isArray(usual) ? several(query, name) : query.get(name) || usual;
   }
+  found.tab = TABS.includes(found.tab) ? found.tab : USUAL.tab;
   return found;
 }
 
@@ -51,7 +54,7 @@ export function link(changes) {
 }
 
 // What tells two lists apart, as one text.
-export function listKey(shown) {
+function listKey(shown) {
   return JSON.stringify(FILTERS.map((name) => shown[name]));
 }
 

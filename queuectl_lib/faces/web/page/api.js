@@ -44,8 +44,11 @@ export function jobPath(id, rest) {
 
 async function asked(path, options) {
   let answer;
+  let text;
   try {
     answer = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
+    // The server may be gone before all of it has come.
+    text = await answer.text();
   } catch (error) {
     if (error.name === "AbortError") {
       throw error;
@@ -54,9 +57,18 @@ async function asked(path, options) {
     throw new Offline();
   }
   emit("answer", answer.status);
-  const document = await answer.json().catch(() => null);
-  if (!answer.ok) {
+  const document = parsed(text);
+  if (!answer.ok || document === null) {
     throw new ApiError(answer.status, (document && document.error) || "the server answered " + answer.status);
   }
   return document;
+}
+
+// null where it is not JSON: something between here and the server has answered.
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return null;
+  }
 }

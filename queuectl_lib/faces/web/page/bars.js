@@ -16,15 +16,15 @@ const QUARTER = 15;
 const LABEL = 60;
 
 // Draws the minutes into `place`, instead of what is there. The svg tells in its dataset where its first
-// column begins and how wide each is. known: the first minute that is known; chosen: the one that is read, or null.
-export function draw(place, minutes, known, chosen) {
+// column begins and how wide each is. chosen: the place of the minute that is read, or null.
+export function draw(place, minutes, chosen) {
   const width = place.clientWidth;
   const step = (width - LEFT - RIGHT) / minutes.length;
-  const scale = scaled(minutes.slice(known));
+  const scale = scaled(minutes);
   const picture = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true", "data-left": LEFT, "data-step": step },
-    hatching(), grid(scale, width), unknown(known, step, scale),
+    hatching(), grid(scale, width), unknown(minutes).map((run) => hatched(run, step, scale)),
     chosen === null ? null : svg("rect", { class: "reading", x: LEFT + chosen * step, y: TOP, width: step, height: HEIGHT - TOP - BOTTOM }),
-    minutes.map((minute, at) => (at < known ? null : bars(minute, LEFT + at * step, step, scale))),
+    minutes.map((minute, at) => bars(minute, LEFT + at * step, step, scale)),
     svg("line", { class: "zero", x1: LEFT, x2: width - RIGHT, y1: scale.zero, y2: scale.zero }),
     times(minutes, step));
   place.replaceChildren(picture);
@@ -70,13 +70,26 @@ function short(number) {
   return number >= 10000 ? Number((number / 1000).toPrecision(3)) + "k" : count(number);
 }
 
-function unknown(known, step, { zero }) {
-  if (!known) {
-    return null;
-  }
-  const width = known * step;
-  const area = svg("rect", { class: "unknown", x: LEFT, y: TOP, width, height: HEIGHT - TOP - BOTTOM });
-  return width < 2 * LABEL ? area : [area, svg("text", { class: "axis not-known", x: LEFT + width / 2, y: (TOP + zero) / 2 + 4, "text-anchor": "middle" }, "not known")];
+// The runs of minutes that are not known: [{from, length}…].
+function unknown(minutes) {
+  const runs = [];
+  minutes.forEach(({ completed }, at) => {
+    const last = runs[runs.length - 1];
+    if (completed === null && last && last.from + last.length === at) {
+      last.length += 1;
+    } else if (completed === null) {
+      runs.push({ from: at, length: 1 });
+    }
+  });
+  return runs;
+}
+
+function hatched({ from, length }, step, { zero }) {
+  const x = LEFT + from * step;
+  const width = length * step;
+  const area = svg("rect", { class: "unknown", x, y: TOP, width, height: HEIGHT - TOP - BOTTOM });
+  const label = { class: "axis not-known", x: x + width / 2, y: (TOP + zero) / 2 + 4, "text-anchor": "middle" };
+  return width < 2 * LABEL ? area : [area, svg("text", label, "not known")];
 }
 
 function bars({ completed, failed }, left, step, { y, zero }) {

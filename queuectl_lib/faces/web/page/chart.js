@@ -1,14 +1,14 @@
 // The last hour: how many attempts completed and failed in each minute, as bars, as numbers and as a table.
-// On a phone it is folded away at first. Completed ones stand above the line and failed ones hang below it, so that no colour is needed to tell them apart.
+// On a phone it is folded away at first. Completed ones stand above the line and failed ones hang below it, so that
+// no colour is needed to tell them apart. Of a minute that is not known both numbers are null.
 
 import * as api from "./api.js";
 import * as live from "./live.js";
 import { draw } from "./bars.js";
 import { h, keyed, set, write } from "./dom.js";
 import { paced } from "./pacing.js";
-import { count, since } from "./text.js";
+import { count, many, since } from "./text.js";
 
-const EVERY = 15000;
 const LEAST = 3000;
 const CLOCK = new Intl.DateTimeFormat("sv-SE", { timeStyle: "short" });
 // Of so many of the last minutes it is said what "lately" is.
@@ -29,13 +29,12 @@ export function mount(place) {
     h("div", { class: "chart-line" }, legend(), parts.readout, folding(table, "table", false)), table);
   place.append(h("div", { class: "chart-head" }, h("h2", {}, "Last hour"), parts.summary,
     folding(body, "chart", !matchMedia(PHONE).matches)), body);
-  chart = { parts, minutes: [], known: 0, chosen: null };
+  chart = { parts, minutes: [], chosen: null };
   listen(parts.plot);
   const refresh = paced(load, LEAST);
   live.on("status", refresh);
   live.on("missed", refresh);
   live.on("happened", (events) => events.some(({ was }) => was === "processing") && refresh());
-  setInterval(refresh, EVERY);
   refresh();
   new ResizeObserver(render).observe(parts.plot);
 }
@@ -66,11 +65,7 @@ function folding(part, name, isOpen) {
 
 async function load() {
   try {
-    const { minutes, known_since: since } = await api.get("/api/throughput");
-    chart.minutes = minutes;
-    // The minute in which the counting began is not known whole, but what is known of it is shown.
-    chart.known = minutes.findIndex(({ at }) => Date.parse(at) + 60000 > Date.parse(since));
-    chart.known = chart.known < 0 ? minutes.length : chart.known;
+    chart.minutes = (await api.get("/api/throughput")).minutes;
     render();
     tell();
   } catch (error) {
@@ -84,7 +79,7 @@ function render() {
   if (!chart.minutes.length || !chart.parts.plot.clientWidth) {
     return;
   }
-  draw(chart.parts.plot, chart.minutes, chart.known, chart.chosen);
+  draw(chart.parts.plot, chart.minutes, chart.chosen);
   describe();
 }
 
@@ -131,7 +126,7 @@ function describe() {
 function told(place) {
   const { at, completed, failed } = chart.minutes[place];
   const clock = CLOCK.format(new Date(at));
-  if (place < chart.known) {
+  if (completed === null) {
     return clock + ": not known";
   }
   return clock + ": " + count(completed) + " completed, " + count(failed) + " failed" + (place === chart.minutes.length - 1 ? " so far" : "");
@@ -140,17 +135,25 @@ function told(place) {
 // --- the same in words
 
 function tell() {
-  const { minutes, known, parts } = chart;
-  const seen = minutes.slice(known);
+  const { minutes, parts } = chart;
+  const seen = minutes.filter(isKnown);
   const completed = sum(seen, "completed");
   const failed = sum(seen, "failed");
-  const when = known ? "in the last " + seen.length + " min" : "in the last hour";
-  const lately = seen.slice(-LATELY);
-  // The last minute is not over yet.
-  const rate = sum(lately, "completed") / Math.max(1, lately.length - 1 + since(minutes[minutes.length - 1].at) / 60);
+  const when = seen.length < minutes.length ? "in the " + many(seen.length, "minute") + " that are known" : "in the last hour";
+  const rate = perMinute(minutes.slice(-LATELY).filter(isKnown));
   write(parts.summary, count(completed) + " completed, " + count(failed) + " failed " + when
     + (completed ? "; " + rounded(rate) + " a minute lately" : ""));
-  keyed(parts.table, minutes.map((minute, place) => ({ ...minute, known: place >= known })).reverse(), ({ at }) => at, createRow, updateRow);
+  keyed(parts.table, [...minutes].reverse(), ({ at }) => at, createRow, updateRow);
+}
+
+function isKnown({ completed }) {
+  return completed !== null;
+}
+
+function perMinute(minutes) {
+  // The last one is not over yet.
+  const lasted = minutes.reduce((total, { at }) => total + Math.min(1, since(at) / 60), 0);
+  return sum(minutes, "completed") / Math.max(1, lasted);
 }
 
 function sum(minutes, name) {
@@ -165,7 +168,7 @@ function createRow({ at }) {
   return h("tr", {}, h("th", { scope: "row" }, CLOCK.format(new Date(at))), h("td", { class: "number" }), h("td", { class: "number" }));
 }
 
-function updateRow(row, { completed, failed, known }) {
-  write(row.cells[1], known ? count(completed) : "not known");
-  write(row.cells[2], known ? count(failed) : "not known");
+function updateRow(row, { completed, failed }) {
+  write(row.cells[1], completed === null ? "not known" : count(completed));
+  write(row.cells[2], failed === null ? "not known" : count(failed));
 }

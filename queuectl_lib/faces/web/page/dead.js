@@ -2,11 +2,12 @@
 
 import * as actions from "./actions.js";
 import * as address from "./address.js";
-import * as live from "./live.js";
 import * as ages from "./ages.js";
+import * as notices from "./notices.js";
 import { h, keyed, set, write } from "./dom.js";
 import { List } from "./list.js";
 import { pager } from "./pager.js";
+import { keepingFocus, nextFocus } from "./place.js";
 import { Selection } from "./selection.js";
 import { row, sheet } from "./sheet.js";
 import { count, many } from "./text.js";
@@ -14,23 +15,16 @@ import { searchField } from "./toolbar.js";
 
 const COLUMNS = [["Job"], ["Why"], ["Attempts", "number"], ["Queue", "c-queue"], ["Died", "number"], ["Command"], [""]];
 
+const NONE = { name: "none dead", make: () => h("p", {}, "No job is dead. Those that failed in all of their attempts would wait here.") };
+
 let shown = null;
 
 export function mount(place) {
   const list = new List(render);
   const selection = new Selection(() => render(list.state));
-  shown = { list, selection, parts: parts(list, selection), isSeen: false };
+  shown = { list, selection, parts: parts(list, selection) };
   place.append(...layout(shown.parts));
-  address.follow((view) => {
-    shown.isSeen = view.tab === "dead";
-    if (shown.isSeen) {
-      list.open({ ...view, state: ["dead"] });
-    }
-  });
-  const again = () => shown.isSeen && list.refresh();
-  live.on("happened", (events) => events.some((event) => event.state === "dead" || event.was === "dead" || event.state === "removed") && again());
-  live.on("missed", again);
-  live.on("changed", again);
+  address.follow((view) => list.turn(view.tab === "dead" ? { ...view, state: ["dead"] } : null));
 }
 
 function parts(list, selection) {
@@ -42,30 +36,28 @@ function parts(list, selection) {
     all: actions.button("Retry all \u2026", () => act("retry", every()), { hidden: true }),
     groups: h("div", { class: "groups", role: "group", "aria-label": "Select by what went wrong", hidden: true }),
     bar: bar(selection),
-    notice: h("div", { class: "empty", hidden: true }),
+    notices: h("div", { class: "notices" }),
     ...sheet("Dead jobs", COLUMNS, "dead", h("td", { role: "cell", class: "changes" }, h("label", { class: "tap" }, pick))),
     pages: pager(list),
   };
 }
 
-function layout({ summary, all, groups, bar: chosen, notice, element, pages }) {
+function layout({ summary, all, groups, bar: chosen, notices: said, element, pages }) {
   return [h("div", { class: "view-head" }, h("h2", {}, "Dead letter queue"), summary, searchField(), h("div", { class: "head-actions" }, all)),
-    groups, notice, element, pages.element, chosen.element];
+    groups, said, element, pages.element, chosen.element];
 }
 
 // What can be done to those that are selected.
 function bar(selection) {
   const told = h("span", { role: "status" });
-  const chosen = () => (selection.isAll ? every() : { ids: [...selection.ids] });
-  const remove = actions.button("Remove selected \u2026", () => act("remove", chosen()), { class: "danger" });
+  const chosen = () => ({ ids: [...selection.ids] });
   const element = h("div", { class: "bulk changes", role: "group", "aria-label": "Selected jobs", hidden: true }, told,
-    actions.button("Retry selected", () => act("retry", chosen()), { class: "main" }), remove,
+    actions.button("Retry selected", () => act("retry", chosen()), { class: "main" }),
+    actions.button("Remove selected \u2026", () => act("remove", chosen()), { class: "danger" }),
     h("button", { type: "button", onclick: () => selection.clear() }, "Clear"));
   return { element, update: () => {
-    element.hidden = !selection.size && !selection.isAll;
-    // The API removes jobs by their ids alone.
-    remove.hidden = selection.isAll;
-    write(told, selection.isAll ? "All selected" : count(selection.size) + " selected");
+    keepingFocus(element, () => set(element, "hidden", !selection.size));
+    write(told, count(selection.size) + " selected");
   } };
 }
 
@@ -77,19 +69,21 @@ function every() {
 async function act(verb, target) {
   if (await actions.onJobs(verb, target)) {
     shown.selection.clear();
-    live.emit("changed", {});
+    shown.list.refresh();
   }
 }
 
 function render(state) {
-  const { parts: { body, notice, element, pages, groups, bar: chosen, pick, all, summary }, selection } = shown;
+  const { parts: { body, notices: said, element, pages, groups, bar: chosen, pick, all, summary }, selection } = shown;
   if (!state.view) {
     return;
   }
   const { jobs } = state;
+  const focus = nextFocus(body);
   keyed(body, jobs, ({ id }) => id, create, (line, job) => update(line, job, selection.has(job.id)));
-  write(notice, told(state));
-  set(notice, "hidden", !notice.textContent);
+  focus();
+  // That they are dead is no filter here.
+  notices.show(said, notices.notices({ ...state, view: { ...state.view, state: [] } }, shown.list, NONE));
   set(element, "hidden", !jobs.length);
   set(element, "aria-busy", state.isBusy && "true");
   set(all, "hidden", !jobs.length);
@@ -99,19 +93,6 @@ function render(state) {
   chosen.update();
   pick.checked = jobs.length > 0 && jobs.every(({ id }) => selection.has(id));
   showGroups(groups, jobs, selection);
-}
-
-function told({ error, jobs, told: moment, view, isBusy, complete }) {
-  if (error) {
-    return "The dead jobs could not be fetched: " + error.message;
-  }
-  if (jobs.length || moment === null || isBusy) {
-    return "";
-  }
-  if (view.search || view.queue.length) {
-    return complete ? "No dead job fits what is searched for." : "None found so far.";
-  }
-  return view.cursor ? "No dead jobs stand on this page any more." : "No job is dead. Those that failed in all of their attempts would wait here.";
 }
 
 function create({ id }) {

@@ -23,11 +23,18 @@ const refresh = paced(load, 200);
 export function mount(place) {
   panel = { place, id: "", job: null, parts: null, watched: null, before: null, asked: 0 };
   address.follow(({ job }) => job !== panel.id && change(job));
-  live.on("happened", (events) => events.some(isOurs) && refresh());
+  live.on("happened", learn);
   live.on("missed", refresh);
   live.on("status", showProgress);
   BESIDE.addEventListener("change", arrange);
-  document.addEventListener("keydown", closeByKey);
+}
+
+function learn(events) {
+  if (events.some(({ id, state }) => id === panel.id && state === "removed")) {
+    gone();
+  } else if (events.some(isOurs)) {
+    refresh();
+  }
 }
 
 function isOurs(event) {
@@ -89,14 +96,6 @@ function close() {
   address.go({ job: "" });
 }
 
-function closeByKey(event) {
-  const typing = event.target.closest("input, textarea, select, dialog");
-  if (event.key === "Escape" && panel.id && !event.defaultPrevented && !typing) {
-    event.preventDefault();
-    close();
-  }
-}
-
 // --- what is shown
 
 function build(id) {
@@ -149,12 +148,16 @@ async function load() {
 }
 
 function fail(error) {
-  if (error.status !== 404) {
+  if (error.status === 404) {
+    gone();
+  } else {
     tell("This may be out of date: " + error.message + ".");
-    return;
   }
+}
+
+function gone() {
   leave();
-  panel.parts.actions.replaceChildren();
+  showActions({ can: [] });
   tell(panel.job ? "This job is gone: it was removed. What is shown below is what was known of it last."
     : "There is no such job: it never was, or it was removed.");
 }
@@ -187,7 +190,7 @@ function showProgress({ workers }) {
 }
 
 function showActions(job) {
-  const possible = VERBS.filter((verb) => (job.can || []).includes(verb));
+  const possible = VERBS.filter((verb) => job.can.includes(verb));
   const focused = panel.parts.actions.contains(document.activeElement);
   keyed(panel.parts.actions, possible, (verb) => verb, createAction, () => {});
   if (focused && !panel.parts.actions.contains(document.activeElement)) {
@@ -204,7 +207,12 @@ function createAction(verb) {
 async function perform(verb) {
   const { job } = panel;
   const outcome = await actions.onJobs(verb, { ids: [job.id] }, job.state === "processing");
-  if (outcome && panel.id === job.id) {
+  if (!outcome || panel.id !== job.id) {
+    return;
+  }
+  if (verb === "remove" && outcome.changed) {
+    gone();
+  } else {
     await load();
   }
 }

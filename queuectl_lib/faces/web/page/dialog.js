@@ -63,13 +63,14 @@ export function form({ title, verb, fields, send }) {
     }
   };
   const dialog = open(title, element, leave);
-  element.addEventListener("submit", (event) => {
+  const submitted = (event) => {
     event.preventDefault();
     sent(element, submit, error, () => send(() => dialog.close()));
-  });
+  };
+  element.addEventListener("submit", submitted);
   element.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      element.requestSubmit();
+      submitted(event);
     }
   });
   return dialog;

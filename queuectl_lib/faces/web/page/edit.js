@@ -6,6 +6,7 @@ import * as toasts from "./toasts.js";
 import { field, localInput, number, text, whole } from "./fields.js";
 import { jobLink } from "./actions.js";
 import { h } from "./dom.js";
+import { now } from "./text.js";
 
 // done(): called when something was changed.
 export function open(job, done) {
@@ -62,8 +63,8 @@ function converted(name, value) {
   if (name === "priority" || name === "max_retries") {
     return whole(value);
   }
-  // No moment is one that is over.
-  return name === "run_at" ? new Date(value || Date.now()).toISOString() : value;
+  // No moment is one that is over by the server's clock.
+  return name === "run_at" ? new Date(value || now()).toISOString() : value;
 }
 
 async function send(job, changed, close, done) {

@@ -42,7 +42,7 @@ export function duration(job, now) {
 }
 
 // When it may run, in ms; 0 where no moment has to come first (record.due).
-export function due(job) {
+function due(job) {
   if (job.held || (job.waits_for && job.waits_for.length) || ENDED.includes(job.state) || job.state === "processing") {
     return 0;
   }

@@ -1,6 +1,7 @@
 // The keyboard: what each key does, and the dialog that tells it. Nothing while somebody types in a field.
 
 import * as address from "./address.js";
+import * as dialog from "./dialog.js";
 import { h } from "./dom.js";
 
 const KEYS = [
@@ -114,10 +115,6 @@ function firstInSight(rows) {
 }
 
 function help() {
-  const close = h("button", { type: "button", class: "main", autofocus: true, onclick: () => dialog.close() }, "Close");
-  const dialog = h("dialog", { class: "help", "aria-labelledby": "help-title" }, h("h2", { id: "help-title" }, "Keys"),
-    h("dl", {}, KEYS.map(([key, what]) => h("div", {}, h("dt", {}, key.split("  ").map((each) => h("kbd", {}, each))), h("dd", {}, what)))), close);
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+  const told = KEYS.map(([key, what]) => h("div", {}, h("dt", {}, key.split("  ").map((each) => h("kbd", {}, each))), h("dd", {}, what)));
+  const shown = dialog.open("Keys", h("dl", { class: "help" }, told), () => shown.close());
 }

@@ -3,6 +3,7 @@
 
 import * as api from "./api.js";
 import * as address from "./address.js";
+import * as live from "./live.js";
 import { patched } from "./jobtext.js";
 import { paced } from "./pacing.js";
 import { learnTime, now } from "./text.js";
@@ -34,31 +35,36 @@ export class List {
     this.aborter = new AbortController();
     this.pending = Promise.resolve();
     this.refresh = paced(() => this.#refreshed(), LEAST);
+    this.isSeen = false;
+    // Something happened while another view was shown.
+    this.isStale = false;
+    live.on("happened", (events) => events.some((event) => this.#concerns(event)) && this.#changed());
+    live.on("missed", () => this.#changed());
+    live.on("status", () => this.isSeen && this.#mayHeal && this.refresh());
   }
 
-  // Show this view, if it is another page than the one that is shown.
-  open(view) {
-    if (this.state.view && address.pageKey(view) === address.pageKey(this.state.view)) {
+  // view: what the address asks for; null while another view is shown.
+  turn(view) {
+    this.isSeen = view !== null;
+    if (!this.isSeen) {
       return;
     }
-    this.load(view);
+    if (!this.state.view || address.pageKey(view) !== address.pageKey(this.state.view)) {
+      this.load(view);
+    } else if (this.isStale) {
+      this.#changed();
+    }
+    this.isStale = false;
   }
 
   load(view = this.state.view) {
-    this.#change({ view, isFresh: true, exact: null, rounds: 0 });
+    this.#change({ view, isFresh: true, exact: null, rounds: 0, error: null });
     return this.#fetched(view.cursor, []);
   }
 
   // Search on where it stopped.
   goOn() {
     return this.#fetched(this.state.next, this.state.jobs);
-  }
-
-  // It is known that this search is of before, and not begun anew.
-  pass() {
-    if (!this.state.isPassed) {
-      this.#change({ isPassed: true });
-    }
   }
 
   stop() {
@@ -84,7 +90,7 @@ export class List {
   }
 
   // Whether an event may change what this page shows.
-  concerns({ id, queue, state, was }) {
+  #concerns({ id, queue, state, was }) {
     const { view, jobs } = this.state;
     if (!view) {
       // Another view was opened: of this one nothing was asked for yet.
@@ -95,13 +101,24 @@ export class List {
     return (isOfQueue && isOfState) || jobs.some((job) => job.id === id);
   }
 
+  // Something may be otherwise than it is shown.
+  #changed() {
+    if (!this.isSeen) {
+      this.isStale = true;
+    } else if (this.#isKept) {
+      this.refresh();
+    } else if (!this.state.isPassed) {
+      this.#change({ isPassed: true });
+    }
+  }
+
   // A search through much is not begun anew for every event.
-  get isKept() {
+  get #isKept() {
     return this.state.rounds < 2;
   }
 
   // What went wrong was nothing in the question: it may be asked again.
-  get mayHeal() {
+  get #mayHeal() {
     const { error } = this.state;
     return error !== null && !(error.status < 500);
   }
@@ -109,7 +126,7 @@ export class List {
   async #refreshed() {
     // An answer that is on its way may be of a moment before what has happened now.
     await this.pending;
-    if (this.state.view && this.isKept) {
+    if (this.state.view && this.#isKept) {
       await this.#fetched(this.state.view.cursor, []);
     }
   }
@@ -117,7 +134,7 @@ export class List {
   #fetched(cursor, before) {
     this.aborter.abort();
     this.aborter = new AbortController();
-    this.#change({ isBusy: true, error: null, isPassed: before.length > 0 && this.state.isPassed });
+    this.#change({ isBusy: true, isPassed: before.length > 0 && this.state.isPassed });
     this.pending = this.#searched(cursor, before, this.aborter.signal);
     return this.pending;
   }
@@ -140,7 +157,7 @@ export class List {
         cursor = page.next;
         rounds += 1;
         const isSearching = !page.complete && Boolean(page.next) && jobs.length < this.limit && rounds < last;
-        this.#change({ ...page, jobs, told: now(), rounds, isSearching, isBusy: isSearching, isFresh: false });
+        this.#change({ ...page, jobs, told: now(), rounds, isSearching, isBusy: isSearching, isFresh: false, error: null });
       } while (this.state.isSearching);
     } catch (error) {
       if (!signal.aborted) {

@@ -36,13 +36,16 @@ function startShared() {
   worker.port.start();
   worker.addEventListener("error", startAlone, { once: true });
   worker.port.postMessage("enter");
-  addEventListener("pagehide", () => worker.port.postMessage("leave"));
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) {
-      worker.port.postMessage("enter");
-      emit("missed", {});
-    }
-  });
+  const leave = () => worker.port.postMessage("leave");
+  const comeBack = () => {
+    worker.port.postMessage("enter");
+    emit("missed", {});
+  };
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (event) => event.persisted && comeBack());
+  // All that is told to a tab which the browser has frozen would be kept for it, for days perhaps.
+  document.addEventListener("freeze", leave);
+  document.addEventListener("resume", comeBack);
 }
 
 // A stream of one's own; a hidden tab leaves its connection to others.

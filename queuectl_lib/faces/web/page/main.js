@@ -15,6 +15,7 @@ import * as summary from "./summary.js";
 import * as table from "./table.js";
 import * as workers from "./workers.js";
 import { h, keyed, set } from "./dom.js";
+import { count } from "./text.js";
 
 const TABS = [["jobs", "Jobs"], ["dead", "Dead letter queue"], ["workers", "Workers"], ["queues", "Queues"]];
 
@@ -23,12 +24,15 @@ const VIEWS = { jobs: table, dead, workers, queues };
 
 const ELSEWHERE = { state: [], queue: [], search: "", sort: "", cursor: "", job: "" };
 
-function tabs(view) {
-  keyed(document.getElementById("tabs"), TABS, ([name]) => name, ([, title]) => h("a", { "data-view": true }, title),
-    (anchor, [name]) => {
+function tabs() {
+  const place = document.getElementById("tabs");
+  address.follow((view) => {
+    keyed(place, TABS, ([name]) => name, ([name, title]) => h("a", { "data-view": true, id: "tab-" + name }, title), (anchor, [name]) => {
       set(anchor, "href", address.link({ ...ELSEWHERE, tab: name }));
       set(anchor, "aria-current", view.tab === name && "page");
     });
+  });
+  live.on("status", ({ states }) => set(document.getElementById("tab-dead"), "data-count", states.dead ? count(states.dead) : null));
 }
 
 function places() {
@@ -41,7 +45,7 @@ function places() {
   }
 }
 
-address.follow(tabs);
+tabs();
 connection.watch();
 head.mount();
 summary.mount(document.getElementById("summary"));

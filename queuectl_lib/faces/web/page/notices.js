@@ -4,22 +4,23 @@ import * as address from "./address.js";
 import { Offline } from "./api.js";
 import { h, keyed } from "./dom.js";
 import { tells } from "./head.js";
+import { keepingFocus } from "./place.js";
 import { count, many } from "./text.js";
 
-// [{name, element}…] of what there is to say about a List's state; the first of them stands in for the rows if there are none.
-export function notices(state, list, isReadOnly) {
-  const told = [failed(state, list), sortedPart(state), found(state), searching(state, list), outOfDate(state, list), nothing(state, isReadOnly)];
+// [{name, make()}…] of what there is to say about a List's state; empty: what is said where there are no jobs at all.
+export function notices(state, list, empty) {
+  const told = [failed(state, list), sortedPart(state), found(state), searching(state, list), outOfDate(state, list), nothing(state, empty)];
   return told.filter(Boolean);
 }
 
 export function show(place, told) {
-  keyed(place, told, ({ name }) => name, ({ make }) => h("div", { class: "notice" }, make()), () => {});
+  keepingFocus(place, () => keyed(place, told, ({ name }) => name, ({ make }) => h("div", { class: "notice" }, make()), () => {}));
 }
 
-function failed({ error, jobs, isBusy }, list) {
+function failed({ error, jobs }, list) {
   // That the server does not answer, or its store is in trouble, stands at the head of the page.
   const isTold = error instanceof Offline || (error && tells(error));
-  if (!error || isBusy || (isTold && jobs.length)) {
+  if (!error || (isTold && jobs.length)) {
     return null;
   }
   const why = isTold ? "." : ": " + error.message;
@@ -29,12 +30,13 @@ function failed({ error, jobs, isBusy }, list) {
     error.status === 400 && h("a", { "data-view": true, class: "button", href: address.link({ ...UNFILTERED, sort: "", limit: "" }) }, "All jobs")] };
 }
 
-function sortedPart({ sorted_of: looked, total }) {
-  if (looked === null || total === null || looked >= total) {
+function sortedPart({ sorted_of: looked, total, complete }) {
+  if (looked === null || (complete && (total === null || looked >= total))) {
     return null;
   }
-  return { name: "sorted" + looked, make: () => h("p", {},
-    "Sorted are the first " + count(looked) + " of " + count(total) + " jobs. A filter by state, queue or text makes them fewer.") };
+  const part = (complete ? "the first " : "those found within a second, ") + count(looked) + (total === null ? "" : " of " + count(total));
+  return { name: "sorted" + part, make: () => h("p", {},
+    "Sorted are " + part + " jobs. A filter by state, queue or text makes them fewer.") };
 }
 
 // The text that is searched for is the id of one of them.
@@ -68,8 +70,8 @@ function outOfDate({ isPassed }, list) {
     h("button", { type: "button", onclick: () => list.load() }, "Search again")] } : null;
 }
 
-function nothing({ view, jobs, told, error, isBusy, isFresh, next, complete }, isReadOnly) {
-  if (jobs.length || told === null || error || isFresh || isBusy || (next && !complete)) {
+function nothing({ view, jobs, told, error, isFresh, next, complete }, empty) {
+  if (jobs.length || told === null || error || isFresh || (next && !complete)) {
     return null;
   }
   if (view.cursor) {
@@ -78,7 +80,7 @@ function nothing({ view, jobs, told, error, isBusy, isFresh, next, complete }, i
   }
   return isFiltered(view)
     ? { name: "none" + JSON.stringify([view.state, view.queue, view.search]), make: () => noMatch(view) }
-    : { name: "empty" + isReadOnly, make: () => emptyStore(isReadOnly) };
+    : empty;
 }
 
 export function isFiltered({ state, queue, search }) {
@@ -96,9 +98,11 @@ function noMatch({ state, queue, search }) {
     h("a", { "data-view": true, class: "button", href: address.link(UNFILTERED) }, "Clear the filter")];
 }
 
-function emptyStore(isReadOnly) {
-  const enqueue = document.querySelector("#commands [aria-keyshortcuts~=n]");
-  return [h("h2", {}, "No jobs yet"), h("p", {}, "A job is a command that a worker runs in the background. Give it the first one:"),
-    h("pre", { class: "say" }, "queuectl enqueue 'echo hello'"),
-    !isReadOnly && enqueue && h("button", { type: "button", class: "main changes", onclick: () => enqueue.click() }, "Enqueue a job")];
+export function emptyStore(isReadOnly) {
+  return { name: "empty" + isReadOnly, make: () => {
+    const enqueue = document.querySelector("#commands [aria-keyshortcuts~=n]");
+    return [h("h2", {}, "No jobs yet"), h("p", {}, "A job is a command that a worker runs in the background. Give it the first one:"),
+      h("pre", { class: "say" }, "queuectl enqueue 'echo hello'"),
+      !isReadOnly && enqueue && h("button", { type: "button", class: "main changes", onclick: () => enqueue.click() }, "Enqueue a job")];
+  } };
 }

@@ -97,13 +97,12 @@ function moment(delay, runAt) {
 }
 
 function variables(typed) {
-  const found = {};
-  for (const line of typed.split("\n").filter((each) => each.trim())) {
+  // fromEntries: a variable may be called __proto__.
+  return Object.fromEntries(typed.split("\n").filter((each) => each.trim()).map((line) => {
     const place = line.indexOf("=");
     if (place < 1) {
       throw new Error("Variables: want NAME=VALUE in each line");
     }
-    found[line.slice(0, place).trim()] = line.slice(place + 1);
-  }
-  return found;
+    return [line.slice(0, place).trim(), line.slice(place + 1)];
+  }));
 }

@@ -24,8 +24,8 @@ export function pager(list) {
   return { element, update: (state) => {
     disable(first, !state.view.cursor);
     disable(previous, !trail().length);
-    // Rows of another page still, or of one that is searched on: its end leads nowhere from here.
-    disable(next, !state.next || state.isFresh || !state.complete);
+    // Rows of another page still, or of one that is searched on: its end leads nowhere from here. One that is sorted is as long as it will be.
+    disable(next, !state.next || state.isFresh || (!state.complete && state.sorted_of === null));
     if (!state.isFresh) {
       write(range, told(state));
     }
@@ -76,6 +76,10 @@ function told({ jobs, total, told: moment, next }) {
     return "";
   }
   const from = before();
-  const of = total === null ? (next ? "" : from === null ? "" : " of " + count(from + jobs.length)) : " of " + count(total);
-  return (from === null ? count(jobs.length) + " jobs" : count(from + 1) + "\u2013" + count(from + jobs.length)) + of;
+  const here = from === null ? count(jobs.length) + " jobs" : count(from + 1) + "\u2013" + count(from + jobs.length);
+  if (total !== null) {
+    return here + " of " + count(total);
+  }
+  // The last page tells how many there are, if it is known how many stand before it.
+  return next || from === null ? here : here + " of " + count(from + jobs.length);
 }

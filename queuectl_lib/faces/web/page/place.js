@@ -41,3 +41,12 @@ export function nextFocus(body) {
     target.focus({ preventScroll: true });
   };
 }
+
+// Does change(), and gives the focus to the view if what had it in `element` is not there any more.
+export function keepingFocus(element, change) {
+  const hadFocus = element.contains(document.activeElement);
+  change();
+  if (hadFocus && (element.hidden || !element.contains(document.activeElement))) {
+    document.getElementById("view").focus({ preventScroll: true });
+  }
+}

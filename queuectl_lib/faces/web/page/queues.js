@@ -38,8 +38,7 @@ export function mount(place) {
     write(summary, status.paused ? "All queues are paused: " + told(status.paused) : count(queues.length) + (queues.length === 1 ? " queue" : " queues"));
     element.hidden = !queues.length;
     empty.hidden = Boolean(queues.length);
-    all[0].hidden = Boolean(status.paused);
-    all[1].hidden = !status.paused;
+    either(all, Boolean(status.paused));
   };
   live.on("status", (found) => {
     status = found;
@@ -83,9 +82,18 @@ function update(line, queue) {
   const own = queue.paused && !(queue.all && queue.all.since === queue.paused.since);
   write(cells[8], own ? told(queue.paused) : queue.all ? "with all queues" : queue.pause_on_failure ? "when a job dies" : "");
   set(cells[8], "class", queue.paused ? "paused" : "soft");
-  const [stop, go] = cells[9].children;
-  stop.hidden = Boolean(own);
-  go.hidden = !own;
+  either(cells[9].children, Boolean(own));
+}
+
+// One of two buttons is there; if it comes in the place of the one that had the focus, it has it.
+function either([first, second], isSecond) {
+  const [here, gone] = isSecond ? [second, first] : [first, second];
+  const hadFocus = document.activeElement === gone;
+  here.hidden = false;
+  gone.hidden = true;
+  if (hadFocus) {
+    here.focus();
+  }
 }
 
 // A queue's limit is one of slots, of which a job may take several.

@@ -4,6 +4,7 @@
 import * as actions from "./actions.js";
 import * as address from "./address.js";
 import { h, set, write } from "./dom.js";
+import { keepingFocus } from "./place.js";
 import { count } from "./text.js";
 
 const VERBS = [["retry", "Retry"], ["cancel", "Cancel"], ["hold", "Hold"], ["release", "Release"]];
@@ -90,7 +91,7 @@ export function bar(selection, list) {
     const { total, jobs, view } = list.state;
     const isPage = jobs.length > 0 && jobs.every((job) => selection.ids.has(job.id));
     const isMore = total === null ? view && view.search !== "" && list.state.next : total > jobs.length;
-    set(element, "hidden", !selection.size && !selection.isAll);
+    keepingFocus(element, () => set(element, "hidden", !selection.size && !selection.isAll));
     set(all, "hidden", selection.isAll || !isPage || !isMore);
     write(all, total === null ? "Select all that the search finds" : "Select all " + count(total));
     const allOf = total === null ? "All that is found" : "All " + count(total);

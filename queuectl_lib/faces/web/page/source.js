@@ -16,6 +16,7 @@ export class Source {
     this.tell = tell;
     this.stream = null;
     this.timer = 0;
+    this.turn = 0;
     // When it was asked for, and when something came; in ms.
     this.begun = this.heard = 0;
   }
@@ -33,6 +34,7 @@ export class Source {
   }
 
   close() {
+    this.turn += 1;
     clearTimeout(this.timer);
     clearInterval(this.watch);
     if (this.stream) {
@@ -75,7 +77,15 @@ export class Source {
   // The browser has given up, and does not say why.
   async #ask() {
     this.close();
+    const { turn } = this;
+    // Should nothing come of that either, it is tried anew all the same.
+    this.timer = setTimeout(() => this.open(), SILENT);
     const answer = await fetch("/api/status", { cache: "no-store" }).catch(() => null);
+    if (turn !== this.turn) {
+      // It was opened, or is not wanted any more.
+      return;
+    }
+    clearTimeout(this.timer);
     const isRefused = answer !== null && answer.status === 401;
     this.tell("stream", isRefused ? "refused" : "lost");
     this.timer = setTimeout(() => this.open(), isRefused ? REFUSED_AGAIN : AGAIN);

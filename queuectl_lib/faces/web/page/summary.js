@@ -1,8 +1,10 @@
-// How the queue stands: jobs by state, each a link to the jobs it counts, and the figures of those that ended lately.
+// How the queue stands: jobs by state, each a link to the jobs it counts, and the figures of those that ended lately
+// (but for how many a minute: the chart's own count of the last hour tells that).
 
 import * as address from "./address.js";
 import * as live from "./live.js";
 import { h, keyed, set, write } from "./dom.js";
+import { UNFILTERED } from "./notices.js";
 import { count, span } from "./text.js";
 
 // What runs, what waits, what needs a look, what is over.
@@ -25,16 +27,16 @@ export function mount(place) {
 }
 
 function tile(state) {
-  return h("li", {}, h("a", { "data-view": true, class: "tile" }, h("b", { class: "number" }),
+  return h("li", {}, h("a", { "data-view": true, class: "tile tile-" + state }, h("b", { class: "number" }),
     h("span", { class: "state state-" + state, title: TITLES[state] }, state)));
 }
 
 // The tile of what is shown leads back to all jobs.
 function update(item, state, number) {
   const view = address.view();
-  const isShown = view.tab === "jobs" && view.state.length === 1 && view.state[0] === state;
+  const isShown = view.tab === "jobs" && view.state.join() === state && !view.queue.length && !view.search;
   const link = item.firstChild;
-  set(link, "href", address.link({ tab: "jobs", state: isShown ? [] : [state], cursor: "" }));
+  set(link, "href", address.link({ ...UNFILTERED, tab: "jobs", state: isShown ? [] : [state] }));
   set(link, "aria-current", isShown && "true");
   write(link.firstChild, number === undefined ? "\u2013" : count(number));
   link.classList.toggle("is-none", !number);
@@ -44,7 +46,6 @@ function figuresOf({ recent, average_attempts: attempts, workers }) {
   const busy = workers.filter((worker) => worker.job !== null).length;
   return [
     ["Workers", workers.length ? busy + " of " + workers.length + " busy" : "none"],
-    ["Per minute", recent.per_minute === null ? "\u2013" : count(recent.per_minute)],
     ["Succeeded", recent.success_rate === null ? "\u2013" : percent(recent.success_rate)],
     ["Took on average", recent.average_duration === null ? "\u2013" : span(recent.average_duration)],
     ["Attempts on average", attempts === null || attempts === undefined ? "\u2013" : attempts.toFixed(2)],

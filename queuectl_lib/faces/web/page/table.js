@@ -26,14 +26,8 @@ const FEW = 8;
 export function mount(place) {
   const list = new List((state) => table.show(state));
   const table = new Table(place, list);
-  address.follow((view) => view.tab === "jobs" && table.open(view));
-  live.on("happened", (events) => {
-    list.patch(events);
-    if (events.some((event) => list.concerns(event))) {
-      table.changed();
-    }
-  });
-  live.on("missed", () => table.changed());
+  address.follow((view) => list.turn(view.tab === "jobs" ? view : null));
+  live.on("happened", (events) => list.patch(events));
   live.on("status", (status) => table.learn(status));
   live.on("trouble", () => table.show(list.state));
   everySecond(() => [...table.body.rows].forEach(rows.tick));
@@ -44,8 +38,6 @@ class Table {
     this.list = list;
     this.isReadOnly = false;
     this.isSlow = false;
-    // Another view was shown while something happened.
-    this.isStale = false;
     // How many rows came that were not announced yet.
     this.fresh = 0;
     this.selection = new Selection(() => this.show(list.state));
@@ -67,29 +59,7 @@ class Table {
     this.#followDetail();
   }
 
-  open(view) {
-    this.list.open(view);
-    if (this.isStale) {
-      this.isStale = false;
-      this.changed();
-    }
-  }
-
-  // Something may be otherwise than it is shown.
-  changed() {
-    if (address.view().tab !== "jobs") {
-      this.isStale = true;
-    } else if (this.list.isKept) {
-      this.list.refresh();
-    } else {
-      this.list.pass();
-    }
-  }
-
   learn(status) {
-    if (this.list.mayHeal) {
-      this.list.refresh();
-    }
     if (this.isReadOnly !== status.read_only) {
       this.isReadOnly = status.read_only;
       this.show(this.list.state);
@@ -109,7 +79,7 @@ class Table {
     if (state.told !== null) {
       this.#rows(state);
     }
-    notices.show(this.notices, notices.notices(state, this.list, this.isReadOnly));
+    notices.show(this.notices, notices.notices(state, this.list, notices.emptyStore(this.isReadOnly)));
     this.#frame(state);
     this.pager.update(state);
     set(this.pager.element, "hidden", !state.jobs.length && !state.view.cursor);

@@ -9,11 +9,13 @@ const MOST = 5;
 // Says it for a while: texts and elements, as h() takes them.
 export function say(...children) {
   const toast = shown("toast", children);
-  let timer = setTimeout(() => close(toast), STAYS);
+  let timer = 0;
   const wait = () => clearTimeout(timer);
   const goOn = () => {
+    wait();
     timer = setTimeout(() => close(toast), STAYS);
   };
+  goOn();
   // Whoever reads it, or is about to follow its link, is not hurried.
   toast.addEventListener("pointerenter", wait);
   toast.addEventListener("pointerleave", goOn);

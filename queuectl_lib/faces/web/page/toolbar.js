@@ -6,6 +6,7 @@ import { Chooser } from "./chooser.js";
 import { h, set } from "./dom.js";
 import { sortField } from "./heads.js";
 import { isFiltered, UNFILTERED } from "./notices.js";
+import { keepingFocus } from "./place.js";
 import { STATES } from "./summary.js";
 
 // Nobody wants an answer to half a word.
@@ -20,7 +21,7 @@ export function toolbar() {
     states.update(STATES.map((state) => [state, status.states[state] || 0]), view.state);
     queues.update(Object.entries(status.queues).map(([name, numbers]) => [name, total(numbers)]), view.queue);
     set(clear, "href", address.link(UNFILTERED));
-    set(clear, "hidden", !isFiltered(view));
+    keepingFocus(clear, () => set(clear, "hidden", !isFiltered(view)));
   };
   live.on("status", (found) => {
     status = found;

@@ -49,12 +49,9 @@ function showJob(cell, { job, command, leaving }) {
     write(cell, leaving ? "leaving" : "idle");
     return;
   }
-  keyed(cell, [job], (id) => id, (id) => h("div", {}, h("a", { "data-view": true, class: "mono" }, id), h("div", { class: "mono soft clipped" }, command)),
-    (element, id) => set(element.firstChild, "href", address.link({ job: id })));
-  // What stood there as text before.
-  for (const node of [...cell.childNodes]) {
-    if (node.nodeType === Node.TEXT_NODE) {
-      node.remove();
-    }
+  if (cell.dataset.job !== job || !cell.firstElementChild) {
+    cell.dataset.job = job;
+    cell.replaceChildren(h("div", {}, h("a", { "data-view": true, class: "mono" }, job), h("div", { class: "mono soft clipped" }, command)));
   }
+  set(cell.querySelector("a"), "href", address.link({ job }));
 }
