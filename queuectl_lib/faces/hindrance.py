@@ -67,15 +67,17 @@ def _told(store, jobs):
 
 def _of_job(store, job, paused, now, depth):
     if job.held and job.state != "processing":
-        return reasons.held("job " + job.id, job)
+        return str(reasons.held("job " + job.id, job))
     if job.state == "pending" and job.waits_for:
         return _of_others(store, job, paused, now, depth)
     pause = job.state != "processing" and reasons.pause_of(paused, job.queue, now)
     # One that is over by itself some day only takes time.
     if pause and pause[1].until is None:
-        return reasons.paused(*pause, now)
-    if not reading.servants(store, job.queue):
-        return reasons.unserved(job.queue)
+        return str(reasons.paused(*pause, now))
+    servants = reading.servants(store, job.queue)
+    # Who leaves finishes what it runs.
+    if not (servants.staying or job.state == "processing" and servants.leaving):
+        return reasons.unserved(job.queue, servants.leaving)
     return None if job.state == "processing" else ballast.no_room(store.paths)
 
 

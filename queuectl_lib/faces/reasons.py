@@ -9,14 +9,25 @@ from queuectl_lib.words import clock
 from queuectl_lib.words.errors import UnknownJob
 
 # What of its store decides when a job runs. workers: how many living ones serve its queue (of one that is
-# `processing`: any queue);
+# `processing`: any queue), and leaving: how many of those that do start nothing any more;
 # pause: the name it goes by ("*": all queues) and the pauses.Pause that is in force for it, or None;
 # limit: its queue's, or None; used: how much of that is taken;
 # others: {id: state, None for one that is not there} of the first of those in its waits_for;
 # root: of a job that is dead because of another one, the id with which that began;
 # ending: are the processes of a cancelled one still being ended? room: as of ballast.no_room().
-Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root", "ending", "room"))
-Around.__new__.__defaults__ = (1, None, None, 0, {}, None, False, None)
+Around = namedtuple("Around", ("workers", "pause", "limit", "used", "others", "root", "ending", "room", "leaving"))
+Around.__new__.__defaults__ = (1, None, None, 0, {}, None, False, None, 0)
+
+
+class Reason(namedtuple("Reason", ("text", "advice"))):
+    """text: a sentence, or a part of one; advice: what to type about it, where others have a button. str(): both."""
+
+    def __new__(cls, text, advice=""):
+        return super().__new__(cls, text, advice)
+
+    def __str__(self):
+        return self.text + self.advice
+
 
 # Of those a job waits for, so many are told.
 _TOLD = 3
@@ -24,8 +35,8 @@ _TOLD = 3
 _LONGEST_CHAIN = 100
 
 
-def around(store, job, workers, now):
-    """The Around of a job; workers: how many living ones serve its queue, of one that is `processing` any queue."""
+def around(store, job, servants, now):
+    """The Around of a job; servants: those of its queue, of one that is `processing` those of any (reading.Servants)."""
     if job.state == "dead" and job.waits_for:
         return Around(root=_root(store, job))
     if job.state == "cancelled":
@@ -33,12 +44,12 @@ def around(store, job, workers, now):
         from queuectl_lib.work import cancel
         return Around(ending=cancel.being_ended(store, job))
     if job.state not in lifecycle.WAITING:
-        return Around(workers)
+        return Around(servants.staying, leaving=servants.leaving)
     limit = store.config.limits.get(job.queue)
     running = store.jobs(["processing"], [job.queue]) if limit else ()
-    return Around(workers, pause_of(store.pauses(), job.queue, now), limit, sum(each.slots or 1 for each in running),
+    return Around(servants.staying, pause_of(store.pauses(), job.queue, now), limit, sum(each.slots or 1 for each in running),
                   {other: _state(store, other) for other in (job.waits_for or ())[:_TOLD]},
-                  room=ballast.no_room(store.paths))
+                  room=ballast.no_room(store.paths), leaving=servants.leaving)
 
 
 def pause_of(paused, queue, now):
@@ -65,24 +76,31 @@ def _state(store, job_id):
         return None
 
 
-def why(job, now, lost=False, around=Around()):
-    """Why a job is not running, in one sentence; None for one that runs or has completed."""
+def why(job, now, lost=False, around=Around(), advises=True):
+    """Why a job is not running, in one sentence; None for one that runs or has completed. advises: with what to type."""
+    found = _reasons(job, now, lost, around)
+    return "; ".join(str(reason) if advises else reason.text for reason in found) or None
+
+
+def _reasons(job, now, lost, around):
     if job.state == "processing":
-        return _lost(around) if lost else None
+        return [Reason(_lost(around))] if lost else []
     if job.state in lifecycle.WAITING:
-        return "; ".join(_waiting(job, now, around)) or around.room or "it is ready, and its turn comes when a worker is free"
+        ready = around.room or "it is ready, and its turn comes when a worker is free"
+        return list(_waiting(job, now, around)) or [Reason(ready)]
     if job.state == "dead":
-        return _dead(job, around)
+        return [_dead(job, around)]
     if job.state == "cancelled" and around.ending:
-        return "it was cancelled; its processes are still being ended"
+        return [Reason("it was cancelled; its processes are still being ended")]
     if job.state == "cancelled":
-        return "it was cancelled; run it again with: queuectl retry %s" % job.id
-    return None
+        return [Reason("it was cancelled", "; run it again with: queuectl retry %s" % job.id)]
+    return []
 
 
 def _lost(around):
     if not around.workers:
-        return "its worker died, and no other is running to take it up: start one with: queuectl worker start"
+        return "its worker died, and no other %s to take it up: start one with: queuectl worker start" % (
+            "stays" if around.leaving else "is running")
     return "its worker died; any living worker takes it up within seconds"
 
 
@@ -91,18 +109,18 @@ def _waiting(job, now, around):
     if job.held:
         yield held("it", job)
     if job.waits_for:
-        yield "it waits for %s to complete" % _named(job.waits_for, around.others)
+        yield Reason("it waits for %s to complete" % _named(job.waits_for, around.others))
     if not job.held and not job.waits_for:
         reason = lifecycle.waiting_reason(job, now)
         if reason:
-            yield reason
+            yield Reason(reason)
     if around.pause:
         yield paused(*around.pause, now)
     if not around.workers:
-        yield unserved(job.queue)
+        yield Reason(unserved(job.queue, around.leaving))
     elif around.limit and around.used and around.used + (job.slots or 1) > around.limit:
-        yield "the limit of its queue is reached (queue.%s.limit %d, of which %d %s taken)" % (
-            job.queue, around.limit, around.used, "is" if around.used == 1 else "are")
+        yield Reason("the limit of its queue is reached (queue.%s.limit %d, of which %d %s taken)" % (
+            job.queue, around.limit, around.used, "is" if around.used == 1 else "are"))
 
 
 def _named(ids, states):
@@ -115,10 +133,14 @@ def _named(ids, states):
 
 
 def held(who, job):
-    return "%s is held: release it with: queuectl release %s" % (who, job.id)
+    return Reason("%s is held" % who, ": release it with: queuectl release %s" % job.id)
 
 
-def unserved(queue):
+def unserved(queue, leaving=0):
+    """leaving: so many workers of the queue were told to stop, and finish what they run."""
+    if leaving:
+        serving = "" if queue == "default" else " that serve the queue %s" % queue
+        return "all workers%s are leaving: start one with: queuectl worker start" % serving
     serving = "" if queue == "default" else " that serves the queue %s" % queue
     return "no worker%s is running: start one with: queuectl worker start" % serving
 
@@ -130,13 +152,13 @@ def paused(name, pause, now):
         text += " (%s)" % pause.reason
     if pause.until:
         text += " for %s more" % clock.show_duration((clock.parse_moment(pause.until) - now) / 1000)
-    return text + ": queuectl resume" + ("" if name == pauses.ALL else " " + name)
+    return Reason(text, ": queuectl resume" + ("" if name == pauses.ALL else " " + name))
 
 
 def _dead(job, around):
     if around.root is not None and around.root != job.id:
-        return "%s; it comes back with: queuectl retry %s" % (listing.ended(job), around.root)
-    return "%s; run it again with: queuectl dlq retry %s" % (_how_it_died(job), job.id)
+        return Reason(listing.ended(job), "; it comes back with: queuectl retry %s" % around.root)
+    return Reason(_how_it_died(job), "; run it again with: queuectl dlq retry %s" % job.id)
 
 
 def _how_it_died(job):

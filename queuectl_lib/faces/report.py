@@ -12,10 +12,10 @@ from queuectl_lib.words.text import safe
 # counts: {queue: {state: n}}; workers: [slots.Worker]; running: {worker's name: Job};
 # lost: running jobs whose worker is dead; recent: Recent of the newest finished jobs;
 # queues: [queues.Queue]; paused: {queue or "*": Pause}; disk: ({part: bytes}, is that all?);
-# serving: {worker's name: its queues} of workers that do not serve all; room: as of ballast.no_room().
+# serving: {worker's name: its queues} of workers that do not serve all; leaving: names of those told to stop; room: as of ballast.no_room().
 Standing = namedtuple("Standing", ("store", "counts", "workers", "running", "lost", "recent", "queues", "paused", "disk",
-                                   "serving", "room"))
-Standing.__new__.__defaults__ = (None,)
+                                   "serving", "room", "leaving"))
+Standing.__new__.__defaults__ = (None, ())
 
 # finished, succeeded: of those looked at; per_minute: None when none was lately; average: seconds, or None;
 # attempts: how many they took on average, of those that were started at all, or None.
@@ -63,7 +63,7 @@ def status(standing, now, out):
     paused = list(queues.pause_lines(standing.paused, now))
     if paused:
         lines += ["", out.paint("Paused", "bold")] + ["  " + out.paint(_cut(line, out), "yellow") for line in paused]
-    lines += ["", out.paint("Workers", "bold") + "  %d alive" % len(standing.workers)]
+    lines += ["", out.paint("Workers", "bold") + "  %d alive" % len(standing.workers) + _leaving(standing)]
     lines += _indented(workers(standing.workers, standing.running, standing.serving, now, out))
     for title, text in (("Lately", _lately(standing.recent)), ("Disk", _disk(*standing.disk))):
         first, *others = _wrapped(text, out, 8)
@@ -104,7 +104,7 @@ def status_document(standing, now):
         "states": _totals(standing.counts),
         "queues": {queue.name: queues.document(queue, now) for queue in standing.queues},
         "paused": queues.pause_document(pauses.in_force(standing.paused, pauses.ALL, now)),
-        "workers": workers_document(standing.workers, standing.running, standing.serving, now),
+        "workers": workers_document(standing.workers, standing.running, standing.serving, now, standing.leaving),
         "worker_lost": [job.id for job in standing.lost],
         "oldest_waiting": queues.waiting_document(queues.oldest(standing.queues), now),
         "disk": dict(parts, total=sum(parts.values()), complete=complete),
@@ -121,7 +121,7 @@ def _name(worker):
     return "%d.%s" % (worker.slot, worker.incarnation)
 
 
-def workers_document(alive, running, serving, now):
+def workers_document(alive, running, serving, now, leaving=()):
     """What `worker list --json` prints."""
     found = []
     for worker in alive:
@@ -129,7 +129,7 @@ def workers_document(alive, running, serving, now):
         job = running.get(name)
         found.append({
             "worker": name, "slot": worker.slot, "pid": worker.pid, "since": worker.since, "done": worker.done,
-            "heartbeat": clock.moment(worker.heartbeat), "queues": serving.get(name), "job": job.id if job else None,
+            "heartbeat": clock.moment(worker.heartbeat), "queues": serving.get(name), "leaving": name in leaving, "job": job.id if job else None,
             "command": job.command if job else None,
             "running_for": _seconds(job.started_at, now) if job else None,
             "progress": job.progress if job else None})
@@ -173,6 +173,11 @@ def _remark(state, number, standing, now):
     if oldest is not None and oldest[0].state == state:
         remarks.append("the first in line has waited %s" % clock.show_duration(max(0, now - oldest[1]) / 1000))
     return ", ".join(remarks)
+
+
+def _leaving(standing):
+    number = sum(1 for worker in standing.workers if _name(worker) in standing.leaving)
+    return ", %s leaving" % ("all of them" if number == len(standing.workers) else number) if number else ""
 
 
 def _not_ready(found):

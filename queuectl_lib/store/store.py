@@ -162,7 +162,7 @@ class Store:
             if job_id in seen:
                 raise DuplicateJob("the id %s stands twice in this batch: nothing was enqueued" % job_id)
             if snapshot.find_locked(job_id) is not None:
-                raise DuplicateJob("a job with the id %s is already there: choose another id, or --if-absent" % job_id)
+                raise DuplicateJob("a job with the id %s is already there" % job_id, ": choose another id, or --if-absent")
             seen.add(job_id)
         snapshot.close()
 
@@ -183,7 +183,7 @@ class Store:
     def unknown(self, job_id):
         """The UnknownJob to raise where no job has this id."""
         if os.path.exists(self.paths.jobs):
-            return UnknownJob("no job has the id %s: see 'queuectl list'" % job_id)
+            return UnknownJob("no job has the id %s" % job_id, ": see 'queuectl list'")
         return UnknownJob("no job has the id %s: there is no store at %s" % (job_id, self.root))
 
     def change(self, ids, function, refused=None):

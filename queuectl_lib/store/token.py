@@ -3,6 +3,7 @@
 It stays the same from one start of a dashboard to the next, so that an address somebody kept goes on working.
 """
 
+import hashlib
 import os
 import re
 
@@ -32,6 +33,11 @@ def read_or_make(paths):
         return _read(paths) or _make(paths)
     finally:
         os.close(fd)
+
+
+def to_look(token):
+    """The token of those who may look and change nothing, made of a store's. There is no way back from it."""
+    return hashlib.sha256(b"read-only " + token.encode("ascii")).hexdigest()[:2 * _BYTES]
 
 
 def _read(paths):

@@ -8,9 +8,13 @@ from os import fsdecode
 
 
 class QueuectlError(Exception):
-    """The root. Its text is the one line a user reads."""
+    """The root. Its text is the one line a user reads; sentence: that without advice on what to type."""
 
     exit_code = 1
+
+    def __init__(self, sentence="", advice=""):
+        Exception.__init__(self, sentence + advice)
+        self.sentence = sentence
 
 
 def told(error):

@@ -86,6 +86,13 @@ def serving(paths):
             for entry in read(paths) if entry.kind == WORKER and entry.queues}
 
 
+def leaving(entries):
+    """The names of the workers among these entries who were told to stop, themselves or by way of their supervisor."""
+    told = {entry.pid for entry in entries if entry.kind == SUPERVISOR and entry.stop}
+    return {slots.name_of(entry.slot, entry.incarnation) for entry in entries
+            if entry.kind == WORKER and (entry.stop or entry.supervisor in told)}
+
+
 def who(entry):
     """The identity of an entry's process."""
     return identity.Identity(boot=entry.boot, pid=entry.pid, start=entry.start)

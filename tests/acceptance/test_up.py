@@ -1,6 +1,7 @@
 """Workers and the dashboard in one terminal: both are there, both leave, and neither takes the other along."""
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -119,6 +120,18 @@ def test_the_dashboard_shows_the_running_jobs_to_their_end(queue, leave, method)
     assert up.wait() == 0
     job = queue.job(id)
     assert (job["state"], job["attempts"]) == ("completed", 1)
+
+
+@pytest.mark.parametrize("leave", [press_ctrl_c, order])
+def test_while_the_workers_leave_nobody_is_told_to_wait_for_them(queue, leave):
+    up = Up(queue)
+    up.begin_job()
+    waiting = queue.enqueue("true")
+    leave(queue, up)
+    wait_until(lambda: "are leaving" in queue.run("show", waiting).out, "that they leave")
+    assert all(worker["leaving"] for worker in json.loads(queue.run("worker", "list", "--json").out))
+    release(queue)
+    assert up.wait() == 0
 
 
 def press_ctrl_c_twice(queue, up):

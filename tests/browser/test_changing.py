@@ -304,11 +304,10 @@ def test_workers_are_shown_with_what_they_run(page, dashboard):
 
 # --- a page that may only look
 
-def test_a_read_only_page_offers_nothing_that_changes_anything(page, dashboards):
-    dashboard = dashboards("--read-only")
-    queue = dashboard.queue
+def test_a_read_only_page_offers_nothing_that_changes_anything(page, dashboards, queue):
     dead(queue, "one")
     queue.enqueue("--id", "two", "true")
+    dashboard = dashboards("--read-only")
     for view in ("", "tab=dead", "tab=queues", "tab=workers", "job=one", "job=two"):
         shown.open_live(page, dashboard.at(view + "&token=" + dashboard.token))
         page.wait_for_text("read-only", "#connection")

@@ -9,13 +9,15 @@ from queuectl_lib.store.pauses import Pause
 from queuectl_lib.words import clock
 from tests.store.stores import Here, stop_the_clock
 
+SERVANTS = {"forsaken": reading.Servants(0, 0), "left": reading.Servants(0, 1)}
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A store whose queues are all served."""
     one = Here(str(tmp_path / "store"))
     stop_the_clock(monkeypatch, one)
-    monkeypatch.setattr(reading, "servants", lambda store, queue: 0 if queue == "forsaken" else 1)
+    monkeypatch.setattr(reading, "servants", lambda store, queue: SERVANTS.get(queue, reading.Servants(1, 0)))
     yield one
     one.close()
 
@@ -44,6 +46,14 @@ def test_what_hinders_a_job_is_said(here):
         "the queue mail is paused (new server): queuectl resume mail",
         "no worker that serves the queue forsaken is running: start one with: queuectl worker start"]
     assert len(hindrance.of_store(here.store)) == 3
+
+
+def test_workers_that_leave_finish_what_they_run_and_start_nothing(here):
+    here.add("running", "waiting", queue="left")
+    here.claim(here.worker())
+    assert hindrance.of_jobs(here.store, ["running"]) == []
+    assert hindrance.of_jobs(here.store, ["waiting"]) == [
+        "all workers that serve the queue left are leaving: start one with: queuectl worker start"]
 
 
 def test_of_a_store_only_those_next_to_run_are_asked(here):

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from queuectl_lib.faces import reasons
+from queuectl_lib.faces.cli import reading
 from queuectl_lib.job import history, lifecycle, record
 from queuectl_lib.store import ballast, config, pauses, store
 from queuectl_lib.words import clock
@@ -49,6 +50,22 @@ def test_all_reasons_are_told_its_own_first():
     assert text.startswith("it is held") and "; all queues are paused" in text and "; no worker is running" in text
 
 
+def test_what_to_type_is_left_out_where_there_are_buttons():
+    def sentence(one, **around):
+        return reasons.why(one, NOW, around=reasons.Around(**around), advises=False)
+    assert sentence(job(held=True), pause=("*", pauses.Pause(moment(-60)))) == "it is held; all queues are paused"
+    assert sentence(job(state="dead", attempts=4, exit_code=3)) == "all 4 attempts failed (exit 3)"
+    assert sentence(job(state="dead", waits_for=["a"], error="it comes after a, which is dead"), root="a") == "it comes after a, which is dead"
+    assert sentence(job(state="cancelled")) == "it was cancelled"
+    # For this there is no button.
+    assert "queuectl worker start" in sentence(job(), workers=0)
+
+
+def test_workers_that_leave_are_none_to_wait_for():
+    assert why(job(), workers=0, leaving=2) == "all workers are leaving: start one with: queuectl worker start"
+    assert "is ready" in why(job(), workers=1, leaving=1)
+
+
 def test_a_limit_that_is_reached_is_told():
     mail = job(queue="mail")
     assert "queue.mail.limit 3, of which 3 are taken" in why(mail, limit=3, used=3)
@@ -86,7 +103,7 @@ def added(one, id, **fields):
 
 
 def around(one, id):
-    return reasons.around(one, one.find(id), 1, NOW)
+    return reasons.around(one, one.find(id), reading.Servants(1, 0), NOW)
 
 
 def test_what_is_around_a_job_is_read_from_its_store(stocked):

@@ -159,7 +159,18 @@ def test_an_address_that_is_none_and_a_method_that_is_none(here):
     assert here.ask("GET", "/api/job").status == 404 and here.ask("GET", "/api/jobs/a/b").status == 404
     answer = here.ask("DELETE", "/api/jobs")
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, POST")
+    assert answer.data["error"] == "DELETE is not for this address; what is: GET, HEAD, POST"
     assert here.ask("POST", "/api/jobs/a").headers["Allow"] == "DELETE, GET, HEAD, PATCH"
+
+
+def test_a_slash_at_the_end_is_no_other_address(here):
+    [id] = here.give({})
+    for path in ("/api", "/api/status", "/api/jobs", "/api/jobs/" + id):
+        assert here.get(path + "/").keys() == here.get(path).keys()
+    assert here.post("/api/jobs/", {"command": "true"}, 201)["ids"]
+    assert here.ask("DELETE", "/api/jobs/").status == 405
+    assert here.ask("GET", "/api/jobs//").status == 404
+    assert here.ask("GET", "/healthz/").status == 404
 
 
 @pytest.mark.short

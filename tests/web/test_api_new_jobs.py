@@ -77,10 +77,19 @@ def test_a_body_that_is_nested_too_deeply_is_400(here):
 
 def test_an_id_that_is_there_is_409(here):
     here.give({"id": "x"})
-    assert "already there" in here.post("/api/jobs", {"id": "x", "command": "true"}, 409)["error"]
+    assert here.post("/api/jobs", {"id": "x", "command": "true"}, 409)["error"] == "a job with the id x is already there"
     assert "already there" in here.post("/api/jobs", [{"command": "true"}, {"id": "x", "command": "true"}], 409)["error"]
     assert "stands twice" in here.post("/api/jobs", [{"id": "y", "command": "true"}] * 2, 409)["error"]
     assert stored(here) == ["x"]
+
+
+def test_jobs_that_can_never_run_are_told_as_they_are_stored(here):
+    here.give({"id": "gone"})
+    here.post("/api/jobs/gone/cancel")
+    for job in here.post("/api/jobs", [{"command": "true", "after": ["gone"]}] * 2, 201)["jobs"]:
+        assert (job["state"], job["error"]) == ("dead", "it comes after gone, which was cancelled")
+        stored_job = here.get("/api/jobs/" + job["id"])
+        assert stored_job["why"] == job["error"] and stored_job["state"] == "dead"
 
 
 # --- twice

@@ -46,7 +46,7 @@ def test_the_token_is_the_stores_and_stays(serve, queue):
     with open(os.path.join(queue.store, "token")) as file:
         assert file.read().strip() == server.token
     server.stop()
-    assert [serve().token, serve("--read-only").token] == [server.token, server.token]
+    assert serve().token == server.token
 
 
 @pytest.mark.short
@@ -171,6 +171,7 @@ def test_an_address_that_others_can_reach_is_warned_of(queue):
     assert server.host == "127.0.0.1:%d" % server.port
     assert server.gets("/api/status", Host="192.168.7.7:80").status == 200
     assert server.gets("/api/status", Host="elsewhere.example").status == 403
+    assert "http://%s:%d/?token=%s  (from other machines)\n" % (socket.gethostname(), server.port, server.token) in server.started.text()
     server.started.press_ctrl_c()
     assert server.started.wait() == 0
     assert "nothing is encrypted" in server.started.errors() and "ssh -L %d:127.0.0.1:%d" % (server.port, server.port) in server.started.errors()
@@ -203,13 +204,28 @@ def test_it_is_opened_in_the_browser_that_there_is(queue):
 
 # --- stores
 
-def test_read_only_takes_what_there_is(serve, queue):
-    server = serve("--read-only")
+def errors_of(server):
+    """What it wrote to standard error, once it has ended."""
+    server.started.press_ctrl_c()
+    assert server.started.wait() == 0
+    return server.started.errors()
+
+
+def test_read_only_takes_what_there_is(queue):
+    server = Server(queue, "--port", "0", "--read-only")
     assert server.gets("/api/jobs").json()["jobs"] == []
     assert not os.path.exists(queue.store)
     queue.enqueue("true")
     assert len(server.gets("/api/jobs").json()["jobs"]) == 1
     assert server.gets("/api/status").json()["read_only"] is True
+    assert errors_of(server) == "queuectl: there is no store at %s yet\n" % queue.store
+
+
+def test_a_store_that_was_named_and_is_made_is_told_of(queue):
+    other = queue.path("otherr")
+    words = ("--port", "0", "--store", other)
+    assert errors_of(Server(queue, *words)) == "queuectl: made a new store at %s\n" % other
+    assert errors_of(Server(queue, *words)) == ""
 
 
 @pytest.mark.short

@@ -60,6 +60,21 @@ def test_a_person_without_the_token_is_asked_for_it(server):
         "state": "dead", "search": "&quot;&gt;&lt;script&gt;x&lt;/script&gt;"}
 
 
+def test_a_wrong_token_does_not_stay_in_the_address_and_is_told_to_be_wrong(server):
+    page = {"Authorization": None, "Accept": "text/html,*/*;q=0.8"}
+    answer = server.gets("/?token=secret-of-another&state=dead", **page)
+    assert (answer.status, answer.header("location"), answer.header("set-cookie")) == (303, "/?state=dead&wrong-token=", None)
+    assert server.gets("/?token=x", **page).header("location") == "/?wrong-token="
+    answer = server.gets(answer.header("location"), **page)
+    assert answer.status == 401 and "That is not the token" in answer.body.decode()
+    assert "wrong-token" not in answer.body.decode()
+    assert "That is not the token" not in server.gets("/?state=dead", **page).body.decode()
+    assert server.gets("/?wrong-token=&state=dead&token=%%20%s%%20" % server.token, **page).header("location") == "/?state=dead"
+    assert server.gets("/api/status", Authorization="Bearer x").error().startswith("that is not the token")
+    assert server.gets("/api/status", Authorization=None, Cookie=server.cookie + "x").error().startswith("that is not the token")
+    assert server.gets("/api/status", Authorization=None).error().startswith("there is no token")
+
+
 def test_health_is_told_to_anybody_and_tells_nothing(server):
     answer = server.gets("/healthz", **READ)
     assert answer.status == 200 and answer.json() == {"ok": True}
@@ -114,6 +129,19 @@ def test_one_proof_of_where_a_change_comes_from_is_enough(server, queue):
                         Origin="http://localhost:9000").status == 200
 
 
+def test_a_proxy_may_have_a_name_of_its_own(serve, queue):
+    server = serve("--name", "Queue.example")
+    for host in ("queue.example", "queue.example:8443", server.host):
+        assert server.gets("/api/status", Host=host).status == 200
+        for origin in ("https://queue.example", "http://queue.example"):
+            job = queue.enqueue("--hold", "true")
+            assert server.posts("/api/jobs/%s/release" % job, Host=host, Origin=origin).status == 200
+        for origin in ("https://queue.example:9", "https://x.queue.example", "https://elsewhere.example"):
+            assert server.posts("/api/jobs/%s/hold" % job, Host=host, Origin=origin).status == 403
+    assert server.gets("/api/status", Host="elsewhere.example").status == 403
+    assert "want a host's name" in queue.run("dashboard", "--name", "http://queue.example", code=2).err
+
+
 @pytest.mark.short
 def test_a_body_has_to_be_called_json(server):
     for kind in (None, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json", "application/jsonx", "a/b, application/json"):
@@ -136,6 +164,21 @@ def test_a_read_only_dashboard_changes_nothing(serve, queue):
             assert (answer.status, answer.error()) == (403, "this dashboard is read-only"), (method, path)
     assert server.gets("/api/jobs/" + job).json()["state"] == "pending"
     assert queue.snapshot() == before
+
+
+def test_the_token_of_a_read_only_dashboard_opens_no_other(serve, queue):
+    job = queue.enqueue("--env", "KEY=secret", "true")
+    looking, full = serve("--read-only"), serve()
+    assert looking.token != full.token and len(looking.token) == len(full.token)
+    assert serve("--read-only").token == looking.token
+    for given in ({"Authorization": "Bearer " + looking.token}, {"Cookie": full.cookie.replace(full.token, looking.token)}):
+        assert full.gets("/api/status", **dict(READ, **given)).status == 401
+    assert full.gets("/?token=" + looking.token, **READ).status == 401
+    assert looking.gets("/api/status", Authorization="Bearer " + full.token).status == 200
+    assert looking.gets("/?token=" + full.token, **READ).header("set-cookie").startswith(looking.cookie + ";")
+    answer = looking.gets("/api/jobs/%s?reveal=true" % job)
+    assert answer.status == 403 and "secret" not in answer.error()
+    assert "secret" not in looking.gets("/api/jobs/" + job).body.decode()
 
 
 def test_a_wrong_token_costs_nothing(server):

@@ -167,7 +167,7 @@ def test_odd_request_lines_are_refused(server):
         b"GET /api/jobs?search=%ff HTTP/1.1": 400, b"GET /api/jobs?search=%2 HTTP/1.1": 400, b"GET /api/jobs#x HTTP/1.1": 400,
         b"GET /\xc3\xa9 HTTP/1.1": 400, b"GET /\x00 HTTP/1.1": 400, b"GET x HTTP/1.1": 400, b"GET * HTTP/1.1": 400,
         b"GET /api/jobs/%2e%2e HTTP/1.1": 404, b"GET /static/..%2findex.html HTTP/1.1": 404,
-        b"GET /static/..%5cindex.html HTTP/1.1": 404, b"GET /api/status/ HTTP/1.1": 404}
+        b"GET /static/..%5cindex.html HTTP/1.1": 404, b"GET /api/status// HTTP/1.1": 404}
     found = {}
     for line in wanted:
         answer = server.sends(line + server.head(""))

@@ -204,6 +204,14 @@ def test_whatever_bit_is_flipped_those_who_live_can_be_told(here, file):
     slot.leave()
 
 
+def test_who_was_told_to_stop_is_leaving_and_those_whose_supervisor_was():
+    boss = supervisor()
+    mine, other, told = (pidfile.Entry(kind=pidfile.WORKER, slot=slot, incarnation="a", pid=slot, **fields)
+                         for slot, fields in ((1, {"supervisor": boss.pid}), (2, {}), (3, {"stop": pidfile.NOW})))
+    assert pidfile.leaving([boss, mine, other, told]) == {"3.a"}
+    assert pidfile.leaving([boss._replace(stop=pidfile.DRAIN), mine, other, told]) == {"1.a", "3.a"}
+
+
 def test_a_folder_in_its_place_is_told_and_changes_no_order(here):
     slot, entry = worker(here)
     add(here, entry)

@@ -13,7 +13,7 @@ import socket
 
 from queuectl_lib.faces import terminal
 from queuectl_lib.faces.cli import options
-from queuectl_lib.faces.web import serving
+from queuectl_lib.faces.web import guard, serving
 from queuectl_lib.store import store as stores
 from queuectl_lib.words.errors import BadInput, StoreUnwritable
 
@@ -26,6 +26,8 @@ def place_arguments(parser):
     add("--host", metavar="H", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
     add("--port", metavar="P", type=options.checked("--port", _port),
         help="the port, 0 for any (default: 8000, or the next free one)")
+    add("--name", metavar="NAME", type=options.checked("--name", _name),
+        help="the name of a proxy that passes requests on to it")
     add("--open", action="store_true", help="open it in your browser")
 
 
@@ -41,15 +43,22 @@ def _port(text):
     return number
 
 
+def _name(text):
+    if not guard.is_name(text):
+        raise BadInput("want a host's name, without a port, like queue.example.com")
+    return text.lower()
+
+
 def run(args, out):
     store = opened(args.store, args.read_only)
-    token = serving.token_of(store, args.read_only)
+    tokens = serving.tokens_of(store, args.read_only)
+    token = tokens[0]
     listener = listening(args)
 
     def ready():
         announce(args, out, listener, token, "Ctrl+C stops it")
 
-    serving.serve(listener, store, args.read_only, token, args.host, ready=ready, opens=args.open)
+    serving.serve(listener, store, args.read_only, tokens, args.host, ready=ready, opens=args.open, name=args.name)
 
 
 def listening(args):
@@ -63,6 +72,9 @@ def announce(args, out, listener, token, *remarks):
     if args.port is None and port != serving.PORT:
         remarks = ("port %d is taken" % serving.PORT,) + remarks
     out.line(serving.url(listener, token) + ("  (%s)" % "; ".join(remarks) if remarks else ""))
+    outer = serving.outer_url(listener, token)
+    if outer:
+        out.line(outer + "  (from other machines)")
     out.flush()
     if not serving.is_local(listener):
         terminal.note("others can reach this address, and nothing is encrypted, the token neither; safer is --host "
@@ -70,13 +82,22 @@ def announce(args, out, listener, token, *remarks):
 
 
 def opened(place, read_only=False):
-    """The store, made if it is not there; a read-only dashboard takes what there is."""
+    """The store, made if it is not there; a read-only dashboard takes what there is.
+
+    A name that was mistyped must not pass for an empty queue.
+    """
+    store = stores.open_store(place)
+    is_there = store.exists
     if read_only:
-        return stores.open_store(place)
+        if not is_there:
+            terminal.note("there is no store at %s yet" % store.root)
+        return store
     try:
         store = stores.open_store(place, create=True, write=True)
         _, live = store.opened()
         live.close()
     except StoreUnwritable as error:
         raise StoreUnwritable("%s; to look at it all the same: queuectl dashboard --read-only" % error)
+    if place is not None and not is_there:
+        terminal.note("made a new store at %s" % store.root)
     return store

@@ -95,7 +95,7 @@ def _tell_of_pauses(store, queues, now, out):
     paused = store.pauses()
     found = [reasons.pause_of(paused, queue, now) for queue in queues] if paused else []
     out.flush()
-    for text in dict.fromkeys(reasons.paused(*pause, now) for pause in found if pause):
+    for text in dict.fromkeys(str(reasons.paused(*pause, now)) for pause in found if pause):
         terminal.note(text)
 
 

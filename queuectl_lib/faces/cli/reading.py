@@ -1,6 +1,11 @@
 """What the commands that read and mend jobs share."""
 
+from collections import namedtuple
+
 from queuectl_lib.words.errors import NotDone, QueuectlError
+
+# How many living workers serve a queue: those who stay, and those who were told to stop, who start nothing any more.
+Servants = namedtuple("Servants", ("staying", "leaving"))
 
 
 def is_lost(store, job):
@@ -38,11 +43,14 @@ def number_of(counts, states, queues):
 
 
 def servants(store, queue=None):
-    """How many living workers serve this queue (None: any)."""
-    from queuectl_lib.work import pidfile
-    return sum(1 for entry in pidfile.read(store.paths)
-               if entry.kind == pidfile.WORKER and (queue is None or entry.queues is None or queue in entry.queues)
-               and pidfile.alive(store.paths, entry))
+    """The Servants of this queue (None: of any)."""
+    from queuectl_lib.work import pidfile, slots
+    entries = pidfile.read(store.paths)
+    names = {slots.name_of(entry.slot, entry.incarnation) for entry in entries
+             if entry.kind == pidfile.WORKER and (queue is None or entry.queues is None or queue in entry.queues)
+             and pidfile.alive(store.paths, entry)}
+    leaving = names & pidfile.leaving(entries)
+    return Servants(len(names) - len(leaving), len(leaving))
 
 
 def dead_only(job):

@@ -42,8 +42,8 @@ def show(args, out, check):
         return
     now = clock.now()
     # A lost job is taken up by any worker, whichever queues that one serves.
-    workers = reading.servants(store, None if job.state == "processing" else job.queue)
-    around = reasons.around(store, job, workers, now)
+    servants = reading.servants(store, None if job.state == "processing" else job.queue)
+    around = reasons.around(store, job, servants, now)
     for line in story.tell(job, now, reading.is_lost(store, job), around, store.root, out.paint, args.reveal):
         out.line(line)
 

@@ -89,7 +89,8 @@ def standing(store, now, look=None, most_files=usage.MOST):
         paused=paused,
         disk=usage.usage(store.paths, most_files),
         serving=pidfile.serving(store.paths),
-        room=ballast.no_room(store.paths))
+        room=ballast.no_room(store.paths),
+        leaving=pidfile.leaving(pidfile.read(store.paths)))
 
 
 def _newest_finished(store, look):

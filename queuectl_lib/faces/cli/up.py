@@ -25,7 +25,8 @@ def run(args, out):
     store = dashboard.opened(args.store)
     # A damaged store is said here once, not by every worker.
     store.counts()
-    token = serving.token_of(store, False)
+    token, = serving.tokens_of(store, False)
     listener = dashboard.listening(args)
     dashboard.announce(args, out, listener, token)
-    return supervisor.start(store, count=args.count, queues=queues, beside=[beside.post(listener, store.root, token, args.host, args.open)])
+    post = beside.post(listener, store.root, token, args.host, args.open, args.name)
+    return supervisor.start(store, count=args.count, queues=queues, beside=[post])

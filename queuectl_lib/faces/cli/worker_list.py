@@ -33,7 +33,7 @@ def run(args, out):
         # An array of workers has no place for it: with --json it is said here, too.
         terminal.note(room)
     if args.json:
-        out.array(report.workers_document(alive, running, serving, now))
+        out.array(report.workers_document(alive, running, serving, now, pidfile.leaving(pidfile.read(store.paths))))
         return
     for line in report.workers(alive, running, serving, now, out):
         out.line(line)

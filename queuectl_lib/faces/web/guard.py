@@ -24,6 +24,8 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::[0-9]{1,5})?\Z")
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 # In the place of a name: whatever address the machine has.
 _ANY_ADDRESS = "*"
+# In the place of a wrong token, in the address of the page that says so.
+_MARK = "wrong-token"
 # As page.css has it; that is not given to whoever has no token.
 _TOKEN_STYLE = """
 :root { --ground: #f6f7f9; --sheet: #ffffff; --line: #d5dae1; --strong-line: #7a8594; --ink: #1b2027; --accent: #2456a6;
@@ -53,6 +55,7 @@ _TOKEN_PAGE = """<!DOCTYPE html>
 <meta name="color-scheme" content="light dark"><title>queuectl: token wanted</title><style>%s</style></head>
 <body><main>
 <h1>This dashboard wants its token</h1>
+%s
 <p>The address with the token was printed by <code>queuectl dashboard</code> when it was started;
 the token alone stands in the file <code>token</code> of its store.</p>
 <form method="get" action="/">%s
@@ -79,6 +82,12 @@ def hosts(host, bound):
     return frozenset(names)
 
 
+def is_name(text):
+    """May this be what a server is called, without a port?"""
+    match = _HOST.match(text)
+    return match is not None and match.group(1) == text
+
+
 def _bracketed(name):
     return "[%s]" % name if ":" in name and not name.startswith("[") else name
 
@@ -91,10 +100,10 @@ def check(request, site):
     if request.path == "/" and not is_change(request) and "token" in request.query:
         return _entered(request, site)
     by_cookie = _has_cookie(request.headers, site)
-    if not by_cookie and not _has_bearer(request.headers, site.token):
-        return _token_wanted(request)
+    if not by_cookie and not _has_bearer(request.headers, site):
+        return _token_wanted(request, site)
     if is_change(request):
-        check_change(request.headers, host, by_cookie, site.read_only)
+        check_change(request.headers, host, by_cookie, site.read_only, site.name)
     return None
 
 
@@ -131,6 +140,11 @@ def same(given, token):
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), token.encode("utf-8"))
 
 
+def is_token(given, site):
+    """Is this a token that opens the dashboard?"""
+    return any([same(given, token) for token in (site.token,) + site.others])
+
+
 def cookie_name(token):
     """Cookies are not told apart by port: two dashboards would take each other's away.
 
@@ -140,25 +154,38 @@ def cookie_name(token):
 
 
 def _has_cookie(headers, site):
+    return any([is_token(given, site) for given in _cookies(headers, site)])
+
+
+def _cookies(headers, site):
+    """What the cookies of this dashboard hold."""
     # Not http.cookies: it gives up at the first cookie that it finds odd, and any
     # other program on this host name may have set one.
     wanted = cookie_name(site.token)
     pairs = [pair.partition("=") for line in headers.get_all("Cookie", []) for pair in line.split(";")]
-    return any([same(value.strip(), site.token) for name, _, value in pairs if name.strip() == wanted])
+    return [value.strip() for name, _, value in pairs if name.strip() == wanted]
 
 
-def _has_bearer(headers, token):
+def _has_bearer(headers, site):
     kind, _, given = headers.get("Authorization", "").partition(" ")
-    return kind.lower() == "bearer" and same(given.strip(), token)
+    return kind.lower() == "bearer" and is_token(given.strip(), site)
 
 
 def _entered(request, site):
     """The answer to an address with a token: the same without it, which nobody reads over a shoulder or in a history."""
-    given = request.query["token"][-1]
-    if not (same(given, site.token) or _is_ticket(request, site, given) or _has_cookie(request.headers, site)):
-        return _token_wanted(request)
+    given = request.query["token"][-1].strip()
+    if not (is_token(given, site) or _is_ticket(request, site, given) or _has_cookie(request.headers, site)):
+        return _refused_page(request)
     cookie = "%s=%s; Path=/; HttpOnly; SameSite=Strict" % (cookie_name(site.token), site.token)
     return Answer(303, HTML, b"", {"Location": _without_token(request.query), "Set-Cookie": cookie})
+
+
+def _refused_page(request):
+    """The answer to an address with a wrong token: that must not stay there either, it may open another dashboard."""
+    if not _wants_page(request):
+        raise _refused("wrong")
+    address = _without_token(request.query)
+    return Answer(303, HTML, b"", {"Location": address + ("&" if "?" in address else "?") + _MARK + "="})
 
 
 def _is_ticket(request, site, given):
@@ -166,30 +193,42 @@ def _is_ticket(request, site, given):
 
 
 def _without_token(query):
-    rest = [(name, text) for name, texts in query.items() for text in texts if name != "token"]
+    rest = [(name, text) for name, texts in query.items() for text in texts if name not in ("token", _MARK)]
     return "/?" + urlencode(rest) if rest else "/"
 
 
-def _token_wanted(request):
+def _token_wanted(request, site):
     """The 401: for a person in a browser a page that takes the token."""
-    if request.path != "/" or "text/html" not in request.headers.get("Accept", ""):
-        raise Refused(401, "want the token: Authorization: Bearer TOKEN (it stands in the file 'token' of the store)",
-                      WWW_Authenticate="Bearer")
+    if not _wants_page(request):
+        raise _refused("wrong" if "Authorization" in request.headers or _cookies(request.headers, site) else "none")
     address = _without_token(request.query)
     kept = ['<input type="hidden" name="%s" value="%s">' % (escape(name), escape(text))
             for name, text in parse_qsl(address[2:], keep_blank_values=True)]
-    page = _TOKEN_PAGE % (_TOKEN_STYLE, "".join(kept), escape(address))
+    wrong = '<p role="alert"><strong>That is not the token of this dashboard.</strong></p>' if _MARK in request.query else ""
+    page = _TOKEN_PAGE % (_TOKEN_STYLE, wrong, "".join(kept), escape(address))
     return Answer(401, HTML, page.encode("utf-8"), {"WWW-Authenticate": "Bearer", "Content-Security-Policy": _TOKEN_RULES})
 
 
-def check_change(headers, host, by_cookie, read_only):
+def _wants_page(request):
+    return request.path == "/" and "text/html" in request.headers.get("Accept", "")
+
+
+def _refused(which):
+    """The Refused of a request whose token is 'wrong', or that has 'none'."""
+    told = {"wrong": "that is not the token of this dashboard", "none": "there is no token"}[which]
+    return Refused(401, told + ": want Authorization: Bearer TOKEN (it stands in the file 'token' of the store)",
+                   WWW_Authenticate="Bearer")
+
+
+def check_change(headers, host, by_cookie, read_only, name=None):
     """Refused unless what these headers ask to be changed comes from here and may be.
 
-    host: as host_of gives it.
+    host: as host_of gives it; name: of a proxy, which may have put another into that header.
     """
     origins = headers.get_all("Origin", [])
     sites = headers.get_all("Sec-Fetch-Site", [])
-    if any(origin.lower() not in ("http://" + host, "https://" + host) for origin in origins):
+    own = [scheme + each for scheme in ("http://", "https://") for each in (host, name) if each]
+    if any(origin.lower() not in own for origin in origins):
         raise Refused(403, "another site asked for this change")
     if any(site not in ("same-origin", "none") for site in sites):
         raise Refused(403, "another site asked for this change")

@@ -6,7 +6,7 @@ from time import monotonic
 from queuectl_lib.faces import listing, reasons
 from queuectl_lib.faces.cli import reading
 from queuectl_lib.faces.web import asked
-from queuectl_lib.faces.web.message import document
+from queuectl_lib.faces.web.message import Refused, document
 from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import paging
 from queuectl_lib.store import store as stores
@@ -114,7 +114,10 @@ def row(store, job, now, paused, full=()):
 
 
 def one(request, site, id):
-    return one_of(site, id, asked.truth(request, "reveal"))
+    reveal = asked.truth(request, "reveal")
+    if reveal and site.read_only:
+        raise Refused(403, "a read-only dashboard does not tell the values of variables")
+    return one_of(site, id, reveal)
 
 
 def one_of(site, id, reveal=False):
@@ -128,10 +131,10 @@ def job_document(store, id, reveal=False):
     job = reading.with_progress(store, store.find(id))
     lost = reading.is_lost(store, job)
     # A lost job is taken up by any worker, whichever queues that one serves.
-    workers = reading.servants(store, None if job.state == "processing" else job.queue)
-    around = reasons.around(store, job, workers, now)
+    servants = reading.servants(store, None if job.state == "processing" else job.queue)
+    around = reasons.around(store, job, servants, now)
     shown = public(job, reveal)
-    shown.update(why=reasons.why(job, now, lost, around), lost=lost, now=clock.moment(now), can=can(job, now, around.ending))
+    shown.update(why=reasons.why(job, now, lost, around, advises=False), lost=lost, now=clock.moment(now), can=can(job, now, around.ending))
     return shown
 
 

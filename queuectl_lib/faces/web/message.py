@@ -67,10 +67,10 @@ def document(value, status=200, **headers):
 def refusal(error):
     """The Answer that tells a QueuectlError."""
     if isinstance(error, Refused):
-        return document({"error": str(error)}, error.status)._replace(headers=dict(error.headers))
+        return document({"error": error.sentence}, error.status)._replace(headers=dict(error.headers))
     status = next((number for kind, number in _STATUS if isinstance(error, kind)), 500)
     headers = {"Retry_After": "1"} if isinstance(error, StoreLocked) else {}
-    return document({"error": str(error)}, status, **headers)
+    return document({"error": error.sentence}, status, **headers)
 
 
 def given(request):

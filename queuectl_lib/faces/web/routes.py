@@ -66,6 +66,9 @@ _kept = cache.Cache()
 def respond(request, site):
     """The Answer to a request; Refused, or another QueuectlError."""
     parts = segments(request.path)
+    if parts[0] == "api" and len(parts) > 1 and not parts[-1]:
+        # A slash at the end is what many clients put behind a path; no place in one can be empty.
+        del parts[-1]
     # A HEAD is a GET whose body is left out when it is sent.
     method = "GET" if request.method == "HEAD" else request.method
     fitting = [(route, found) for route in ROUTES for found in [_fitted(route, parts)] if found is not None]
@@ -73,9 +76,10 @@ def respond(request, site):
         if route.method == method:
             return _answered(route, found, request, site)
     if fitting:
-        allowed = {route.method for route, _ in fitting}
-        allowed.update({"HEAD"} if "GET" in allowed else ())
-        raise Refused(405, "%s is not for this address" % request.method, Allow=", ".join(sorted(allowed)))
+        methods = {route.method for route, _ in fitting}
+        methods.update({"HEAD"} if "GET" in methods else ())
+        allowed = ", ".join(sorted(methods))
+        raise Refused(405, "%s is not for this address; what is: %s" % (request.method, allowed), Allow=allowed)
     raise Refused(404, "there is nothing at this address; what there is tells /api")
 
 

@@ -82,7 +82,7 @@ _QUEUE = _object(dict(
     slots_in_use=_WHOLE, paused=_of_or_null("Pause"), pause_on_failure=_TRUTH, oldest_waiting=_of_or_null("Waiting")))
 _WORKER = _object({
     "worker": _TEXT, "slot": _WHOLE, "pid": _WHOLE, "since": _MOMENT, "done": _WHOLE, "heartbeat": _MOMENT,
-    "queues": _or_null(_list(_TEXT)), "job": _or_null(_ID), "command": _or_null(_TEXT), "running_for": _or_null(_NUMBER),
+    "queues": _or_null(_list(_TEXT)), "leaving": _TRUTH, "job": _or_null(_ID), "command": _or_null(_TEXT), "running_for": _or_null(_NUMBER),
     "progress": _or_null(_TEXT)})
 _RECENT = _object({
     "finished": _WHOLE, "succeeded": _WHOLE, "success_rate": _or_null(_NUMBER), "per_minute": _or_null(_NUMBER),

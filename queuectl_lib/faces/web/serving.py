@@ -76,29 +76,39 @@ def _address(listener):
     return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0])
 
 
-def url(listener, token):
-    """The address to open in a browser of this machine."""
+def url(listener, token, host=None):
+    """The address to open in a browser of this machine; host: what stands in the place of its own."""
     address = _address(listener)
     if address.is_unspecified:
         address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")
-    host = "[%s]" % address if address.version == 6 else str(address)
+    host = host or ("[%s]" % address if address.version == 6 else str(address))
     return "http://%s:%d/?token=%s" % (host, port_of(listener), token)
+
+
+def outer_url(listener, token):
+    """The address for those on other machines, by this one's name, where it listens at all it has; else None."""
+    return url(listener, token, socket.gethostname()) if _address(listener).is_unspecified else None
 
 
 def port_of(listener):
     return listener.getsockname()[1]
 
 
-def token_of(store, read_only):
-    """The store's token; a read-only dashboard has one for itself where the store has none and none can be put there."""
+def tokens_of(store, read_only):
+    """The tokens that a dashboard takes, its own first.
+
+    Of a store's token can be made that of its read-only dashboards, which take both. Such a
+    one has one for itself where the store has none and none can be put there.
+    """
     try:
         if store.exists:
             ownership.check_private(store.root)
-        return tokens.read_or_make(store.paths)
+        token = tokens.read_or_make(store.paths)
     except StoreError:
         if not read_only:
             raise
-        return secrets.token_urlsafe(32)
+        return (secrets.token_urlsafe(32),)
+    return (tokens.to_look(token), token) if read_only else (token,)
 
 
 def load_all():
@@ -110,17 +120,18 @@ def load_all():
     return founding, cancel, progress, recovery, signals
 
 
-def serve(listener, store, read_only, token=None, host=None, until=None, ready=lambda: None, opens=False):
+def serve(listener, store, read_only, taken=None, host=None, until=None, ready=lambda: None, opens=False, name=None):
     """Serve a store (store.Store) at a socket that bind() gave, and close it in the end.
 
-    token: None for that of the store; host: what bind() was told, which clients may call it.
+    taken: as of tokens_of(), which it is if it is None; host: what bind() was told, which clients may call it.
     until: what can be read from when the server is to stop: a descriptor, a connection (on
     Windows a socket). Signals are the caller's then. Without it Ctrl+C and SIGTERM end it, from
-    the call of ready() on. opens: show it in a browser.
+    the call of ready() on. opens: show it in a browser; name: of a proxy through which clients come, in lower case.
     """
     load_all()
-    hosts = guard.hosts(host, str(_address(listener)))
-    site = Site(store.root, read_only, token or token_of(store, read_only), os.getcwd(), None, hosts, Tickets())
+    hosts = guard.hosts(host, str(_address(listener))) | frozenset([name] if name else [])
+    taken = taken or tokens_of(store, read_only)
+    site = Site(store.root, read_only, taken[0], os.getcwd(), None, hosts, Tickets(), taken[1:], name)
     site = site._replace(live=Live(site, Ring()))
     loop = Connections(listener, site, until)
     before = _take_signals(loop) if until is None else {}

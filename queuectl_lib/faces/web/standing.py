@@ -29,7 +29,8 @@ def status_document(site, now):
 def workers(request, site):
     store = stores.open_store(site.store)
     running = {job.worker: reading.with_progress(store, job) for job in store.jobs(["processing"])}
-    return document(report.workers_document(slots.living(store.paths), running, pidfile.serving(store.paths), clock.now()))
+    leaving = pidfile.leaving(pidfile.read(store.paths))
+    return document(report.workers_document(slots.living(store.paths), running, pidfile.serving(store.paths), clock.now(), leaving))
 
 
 def metrics(request, site):

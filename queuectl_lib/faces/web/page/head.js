@@ -82,7 +82,7 @@ function conditions() {
   if (trouble) {
     return [{ name: "trouble", kind: "bad", text: "The store is in trouble: " + trouble }];
   }
-  return status ? [roomless(), paused(), unserved()].filter(Boolean) : [];
+  return status ? [roomless(), paused(), unserved(), leaving()].filter(Boolean) : [];
 }
 
 function roomless() {
@@ -107,6 +107,12 @@ function unserved() {
   const waiting = Object.values(status.queues).reduce((sum, queue) => sum + ready(queue), 0);
   return waiting ? { name: "unserved", kind: "note", text: many(waiting, "job") + (waiting === 1 ? " waits" : " wait")
     + ", and no worker is running. Start one with: queuectl worker start" } : null;
+}
+
+function leaving() {
+  const workers = status.workers;
+  return workers.length && workers.every((worker) => worker.leaving) ? { name: "leaving", kind: "note",
+    text: "The workers are leaving: they finish what they run, and start nothing more." } : null;
 }
 
 function sentence(text) {

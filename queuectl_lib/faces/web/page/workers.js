@@ -26,7 +26,8 @@ export function mount(place) {
 
 function told(workers) {
   const busy = workers.filter(({ job }) => job).length;
-  return workers.length ? count(workers.length) + " alive, " + count(busy) + " at work" : "none alive";
+  const leaving = workers.filter((worker) => worker.leaving).length;
+  return workers.length ? count(workers.length) + " alive, " + count(busy) + " at work" + (leaving ? ", " + count(leaving) + " leaving" : "") : "none alive";
 }
 
 function update(line, worker) {
@@ -43,9 +44,9 @@ function update(line, worker) {
   set(line, "class", worker.job ? null : "idle");
 }
 
-function showJob(cell, { job, command }) {
+function showJob(cell, { job, command, leaving }) {
   if (!job) {
-    write(cell, "idle");
+    write(cell, leaving ? "leaving" : "idle");
     return;
   }
   if (cell.dataset.job !== job || !cell.firstElementChild) {
