@@ -101,7 +101,7 @@ def test_a_job_is_found_opened_closed_and_enqueued_by_keys(page, dashboard):
     assert page.focused() == "searchbox: Search"
     page.keys("dead-2")
     shown.wait_for_ids(page, ["dead-2"])
-    page.press("Escape", "j")
+    page.press("Escape", "Escape", "j", "j")
     assert page.focused() == "link: dead-2"
     page.press("Enter")
     page.wait_for_text("echo hello", "#detail")

@@ -26,12 +26,13 @@ function failed({ error, jobs, isBusy }, list) {
     error.status === 400 && h("a", { "data-view": true, class: "button", href: address.link({ ...UNFILTERED, sort: "", limit: "" }) }, "All jobs")] };
 }
 
-function sortedPart({ sorted_of: looked, total }) {
+function sortedPart({ view, sorted_of: looked, total }) {
   if (looked === null || total === null || looked >= total) {
     return null;
   }
-  return { name: "sorted" + looked, make: () => h("p", {},
-    "Sorted are the first " + count(looked) + " of " + count(total) + " jobs. A filter by state, queue or text makes them fewer.") };
+  const narrower = isFiltered(view) ? "A narrower filter" : "A filter by state, queue or text";
+  return { name: "sorted" + looked + narrower, make: () => h("p", {},
+    "Sorted are the first " + count(looked) + " of " + count(total) + " jobs. " + narrower + " makes them fewer.") };
 }
 
 // The text that is searched for is the id of one of them.
