@@ -18,11 +18,11 @@ const KEYS = [
 const CHANGING = ["r", "c", "n", "x"];
 const VERBS = { r: "retry", c: "cancel" };
 
-let list = null;
+const lists = [];
 
-// {body, select(row, isRange), act(verb, row)}: the list that the keys are for.
+// {body, select(row, isRange), act(verb, row)}: a list that the keys are for while it is shown.
 export function rows(handlers) {
-  list = handlers;
+  lists.push(handlers);
 }
 
 export function watch() {
@@ -61,9 +61,10 @@ function escape(event) {
 
 // The function that a key stands for, or nothing.
 function chosen({ key, shiftKey, target }) {
+  const list = shownList();
   const row = current();
   const isInList = target === document.body || (list && list.body.contains(target)) || target.id === "view";
-  if (CHANGING.includes(key.toLowerCase()) && document.body.classList.contains("read-only")) {
+  if (!works(key.toLowerCase())) {
     return null;
   }
   if (key === "j" || (key === "ArrowDown" && isInList)) {
@@ -85,6 +86,10 @@ function chosen({ key, shiftKey, target }) {
   return button && (() => (button.matches("input") ? button.select() : button.click()));
 }
 
+function works(key) {
+  return !(CHANGING.includes(key) && document.body.classList.contains("read-only"));
+}
+
 function visible(selector) {
   return [...document.querySelectorAll(selector)].find((element) => element.offsetParent !== null && !element.disabled);
 }
@@ -95,9 +100,14 @@ function current() {
   return rows.find((row) => row.contains(document.activeElement)) || rows.find((row) => row.getAttribute("aria-current") === "true");
 }
 
-// None while another view is shown.
+function shownList() {
+  return lists.find(({ body }) => body.offsetParent !== null);
+}
+
+// None in a view that has no list of jobs.
 function shownRows() {
-  return list && list.body.offsetParent !== null ? [...list.body.rows] : [];
+  const list = shownList();
+  return list ? [...list.body.rows] : [];
 }
 
 function step(row, by) {
@@ -116,7 +126,7 @@ function firstInSight(rows) {
 function help() {
   const close = h("button", { type: "button", class: "main", autofocus: true, onclick: () => dialog.close() }, "Close");
   const dialog = h("dialog", { class: "help", "aria-labelledby": "help-title" }, h("h2", { id: "help-title" }, "Keys"),
-    h("dl", {}, KEYS.map(([key, what]) => h("div", {}, h("dt", {}, key.split("  ").map((each) => h("kbd", {}, each))), h("dd", {}, what)))), close);
+    h("dl", {}, KEYS.filter(([key]) => works(key)).map(([key, what]) => h("div", {}, h("dt", {}, key.split("  ").map((each) => h("kbd", {}, each))), h("dd", {}, what)))), close);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
