@@ -11,6 +11,7 @@ import * as output from "./output.js";
 import * as timeline from "./timeline.js";
 import { h, keyed, set, write } from "./dom.js";
 import { paced } from "./pacing.js";
+import { whileRunning } from "./ticking.js";
 
 const VERBS = ["retry", "cancel", "hold", "release", "edit", "remove"];
 const NAMES = { retry: "Retry", cancel: "Cancel", hold: "Hold", release: "Release", edit: "Edit", remove: "Remove" };
@@ -26,6 +27,7 @@ export function mount(place) {
   live.on("happened", (events) => events.some(isOurs) && refresh());
   live.on("missed", refresh);
   live.on("status", showProgress);
+  whileRunning(() => panel.watched && panel.job.state === "processing" && !panel.job.lost, refresh);
   BESIDE.addEventListener("change", arrange);
   document.addEventListener("keydown", closeByKey);
 }

@@ -12,7 +12,7 @@ import { List } from "./list.js";
 import { pager } from "./pager.js";
 import { anchored, nextFocus } from "./place.js";
 import { bar, Selection } from "./selection.js";
-import { everySecond } from "./ticking.js";
+import { everySecond, whileRunning } from "./ticking.js";
 import { many } from "./text.js";
 import { toolbar } from "./toolbar.js";
 
@@ -36,6 +36,7 @@ export function mount(place) {
   live.on("missed", () => table.changed());
   live.on("status", (status) => table.learn(status));
   everySecond(() => [...table.body.rows].forEach(rows.tick));
+  whileRunning(() => address.view().tab === "jobs" && list.state.jobs.some(({ state, lost }) => state === "processing" && !lost), list.refresh);
 }
 
 class Table {
