@@ -58,8 +58,8 @@ function layout({ summary, all, bar: chosen, notice, element, pages }) {
 }
 
 function every() {
-  const { view, total, jobs, next } = shown.list.state;
-  const isWhole = !view.cursor && !next;
+  const { view, total, jobs, next, complete } = shown.list.state;
+  const isWhole = complete && !view.cursor && !next;
   return { selection: { state: ["dead"], queue: view.queue, search: view.search }, total: isWhole ? jobs.length : total };
 }
 
