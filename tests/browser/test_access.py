@@ -30,6 +30,17 @@ def busy(lasting):
     return lasting
 
 
+# Of each number how many lines it fills, and whether it is in its tile.
+MILLIONS = """
+    return [...document.querySelectorAll('.tile b')].map((number) => {
+        number.textContent = '1,000,000';
+        const range = document.createRange();
+        range.selectNodeContents(number);
+        return [range.getClientRects().length, number.scrollWidth <= number.clientWidth];
+    });
+"""
+
+
 def visit(page, dashboard, view):
     """Show a view, until what it fetched is there."""
     shown.open_live(page, dashboard.at(VIEWS[view] + "&token=" + dashboard.token))
@@ -68,6 +79,28 @@ def test_nothing_is_wider_than_a_phone(page, busy):
     assert looks.faults(page, "width") == []
 
 
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_millions_stand_whole_in_their_tiles(page, busy, width):
+    page.resize(width, 640, phone=width < 400)
+    visit(page, busy, "jobs")
+    assert page.script(MILLIONS) == [[1, True]] * 6
+
+
+def test_on_a_phone_the_view_is_named_once_for_the_eye(page, busy):
+    page.resize(320, 640, phone=True)
+    visit(page, busy, "dead")
+    assert page.all("heading", "Dead letter queue")
+    assert page.script("return document.querySelector('#view-dead h2').offsetWidth") == 1
+
+
+def test_the_table_of_the_last_hour_leaves_no_hole_beside_it(page, busy):
+    visit(page, busy, "jobs")
+    for pressed, is_alone in (("Show table", True), ("Hide chart", False), ("Show chart", True), ("Hide table", False)):
+        page.click("button", pressed)
+        page.screenshot("chart-" + pressed.replace(" ", "-"))
+        assert page.script("return document.querySelector('#chart').offsetLeft === document.querySelector('#summary').offsetLeft") == is_alone
+
+
 def test_little_movement_is_none(page, busy):
     page.prefer(reduced_motion="reduce")
     visit(page, busy, "one-job")
@@ -101,7 +134,7 @@ def test_a_job_is_found_opened_closed_and_enqueued_by_keys(page, dashboard):
     assert page.focused() == "searchbox: Search"
     page.keys("dead-2")
     shown.wait_for_ids(page, ["dead-2"])
-    page.press("Escape", "j")
+    page.press("Escape", "Escape", "j", "j")
     assert page.focused() == "link: dead-2"
     page.press("Enter")
     page.wait_for_text("echo hello", "#detail")

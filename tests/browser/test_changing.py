@@ -52,6 +52,30 @@ def test_somebody_enqueues_a_job_sees_it_die_reads_why_and_retries_it(page, dash
     workers.wait()
 
 
+def test_after_enqueueing_by_a_key_the_focus_is_where_it_was_or_in_the_view(page, dashboard):
+    queue = dashboard.queue
+    shown.many(queue, 2)
+    shown.open_live(page, dashboard.at("state=pending&token=" + dashboard.token))
+    shown.wait_for_row(page, "job-00001")
+    page.press("j", "j")
+    enqueue_by_keys(page, "echo one")
+    assert page.focused() == "link: job-00001"
+    page.press("n")
+    queue.run("cancel", "job-00001")
+    wait_until(lambda: "job-00001" not in shown.ids(page), "it is gone from the list")
+    page.press("Escape")
+    page.wait_gone("dialog")
+    wait_until(lambda: page.focused() == "region: Jobs and more", "the view has the focus")
+
+
+def enqueue_by_keys(page, command):
+    page.press("n")
+    page.find("dialog", "Enqueue")
+    page.keys(command)
+    page.press("Control+Enter")
+    page.wait_gone("dialog")
+
+
 def test_jobs_are_given_as_json_too(page, dashboard):
     shown.open_live(page, dashboard.address)
     page.click("button", "Enqueue \u2026")
@@ -223,6 +247,26 @@ def test_the_selected_jobs_are_held_and_cancelled_together(page, dashboard):
     assert set(queue.states().values()) == {"pending"}
 
 
+def test_what_takes_long_is_told_and_so_is_which_jobs_it_is_for(page, dashboard):
+    queue = dashboard.queue
+    queue.run("enqueue", "--file", "-", input=json.dumps([{"command": "true", "queue": "mail"}] * 3))
+    shown.open_live(page, dashboard.at("queue=mail&state=pending&limit=2&token=" + dashboard.token))
+    page.click("checkbox", "Select all on this page")
+    page.click("button", "Select all 3")
+    page.click("button", "Cancel")
+    page.find("dialog", "Cancel 3 jobs (queue mail, pending)?")
+    page.find("button", "Keep them")
+    page.screenshot("cancel-many")
+    page.script(HOLD_UP)
+    page.click("button", "Cancel the jobs")
+    shown.wait_said(page, "Cancelling 3 jobs (queue mail, pending) \u2026")
+    page.screenshot("cancelling")
+    page.script("window.go()")
+    shown.wait_said(page, "3 jobs cancelled")
+    assert "Cancelling" not in page.text("#toasts")
+    assert set(queue.states().values()) == {"cancelled"}
+
+
 # What is clicked in rows and lies under what is said.
 COVERED = """
     const wanted = [...document.querySelectorAll('#view tbody :is(.pick, .job-link, button)')].filter(one => one.checkVisibility());
@@ -316,4 +360,7 @@ def test_a_read_only_page_offers_nothing_that_changes_anything(page, dashboards,
         assert page.all("button", re.compile(offered)) + page.all("checkbox", re.compile(offered)) == []
         page.press("n")
     assert page.all("dialog") == []
+    page.press("?")
+    page.wait_for_text("Next job", "dialog")
+    assert not re.search("Retry|Cancel|Enqueue|Select", page.text("dialog"))
     page.screenshot("read-only")

@@ -9,6 +9,16 @@ from tests.support import wait_until
 
 TOOLBAR = ("search", "Find jobs")
 
+ADVICE = """
+    const { notices } = await import("/static/notices.js");
+    return notices({ view: args[0], jobs: [{}], total: 20000, sorted_of: 10000, complete: true, error: null })[0].make().textContent;
+"""
+
+# What is said every ten seconds is said when the test asks for it.
+ANNOUNCE_ON_DEMAND = "const real = setInterval; setInterval = (act, every) => (every === 10000 ? window.announce = act : real(act, every))"
+
+ANNOUNCED = "announce(); return document.querySelector('#view-jobs > .away').textContent"
+
 
 def mix(queue):
     """Jobs of several states and queues."""
@@ -40,6 +50,16 @@ def test_a_search_stands_in_the_address_and_back_undoes_it(page, mixed):
     assert page.find("searchbox", "Search").property("value") == "needle"
     page.back()
     wait_for_count(page, 4)
+    assert page.find("searchbox", "Search").property("value") == ""
+
+
+def test_escape_ends_the_search_and_stays_in_its_field(page, mixed):
+    page.open(mixed.at("search=needle&token=" + mixed.token))
+    shown.wait_for_ids(page, ["waiting"])
+    page.press("/", "Escape")
+    wait_for_count(page, 4)
+    assert "search" not in page.address()
+    assert page.focused() == "searchbox: Search"
     assert page.find("searchbox", "Search").property("value") == ""
 
 
@@ -104,6 +124,30 @@ def test_sorting_by_each_heading_goes_both_ways_and_stands_in_the_address(page, 
     wait_until(lambda: shown.ids(page)[0] == "held", "the job of the lowest priority stands first")
 
 
+def test_where_a_filter_is_set_a_narrower_one_is_advised(page, mixed):
+    page.open(mixed.address)
+    wait_for_count(page, 4)
+    assert page.script(ADVICE, {"state": [], "queue": [], "search": ""}).endswith("A filter by state, queue or text makes them fewer.")
+    assert page.script(ADVICE, {"state": ["pending"], "queue": [], "search": ""}).endswith("A narrower filter makes them fewer.")
+
+
+def test_a_screen_reader_is_told_of_jobs_that_are_new_and_of_no_others(page, dashboard):
+    page.browser.cdp("Page.addScriptToEvaluateOnNewDocument", source=ANNOUNCE_ON_DEMAND)
+    queue = dashboard.queue
+    shown.many(queue, 2)
+    shown.open_live(page, dashboard.at("limit=1&token=" + dashboard.token))
+    shown.wait_for_ids(page, ["job-00000"])
+    queue.run("cancel", "job-00000")
+    shown.wait_for_ids(page, ["job-00001"])
+    assert page.script(ANNOUNCED) == ""
+    queue.enqueue("--id", "urgent", "--priority", "-1", "true")
+    shown.wait_for_ids(page, ["urgent"])
+    assert page.script(ANNOUNCED) == "1 new job in the list"
+    page.type("searchbox", "Search", "job")
+    shown.wait_for_ids(page, ["job-00001"])
+    assert page.script(ANNOUNCED) == ""
+
+
 def test_ten_thousand_jobs_are_leafed_through(page, dashboard):
     shown.many(dashboard.queue, 10000)
     page.open(dashboard.address)
@@ -112,6 +156,8 @@ def test_ten_thousand_jobs_are_leafed_through(page, dashboard):
     for _ in range(3):
         page.click("button", "Next page")
         wait_until(lambda: shown.ids(page)[:1] != pages[-1][:1] and len(shown.ids(page)) == 50, "the next page is shown")
+        assert page.script("return document.querySelector('#view').getBoundingClientRect().top") > -1
+        assert page.focused() == "button: Next page"
         pages.append(shown.ids(page))
     assert len({id for page in pages for id in page}) == 200
     page.wait_for_text("151\u2013200 of 10,000")

@@ -38,6 +38,20 @@ def test_a_new_job_shows_within_a_second_and_so_does_what_becomes_of_it(page, da
     assert page.script("return window.mark") == "not loaded anew"
 
 
+def test_how_far_a_running_job_is_goes_on_in_the_list_and_beside_it(page, queue, dashboard):
+    further = "for n in 1 2 3; do echo $n of 3 > $QUEUECTL_PROGRESS; until [ -e seen-$n ]; do sleep 0.02; done; done"
+    queue.enqueue("--id", "long", further)
+    workers = queue.start_workers("--drain", count=1)
+    shown.open_live(page, dashboard.address)
+    page.click("link", "long")
+    for n in range(1, 4):
+        shown.wait_for_row(page, "long", Note="%d of 3" % n)
+        page.wait_for_text("%d of 3" % n, "#detail")
+        queue.write("seen-%d" % n, "")
+    shown.wait_for_row(page, "long", State="completed")
+    assert workers.wait() == 0
+
+
 def test_scrolling_selection_and_typed_text_stay(page, dashboard):
     queue = dashboard.queue
     shown.many(queue, 45)

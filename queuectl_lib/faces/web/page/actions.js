@@ -6,14 +6,14 @@ import * as live from "./live.js";
 import * as toasts from "./toasts.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
-import { count } from "./text.js";
+import { count, many } from "./text.js";
 
 const VERBS = {
-  retry: { name: "Retry", done: "set to run again" },
-  cancel: { name: "Cancel", done: "cancelled", lossy: true },
-  hold: { name: "Hold", done: "held" },
-  release: { name: "Release", done: "released" },
-  remove: { name: "Remove", done: "removed", lossy: true, asked: true },
+  retry: { name: "Retry", doing: "Retrying", done: "set to run again" },
+  cancel: { name: "Cancel", doing: "Cancelling", done: "cancelled", lossy: true },
+  hold: { name: "Hold", doing: "Holding", done: "held" },
+  release: { name: "Release", doing: "Releasing", done: "released" },
+  remove: { name: "Remove", doing: "Removing", done: "removed", lossy: true, asked: true },
 };
 
 let offline = false;
@@ -44,11 +44,13 @@ async function busily(element, act) {
 // running: whether one of them runs. A promise of the API's answer; null where nothing was done.
 export async function onJobs(verb, target, running) {
   const about = VERBS[verb];
-  const many = target.ids ? target.ids.length : target.total;
-  if (needsAsking(about, target, running, verb) && !await ask(question(verb, about, target, many))) {
+  const which = named(target);
+  if (needsAsking(about, target, running, verb) && !await ask(question(verb, about, target, which))) {
     return null;
   }
+  const end = toasts.goOn(about.doing + " " + which + " \u2026");
   const outcome = await told(() => asked(verb, target));
+  end();
   if (outcome) {
     tell(about, outcome);
   }
@@ -73,9 +75,18 @@ function needsAsking(about, target, running, verb) {
   return about.asked || !target.ids || (verb === "cancel" && running) || (about.lossy && target.ids.length > 1);
 }
 
-function question(verb, about, target, many) {
-  const one = target.ids && many === 1;
-  const which = one ? target.ids[0] : many === null || many === undefined ? "all of these jobs" : count(many) + (many === 1 ? " job" : " jobs");
+// Which jobs are meant: "a1b2", "3 jobs", "25,000 jobs (queue mail, pending)", "all jobs (dead, with the text \u201csmtp\u201d)".
+function named({ ids, selection, total }) {
+  if (ids) {
+    return ids.length === 1 ? ids[0] : many(ids.length, "job");
+  }
+  const { queue, state, search } = selection;
+  const told = [queue.length && "queue " + queue.join(" or "), state.join(" or "), search && "with the text \u201c" + search + "\u201d"].filter(Boolean);
+  return (total === null ? "all jobs" : many(total, "job")) + (told.length ? " (" + told.join(", ") + ")" : "");
+}
+
+function question(verb, about, target, which) {
+  const one = target.ids && target.ids.length === 1;
   const losing = {
     cancel: one ? "It is running: its processes are ended." : "Those that are running are ended with their processes.",
     remove: (one ? "The job, its history and its output are" : "The jobs, their history and their output are") + " deleted for good.",
@@ -83,7 +94,8 @@ function question(verb, about, target, many) {
     hold: "None of them is started until it is released.",
     release: "Those that are held may be started.",
   };
-  return { title: about.name + " " + which + "?", text: losing[verb], verb: about.name + (one ? " the job" : ""), lossy: about.lossy };
+  const what = one ? " the job" : about.lossy ? " the jobs" : "";
+  return { title: about.name + " " + which + "?", text: losing[verb], verb: about.name + what, keep: about.lossy && !one ? "Keep them" : null, lossy: about.lossy };
 }
 
 async function asked(verb, { ids, selection }) {

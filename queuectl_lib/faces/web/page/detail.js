@@ -13,6 +13,7 @@ import * as timeline from "./timeline.js";
 import { h, keyed, set, write } from "./dom.js";
 import { hasOtherCommand } from "./jobtext.js";
 import { paced } from "./pacing.js";
+import { whileRunning } from "./ticking.js";
 
 const VERBS = ["retry", "cancel", "hold", "release", "edit", "remove"];
 const NAMES = { retry: "Retry", cancel: "Cancel", hold: "Hold", release: "Release", edit: "Edit", remove: "Remove" };
@@ -32,6 +33,7 @@ export function mount(place) {
     showProgress(status);
     showResume();
   });
+  whileRunning(() => panel.watched && panel.job.state === "processing" && !panel.job.lost, refresh);
   BESIDE.addEventListener("change", arrange);
 }
 

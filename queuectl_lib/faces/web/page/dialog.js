@@ -27,22 +27,34 @@ export function open(title, content, leave) {
     event.preventDefault();
     leave();
   });
-  dialog.addEventListener("close", () => dialog.remove());
+  const before = document.activeElement;
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    giveFocusBack(before);
+  });
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
 }
 
+// Browsers do it by themselves, but for what has left the page meanwhile.
+function giveFocusBack(before) {
+  if (document.activeElement === document.body && !before.isConnected) {
+    document.getElementById("view").focus({ preventScroll: true });
+  }
+}
+
 // Whether somebody agrees to what cannot be undone: a promise of true or false.
-// verb: what the button says that does it; lossy: it is shown as dangerous, and Enter does not do it.
-export function ask({ title, text, verb, lossy }) {
+// verb: what the button says that does it; keep: what the other one says, if not the usual; lossy: it is shown as
+// dangerous, and Enter does not do it.
+export function ask({ title, text, verb, keep, lossy }) {
   return new Promise((answer) => {
     const done = (agreed) => {
       dialog.close();
       answer(agreed);
     };
     const yes = h("button", { type: "button", class: lossy ? "danger" : "main", onclick: () => done(true) }, verb);
-    const no = h("button", { type: "button", onclick: () => done(false) }, "Keep as it is");
+    const no = h("button", { type: "button", onclick: () => done(false) }, keep || "Keep as it is");
     const dialog = open(title, [h("p", {}, text), h("div", { class: "dialog-foot" }, no, yes)], () => done(false));
     (lossy ? no : yes).focus();
   });

@@ -19,11 +19,11 @@ const KEYS = [
 const CHANGING = ["r", "c", "n", "x"];
 const VERBS = { r: "retry", c: "cancel" };
 
-let list = null;
+const lists = [];
 
-// {body, select(row, isRange), act(verb, row)}: the list that the keys are for.
+// {body, select(row, isRange), act(verb, row)}: a list that the keys are for while it is shown.
 export function rows(handlers) {
-  list = handlers;
+  lists.push(handlers);
 }
 
 export function watch() {
@@ -62,9 +62,10 @@ function escape(event) {
 
 // The function that a key stands for, or nothing.
 function chosen({ key, shiftKey, target }) {
+  const list = shownList();
   const row = current();
   const isInList = target === document.body || (list && list.body.contains(target)) || target.id === "view";
-  if (CHANGING.includes(key.toLowerCase()) && document.body.classList.contains("read-only")) {
+  if (!works(key.toLowerCase())) {
     return null;
   }
   if (key === "j" || (key === "ArrowDown" && isInList)) {
@@ -86,6 +87,10 @@ function chosen({ key, shiftKey, target }) {
   return button && (() => (button.matches("input") ? button.select() : button.click()));
 }
 
+function works(key) {
+  return !(CHANGING.includes(key) && document.body.classList.contains("read-only"));
+}
+
 function visible(selector) {
   return [...document.querySelectorAll(selector)].find((element) => element.offsetParent !== null && !element.disabled);
 }
@@ -96,9 +101,14 @@ function current() {
   return rows.find((row) => row.contains(document.activeElement)) || rows.find((row) => row.getAttribute("aria-current") === "true");
 }
 
-// None while another view is shown.
+function shownList() {
+  return lists.find(({ body }) => body.offsetParent !== null);
+}
+
+// None in a view that has no list of jobs.
 function shownRows() {
-  return list && list.body.offsetParent !== null ? [...list.body.rows] : [];
+  const list = shownList();
+  return list ? [...list.body.rows] : [];
 }
 
 function step(row, by) {
@@ -115,6 +125,6 @@ function firstInSight(rows) {
 }
 
 function help() {
-  const told = KEYS.map(([key, what]) => h("div", {}, h("dt", {}, key.split("  ").map((each) => h("kbd", {}, each))), h("dd", {}, what)));
+  const told = KEYS.filter(([key]) => works(key)).map(([key, what]) => h("div", {}, h("dt", {}, key.split("  ").map((each) => h("kbd", {}, each))), h("dd", {}, what)));
   const shown = dialog.open("Keys", h("dl", { class: "help" }, told), () => shown.close());
 }

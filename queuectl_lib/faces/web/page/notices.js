@@ -30,13 +30,13 @@ function failed({ error, jobs }, list) {
     error.status === 400 && h("a", { "data-view": true, class: "button", href: address.link({ ...UNFILTERED, sort: "", limit: "" }) }, "All jobs")] };
 }
 
-function sortedPart({ sorted_of: looked, total, complete }) {
+function sortedPart({ view, sorted_of: looked, total, complete }) {
   if (looked === null || (complete && (total === null || looked >= total))) {
     return null;
   }
   const part = (complete ? "the first " : "those found within a second, ") + count(looked) + (total === null ? "" : " of " + count(total));
-  return { name: "sorted" + part, make: () => h("p", {},
-    "Sorted are " + part + " jobs. A filter by state, queue or text makes them fewer.") };
+  const narrower = isFiltered(view) ? "A narrower filter" : "A filter by state, queue or text";
+  return { name: "sorted" + part + narrower, make: () => h("p", {}, "Sorted are " + part + " jobs. " + narrower + " makes them fewer.") };
 }
 
 // The text that is searched for is the id of one of them.

@@ -11,7 +11,7 @@ const SIZES = [20, 50, 100, 200, 500];
 export function pager(list) {
   const size = h("select", { "aria-label": "Jobs on a page", onchange: () => address.go({ limit: usual(size.value), cursor: "" }) });
   const first = step("First", "First page", () => address.go({ cursor: "" }));
-  const previous = step("\u2039 Previous", null, () => back());
+  const previous = step("\u2039 Previous", null, back);
   const next = step("Next \u203a", null, () => forward(list.state));
   const range = h("span", { class: "range" });
   const element = h("nav", { class: "pager", "aria-label": "Pages" }, range,
@@ -39,8 +39,21 @@ function usual(value) {
 // aria-disabled: who has just pressed it keeps the focus.
 function step(title, about, act) {
   const button = h("button", { type: "button", "aria-label": about || title.replace(/[^A-Za-z]/g, "") + " page" }, title);
-  button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && act());
+  button.addEventListener("click", () => {
+    if (button.getAttribute("aria-disabled") !== "true") {
+      act();
+      toTheTop();
+    }
+  });
   return button;
+}
+
+// Another page is read from its first row on; the button keeps the focus, for the page after it.
+function toTheTop() {
+  const view = document.getElementById("view");
+  if (view.getBoundingClientRect().top < 0) {
+    view.scrollIntoView({ block: "start", behavior: "instant" });
+  }
 }
 
 function disable(button, isOff) {
@@ -61,7 +74,6 @@ function forward({ next, jobs }) {
   const from = before();
   const here = { cursor: address.view().cursor, from };
   address.go({ cursor: next }, { trail: [...trail(), here], from: from === null ? null : from + jobs.length });
-  document.getElementById("view").scrollIntoView({ block: "nearest" });
 }
 
 function back() {

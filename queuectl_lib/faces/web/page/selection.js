@@ -79,11 +79,11 @@ function between(shown, one, other) {
   return from < 0 ? [other] : shown.slice(from, to + 1);
 }
 
-// The bar: how many are selected, and the verbs. list: List.
-export function bar(selection, list) {
+// The bar: how many are selected, and the verbs, each as [verb, title, class]. list: List.
+export function bar(selection, list, offered = VERBS) {
   const told = h("span", { class: "bulk-told", role: "status" });
   const all = h("button", { type: "button", class: "plain", onclick: () => selection.all() });
-  const verbs = VERBS.map(([verb, title]) => actions.button(title, () => act(verb, selection, list), { "data-verb": verb }));
+  const verbs = offered.map(([verb, title, look]) => actions.button(title, () => act(verb, selection, list), { class: look }));
   const clear = h("button", { type: "button", class: "plain", "aria-label": "Clear the selection", onclick: () => selection.clear() }, "Clear");
   const element = h("div", { class: "bulk changes", role: "group", "aria-label": "Selected jobs" },
     told, all, h("span", { class: "bulk-verbs" }, verbs), clear);
@@ -93,6 +93,8 @@ export function bar(selection, list) {
     const isMore = total === null ? view && view.search !== "" && list.state.next : total > jobs.length;
     keepingFocus(element, () => set(element, "hidden", !selection.size && !selection.isAll));
     set(all, "hidden", selection.isAll || !isPage || !isMore);
+    // The API removes jobs by their ids alone.
+    verbs.forEach((button, place) => set(button, "hidden", selection.isAll && offered[place][0] === "remove"));
     write(all, total === null ? "Select all that the search finds" : "Select all " + count(total));
     const allOf = total === null ? "All that is found" : "All " + count(total);
     write(told, (selection.isAll ? allOf : count(selection.size)) + " selected");

@@ -12,7 +12,7 @@ import { List } from "./list.js";
 import { pager } from "./pager.js";
 import { anchored, nextFocus } from "./place.js";
 import { bar, Selection } from "./selection.js";
-import { everySecond } from "./ticking.js";
+import { everySecond, whileRunning } from "./ticking.js";
 import { many } from "./text.js";
 import { toolbar } from "./toolbar.js";
 
@@ -31,6 +31,7 @@ export function mount(place) {
   live.on("status", (status) => table.learn(status));
   live.on("trouble", () => table.show(list.state));
   everySecond(() => [...table.body.rows].forEach(rows.tick));
+  whileRunning(() => address.view().tab === "jobs" && list.state.jobs.some(({ state, lost }) => state === "processing" && !lost), list.refresh);
 }
 
 class Table {
@@ -38,8 +39,9 @@ class Table {
     this.list = list;
     this.isReadOnly = false;
     this.isSlow = false;
-    // How many rows came that were not announced yet.
+    // How many jobs were made since this page was opened, and not announced yet.
     this.fresh = 0;
+    this.opened = null;
     this.selection = new Selection(() => this.show(list.state));
     this.selectAll = h("input", { type: "checkbox", "aria-label": "Select all on this page" });
     this.selectAll.addEventListener("change", () => this.selection.set(this.shownIds(), this.selectAll.checked));
@@ -93,17 +95,23 @@ class Table {
   #rows(state) {
     const known = new Set(Array.from(this.body.rows, (row) => row.dataset.key));
     const isSame = this.key === address.pageKey(state.view);
+    if (!isSame) {
+      // Nothing of another page is new.
+      this.fresh = 0;
+      this.opened = state.told;
+      this.news.textContent = "";
+    }
     const focus = nextFocus(this.body);
     anchored(this.body, isSame, () => keyed(this.body, state.jobs, (job) => job.id, rows.create,
       (row, job) => rows.update(row, job, state.told, this.selection.has(job.id))));
     if (isSame && state.rounds < 2) {
       const fresh = Array.from(this.body.rows).filter((row) => !known.has(row.dataset.key));
       fresh.forEach((row) => row.classList.toggle("fresh", fresh.length <= FEW));
-      this.fresh += fresh.length;
+      this.fresh += fresh.filter((row) => Date.parse(rows.jobOf(row).created_at) > this.opened).length;
     }
     focus();
     this.#mark(address.view().job);
-    this.key = state.isFresh ? this.key : address.pageKey(state.view);
+    this.key = state.isFresh || state.error ? this.key : address.pageKey(state.view);
   }
 
   // What is awaited for long is shown as such: grey rows where there are none yet, pale ones otherwise.

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 
 const STAYS = 8000;
+const SLOW = 400;
 // More would hide the page; the oldest goes first.
 const MOST = 5;
 
@@ -26,6 +27,20 @@ export function say(...children) {
 // Says what went wrong: it stays until it is closed.
 export function complain(...children) {
   shown("toast toast-error", children);
+}
+
+// Says what is under way, if that takes long enough to be wondered at; returns the function that ends it.
+export function goOn(...children) {
+  let toast = null;
+  const timer = setTimeout(() => {
+    toast = shown("toast", children);
+  }, SLOW);
+  return () => {
+    clearTimeout(timer);
+    if (toast) {
+      close(toast);
+    }
+  };
 }
 
 function shown(kind, children) {

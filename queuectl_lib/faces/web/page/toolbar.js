@@ -55,7 +55,16 @@ export function searchField() {
     clearTimeout(timer);
     timer = setTimeout(search, PAUSE);
   });
-  field.addEventListener("keydown", (event) => event.key === "Enter" && search());
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") {
+      search();
+    } else if (event.key === "Escape" && field.value && !event.isComposing) {
+      // Left alone, browsers empty the field and tell nobody. A second Escape leaves it.
+      event.preventDefault();
+      field.value = "";
+      search();
+    }
+  });
   field.addEventListener("blur", () => {
     isPushed = false;
   });

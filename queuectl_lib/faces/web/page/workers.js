@@ -1,11 +1,13 @@
 // The workers: who is alive, since when, and what each of them runs.
 
 import * as address from "./address.js";
+import * as api from "./api.js";
 import * as live from "./live.js";
 import * as ages from "./ages.js";
 import { h, keyed, set, write } from "./dom.js";
 import { row, sheet } from "./sheet.js";
 import { count, now } from "./text.js";
+import { whileRunning } from "./ticking.js";
 
 const COLUMNS = [["Worker"], ["PID", "number"], ["Up"], ["Heartbeat"], ["Done", "number"], ["Queues"], ["Runs"], ["For"], ["Progress"]];
 
@@ -16,12 +18,16 @@ export function mount(place) {
     h("p", {}, "Start one on the machine of this store: ", h("code", {}, "python3 queuectl.py worker start"), ", or four: ", h("code", {}, "python3 queuectl.py worker start --count 4")));
   const summary = h("p", { class: "soft", role: "status" }, "Loading \u2026");
   place.append(h("div", { class: "view-head" }, h("h2", {}, "Workers"), summary), element, empty);
-  live.on("status", ({ workers }) => {
+  let shown = [];
+  const show = (workers) => {
+    shown = workers;
     keyed(body, workers, ({ worker }) => worker, () => row(COLUMNS), update);
     write(summary, told(workers));
     element.hidden = !workers.length;
     empty.hidden = Boolean(workers.length);
-  });
+  };
+  live.on("status", ({ workers }) => show(workers));
+  whileRunning(() => address.view().tab === "workers" && shown.some(({ job }) => job), () => api.get("/api/workers").then(show, () => null));
 }
 
 function told(workers) {
