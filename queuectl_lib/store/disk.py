@@ -272,6 +272,15 @@ def remove(path):
         pass
 
 
+def mark(path):
+    """What is another value when a file was changed or replaced; None where it cannot be seen."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def date(path, moment):
     """Set a file's modification time (seconds since the epoch), where that can be."""
     try:

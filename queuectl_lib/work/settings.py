@@ -1,9 +1,8 @@
 """The settings of a store as they are now, for processes that live long."""
 
-import os
 import time
 
-from queuectl_lib.store import config
+from queuectl_lib.store import config, disk
 from queuectl_lib.words.errors import StoreError
 
 
@@ -25,7 +24,7 @@ class Settings:
     def now(self):
         """The config.Config in force: the last one that could be read. `current`: without looking."""
         self._looked = time.monotonic()
-        seen = self._look()
+        seen = disk.mark(self._paths.config)
         if seen != self._seen:
             self._seen = seen
             try:
@@ -39,10 +38,3 @@ class Settings:
         if time.monotonic() - self._looked > _LATELY:
             self.now()
         return self.current
-
-    def _look(self):
-        try:
-            status = os.stat(self._paths.config)
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size

@@ -8,10 +8,11 @@ already, but never the other way round: whoever has changed something and asks t
 marks, and is given no answer that was begun before.
 """
 
-import os
 import threading
 import time
 from collections import OrderedDict
+
+from queuectl_lib.store import disk
 
 _SECONDS = 1.0
 MOST_BYTES = 8 << 20
@@ -19,15 +20,7 @@ MOST_BYTES = 8 << 20
 
 def marks(paths):
     """What is another value after every change of a store."""
-    found = []
-    for path in (paths.jobs, paths.pidfile, paths.config):
-        try:
-            status = os.stat(path)
-        except OSError:
-            found.append(None)
-            continue
-        found.append((status.st_ino, status.st_size, status.st_mtime_ns))
-    return found
+    return [disk.mark(path) for path in (paths.jobs, paths.pidfile, paths.config)]
 
 
 class _Kept:

@@ -1,10 +1,9 @@
 """The status that all event streams are told: made once, when something has changed, and now and then."""
 
-import os
 import time
 
 from queuectl_lib.faces.web import standing
-from queuectl_lib.store import paths
+from queuectl_lib.store import disk, paths
 from queuectl_lib.words import clock
 
 # Seconds.
@@ -44,12 +43,4 @@ class Statuses:
 
     def _marked(self):
         """What is another value when a worker has come or gone, or settings have changed."""
-        return [_mark(path) for path in (self._paths.pidfile, self._paths.config)]
-
-
-def _mark(path):
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+        return [disk.mark(path) for path in (self._paths.pidfile, self._paths.config)]
