@@ -16,7 +16,6 @@ Examples:
 """
 
 import os
-import stat
 import sys
 
 from queuectl_lib.faces import input as given
@@ -224,59 +223,6 @@ def _enqueue_file(args, store, now, defaults, out):
         raise BadInput("--id names one job: write it into the file's \"id\"")
     if args.unique:
         raise BadInput("--unique is for one job, and not for a file")
-    name = "standard input" if args.file == "-" else args.file
-    stream = _opened(args.file)
-    # Imported here: most commands have nothing to wait for.
-    from queuectl_lib.faces import progress
-    with progress.Bar(_watched_terminal(stream), "jobs", _share_read(stream)) as bar:
-        jobs = _from_file(bar.watched(given.from_file(stream)), name, now, defaults)
-        if args.if_absent:
-            from queuectl_lib.faces import once
-            ids = once.add_absent(store, jobs)
-        else:
-            _, ids = store.add_many(jobs)
-    wake.wake(store.paths)
-    printed = False
-    for printed in ids:
-        out.line(printed)
-    if not printed:
-        terminal.note("no jobs in %s" % name)
-
-
-def _opened(name):
-    if name == "-":
-        if sys.stdin.isatty():
-            terminal.note("reading jobs from the terminal: one JSON object a line, e.g. "
-                          "{\"command\": \"echo hi\"}, then Ctrl+D")
-        return sys.stdin.buffer
-    try:
-        return open(name, "rb")
-    except OSError as error:
-        raise BadInput("--file %s: %s" % (name, error.strerror))
-
-
-def _watched_terminal(stream):
-    """Where a person sees how far it has come; None where there is none, or where they type the jobs."""
-    errors = terminal.Output(sys.stderr, os.environ)
-    return errors if errors.tty and not stream.isatty() else None
-
-
-def _share_read(stream):
-    """A function that tells how much of a file of JSON lines is read; of others nobody knows."""
-    status = os.fstat(stream.fileno())
-    if not stat.S_ISREG(status.st_mode) or stream.peek(1)[:1] != b"{":
-        return lambda: None
-    # It is closed by whoever has read all of it.
-    return lambda: 1 if stream.closed else stream.tell() / status.st_size
-
-
-def _from_file(pairs, name, now, defaults):
-    """The jobs of a file; a fault in one is named by its line."""
-    create = record.Maker(now, defaults).create
-    line = 0
-    try:
-        for line, fields in pairs:
-            yield create(fields)
-    except BadInput as error:
-        where = "" if str(error).startswith("line ") else "line %d: " % line
-        raise BadInput("%s, %s%s; nothing was enqueued" % (name, where, error))
+    # Imported here: most commands give one job.
+    from queuectl_lib.faces import batch
+    batch.enqueue(store, args.file, record.Maker(now, defaults), args.if_absent, out)
