@@ -13,6 +13,7 @@ Examples:
   queuectl enqueue --delay 10m --env LEVEL=3 MODE=fast -- make -j4
   queuectl enqueue '{"id": "job1", "command": "sleep 2", "priority": -5}'
   queuectl list --store old --jsonl | queuectl enqueue --file -
+  kcat -b broker -G group topic | queuectl enqueue --file - --stream --if-absent
 """
 
 import os
@@ -28,7 +29,7 @@ from queuectl_lib.words.errors import BadInput
 from queuectl_lib.work import wake
 
 def arguments(parser):
-    parser.usage = "queuectl enqueue [options] COMMAND [ARG...]\n       queuectl enqueue [options] --file FILE"
+    parser.usage = "queuectl enqueue [options] COMMAND [ARG...]\n       queuectl enqueue [options] --file FILE [--stream]"
     parser.takes_command = True
     parser.repeated["--env"] = _is_variable
     add = parser.add_argument
@@ -39,6 +40,8 @@ def arguments(parser):
     add("--unique", action="store_true",
         help="the same command waiting or running in this queue already is fine: its id is printed")
     add("--file", metavar="FILE", help="JSON object, array or JSON lines; '-' is standard input; all or nothing")
+    add("--stream", action="store_true",
+        help="enqueue the file's lines as they arrive, one JSON object each: an id that is printed is safely stored")
     parser.section("when it runs")
     add("--priority", metavar="N", type=_whole("--priority"), help="the lower runs first (default: 0)")
     add("--delay", metavar="DUR", help="not before this much time has passed")
@@ -69,15 +72,20 @@ def run(args, out):
         raise BadInput("what is to be run? give a command, or --file FILE ('-' for standard input)")
     if args.file is not None and args.command:
         raise BadInput("either --file or a command, not both")
+    if args.stream and args.file is None:
+        raise BadInput("--stream reads lines: of which file? '--file -' is standard input")
     given_jobs = given.from_words(args.command) if args.command else []
     if args.wait and len(given_jobs) != 1:
         raise BadInput("--wait waits for one job; of several the ids can be given to: queuectl wait")
+    _check_options(args)
     store = stores.open_store(args.store, create=True, write=True)
     now = clock.now()
-    defaults = _defaults(args, store.config, now)
+    here = _here()
+    defaults = _defaults(args, store.config, now, here)
+    if args.stream:
+        return _enqueue_lines(args, store, here, out)
     if args.file is not None:
-        _enqueue_file(args, store, now, defaults, out)
-        return None
+        return _enqueue_file(args, store, record.Maker(now, defaults), out)
     jobs = _created(args, given_jobs, now, defaults)
     if args.wait:
         return _run_to_its_end(args, store, jobs, out)
@@ -134,14 +142,23 @@ def _whole(option):
     return convert
 
 
-def _defaults(args, config, now):
-    """What the options and the config say for jobs that do not say it themselves."""
+def _check_options(args):
+    """Raise BadInput for options that do not go together, or name what is not there."""
     if args.delay is not None and args.run_at is not None:
         raise BadInput("either --delay or --run-at, not both")
     if args.cwd is not None and not os.path.isdir(args.cwd):
         raise BadInput("--cwd: there is no directory %s" % args.cwd)
+    if args.file is not None and args.id is not None:
+        raise BadInput("--id names one job: write it into the file's \"id\"")
+    if args.file is not None and args.unique:
+        raise BadInput("--unique is for one job, and not for a file")
+
+
+def _defaults(args, config, now, here):
+    """What the options and the config say for jobs that do not say it themselves; here: the current directory."""
     # Checked by the same rules as a job's own fields.
-    fields = {"command": "-", "queue": args.queue, "priority": args.priority, "cwd": args.cwd,
+    fields = {"command": "-", "queue": args.queue, "priority": args.priority,
+              "cwd": args.cwd and os.path.join(here, args.cwd),
               "max_retries": args.max_retries, "run_at": args.run_at, "env": _environment(args.env),
               "after": _ids_after(args.after), "held": args.hold, "slots": args.slots, "nice": args.nice}
     if args.timeout is not None:
@@ -149,7 +166,7 @@ def _defaults(args, config, now):
     if args.delay is not None:
         delay = options.checked("--delay", clock.parse_duration)(args.delay)
         fields["run_at"] = clock.moment(now + int(delay * 1000))
-    here = record.Defaults(max_retries=config.max_retries, timeout=config.timeout, cwd=_here())
+    here = record.Defaults(max_retries=config.max_retries, timeout=config.timeout, cwd=here)
     try:
         job = record.create(fields, now, here)
     except BadInput as error:
@@ -218,11 +235,16 @@ def _created(args, jobs, now, defaults):
     return created
 
 
-def _enqueue_file(args, store, now, defaults, out):
-    if args.id is not None:
-        raise BadInput("--id names one job: write it into the file's \"id\"")
-    if args.unique:
-        raise BadInput("--unique is for one job, and not for a file")
-    # Imported here: most commands give one job.
+def _enqueue_file(args, store, maker, out):
+    # Imported here, as the next one: most commands give one job.
     from queuectl_lib.faces import batch
-    batch.enqueue(store, args.file, record.Maker(now, defaults), args.if_absent, out)
+    batch.enqueue(store, args.file, maker, args.if_absent, out)
+
+
+def _enqueue_lines(args, store, here, out):
+    from queuectl_lib.faces import batch, streaming
+
+    def maker_at(store, now):
+        return record.Maker(now, _defaults(args, store.config, now, here))
+    file = batch.opened(args.file)
+    streaming.enqueue(file, store.root, maker_at, args.if_absent, out)
