@@ -41,7 +41,7 @@ class Arrivals:
     def rest(self, seconds=None):
         """The same without asking for more: bytes come only if next() had waited for them in vain."""
         try:
-            found = self._arrived.get(timeout=seconds if _LONGEST_WAIT is None else min(seconds or _LONGEST_WAIT, _LONGEST_WAIT))
+            found = self._arrived.get(timeout=_bounded(seconds))
         except queue.Empty:
             return None
         if found is None:
@@ -61,3 +61,9 @@ class Arrivals:
                 self._arrived.put(self._file.read(CHUNK))
             except OSError as error:
                 self._arrived.put(error)
+
+
+def _bounded(seconds):
+    if _LONGEST_WAIT is None:
+        return seconds
+    return _LONGEST_WAIT if seconds is None else min(seconds, _LONGEST_WAIT)
