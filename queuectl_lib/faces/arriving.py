@@ -6,6 +6,7 @@ whoever writes into it.
 """
 
 import queue
+import select
 import threading
 
 from queuectl_lib.store import locking
@@ -58,9 +59,17 @@ class Arrivals:
     def _read(self):
         while self._orders.get():
             try:
-                self._arrived.put(self._file.read(CHUNK))
+                self._arrived.put(self._bytes())
             except OSError as error:
                 self._arrived.put(error)
+
+    def _bytes(self):
+        data = self._file.read(CHUNK)
+        while data is None:
+            # Somebody else who has the pipe has set it not to wait.
+            select.select([self._file], [], [])
+            data = self._file.read(CHUNK)
+        return data
 
 
 def _bounded(seconds):
