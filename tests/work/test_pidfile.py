@@ -207,7 +207,7 @@ def test_whatever_bit_is_flipped_those_who_live_can_be_told(here, file):
 def test_who_was_told_to_stop_is_leaving_and_those_whose_supervisor_was():
     boss = supervisor()
     mine, other, told = (pidfile.Entry(kind=pidfile.WORKER, slot=slot, incarnation="a", pid=slot, **fields)
-                         for slot, fields in ((1, {"supervisor": boss.pid}), (2, {}), (3, {"stop": pidfile.NOW})))
+                         for slot, fields in ((1, {"supervisor": boss.pid, "boot": boss.boot}), (2, {}), (3, {"stop": pidfile.NOW})))
     assert pidfile.leaving([boss, mine, other, told]) == {"3.a"}
     assert pidfile.leaving([boss._replace(stop=pidfile.DRAIN), mine, other, told]) == {"1.a", "3.a"}
 
