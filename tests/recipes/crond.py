@@ -16,7 +16,8 @@ import support
 from recipes import programs
 from support import wait_until
 
-MINUTES = 150
+# Seconds, of which sixty may be all the waiting for the next minute.
+PATIENCE = 150
 
 Mail = namedtuple("Mail", "to subject text")
 
@@ -75,7 +76,7 @@ class Cron:
     def wait_for_minute(self, number):
         """Until the lines of so many minutes have ended, those of every user."""
         for user in self._tabs[::2]:
-            wait_until(lambda: self._ticks(user) >= number, "cron's minute %d of %s" % (number, user), MINUTES)
+            wait_until(lambda: self._ticks(user) >= number, "cron's minute %d of %s" % (number, user), PATIENCE)
         wait_until(lambda: not self.children(), "the lines have ended: %s" % self.children())
 
     def children(self):

@@ -11,7 +11,6 @@ import threading
 import pytest
 
 import readme
-import support
 from recipes import programs
 
 SECTION = "Logs, metrics and mail"
