@@ -1,7 +1,8 @@
 """List dead jobs, and how they died.
 
 --group counts those that failed alike: the same cause, and the same last line
-on standard error.
+on standard error. Without a terminal nothing is said when there are none, so
+that cron mails only what is wrong.
 
 Examples:
   queuectl dlq list
@@ -49,8 +50,12 @@ def run(args, out):
     else:
         for line in report.draw(_GROUPS, groups, out):
             out.line(line)
-    if not groups:
-        terminal.note("no such jobs" if queues or args.search else _EMPTY)
+    if groups:
+        return
+    if queues or args.search:
+        terminal.note("no such jobs")
+    else:
+        terminal.reassure(_EMPTY)
 
 
 def _groups(jobs):

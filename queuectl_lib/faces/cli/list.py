@@ -66,7 +66,7 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS, nothing=None
         _print_table(seen, store, around, columns, args, out)
     out.flush()
     if nothing and look and not (seen.count or queues or args.search or limit == 0):
-        terminal.note(nothing)
+        terminal.reassure(nothing)
     else:
         _note_rest(store, look, seen.count, wanted_states, queues, args.search, limit)
 
