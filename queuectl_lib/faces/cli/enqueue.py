@@ -42,6 +42,8 @@ def arguments(parser):
     add("--file", metavar="FILE", help="JSON object, array or JSON lines; '-' is standard input; all or nothing")
     add("--stream", action="store_true",
         help="enqueue the file's lines as they arrive, one JSON object each: an id that is printed is safely stored")
+    add("--max-pending", metavar="N", type=options.checked("--max-pending", options.whole_number(1)),
+        help="with --stream: read no further while so many jobs wait")
     parser.section("when it runs")
     add("--priority", metavar="N", type=_whole("--priority"), help="the lower runs first (default: 0)")
     add("--delay", metavar="DUR", help="not before this much time has passed")
@@ -74,6 +76,8 @@ def run(args, out):
         raise BadInput("either --file or a command, not both")
     if args.stream and args.file is None:
         raise BadInput("--stream reads lines: of which file? '--file -' is standard input")
+    if args.max_pending is not None and not args.stream:
+        raise BadInput("--max-pending is for --stream")
     given_jobs = given.from_words(args.command) if args.command else []
     if args.wait and len(given_jobs) != 1:
         raise BadInput("--wait waits for one job; of several the ids can be given to: queuectl wait")
@@ -247,4 +251,5 @@ def _enqueue_lines(args, store, here, out):
     def maker_at(store, now):
         return record.Maker(now, _defaults(args, store.config, now, here))
     file = batch.opened(args.file)
-    streaming.enqueue(file, store.root, maker_at, args.if_absent, out)
+    how = streaming.Options(args.if_absent, args.max_pending)
+    return streaming.enqueue(file, store.root, maker_at, how, out)
