@@ -38,6 +38,11 @@ class Kafka:
         subprocess.run(["kcat", "-P", "-b", self.address, "-t", topic, "-p", str(partition)], check=True,
                        input=b"".join(message.encode() + b"\n" for message in messages), stderr=subprocess.DEVNULL)
 
+    def send_null(self, topic, partition):
+        """What removes a key from a compacted topic."""
+        subprocess.run(["kcat", "-P", "-Z", "-K", ":", "-b", self.address, "-t", topic, "-p", str(partition)], check=True,
+                       input=b"key:", stderr=subprocess.DEVNULL)
+
     def messages(self, topic):
         done = subprocess.run(["kcat", "-C", "-e", "-q", "-b", self.address, "-t", topic], check=True, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE)
@@ -87,6 +92,7 @@ class Host(support.Queue):
     def __init__(self, program, top):
         super().__init__(program, top)
         self.script("../bin/queuectl", 'exec %s "$@"\n' % " ".join(program.words))
+        self.script("thumb", 'printf "%s\\n" "$1" >> ran\n')
         self.environment["PATH"] = os.path.join(top, "bin") + os.pathsep + self.environment["PATH"]
 
     def script(self, name, text):
@@ -95,6 +101,13 @@ class Host(support.Queue):
         with open(path, "w") as file:
             file.write(text if text.startswith("#!") else "#!/bin/sh\n" + text)
         os.chmod(path, stat.S_IRWXU)
+
+    def command(self, text):
+        """What a shell line prints, run to its end."""
+        done = subprocess.run(["/bin/sh", "-c", text], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=self.environment, cwd=self.directory)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
 
     def shell(self, text):
         """Start a pipeline in the background, in a process group of its own, as cron or systemd does."""
