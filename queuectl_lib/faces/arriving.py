@@ -6,6 +6,7 @@ whoever writes into it.
 """
 
 import queue
+import select
 import threading
 
 from queuectl_lib.store import locking
@@ -41,7 +42,7 @@ class Arrivals:
     def rest(self, seconds=None):
         """The same without asking for more: bytes come only if next() had waited for them in vain."""
         try:
-            found = self._arrived.get(timeout=seconds if _LONGEST_WAIT is None else min(seconds or _LONGEST_WAIT, _LONGEST_WAIT))
+            found = self._arrived.get(timeout=_bounded(seconds))
         except queue.Empty:
             return None
         if found is None:
@@ -58,6 +59,20 @@ class Arrivals:
     def _read(self):
         while self._orders.get():
             try:
-                self._arrived.put(self._file.read(CHUNK))
+                self._arrived.put(self._bytes())
             except OSError as error:
                 self._arrived.put(error)
+
+    def _bytes(self):
+        data = self._file.read(CHUNK)
+        while data is None:
+            # Somebody else who has the pipe has set it not to wait.
+            select.select([self._file], [], [])
+            data = self._file.read(CHUNK)
+        return data
+
+
+def _bounded(seconds):
+    if _LONGEST_WAIT is None:
+        return seconds
+    return _LONGEST_WAIT if seconds is None else min(seconds, _LONGEST_WAIT)

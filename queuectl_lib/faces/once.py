@@ -32,30 +32,21 @@ def add_absent(store, jobs):
     jobs = iter(jobs)
     first = list(islice(jobs, stores.LARGEST_BATCH))
     while True:
+        ids = {}
         try:
-            ids = added_absent(store, first, jobs)
+            store.add_many(_absent(store, first, jobs, ids))
             break
         except DuplicateJob:
-            # What a long file held is read by now.
+            # One of them came between the look and the write. What a long file held is read by now.
             if len(first) == stores.LARGEST_BATCH:
                 raise
     there = sum(1 for is_new in ids.values() if not is_new)
+    if there == len(ids):
+        settle(store)
     if there and len(ids) == 1:
         _tell(store, next(iter(ids)))
     elif there:
         terminal.note("%d of %d jobs were there already" % (there, len(ids)))
-    return ids
-
-
-def added_absent(store, first, rest=()):
-    """{id: is its job new?} of a list of jobs and an iterable, when those that were not there are added; synced.
-
-    Raises DuplicateJob where one of them came between the look and the write.
-    """
-    ids = {}
-    store.add_many(_absent(store, first, rest, ids))
-    if not any(ids.values()):
-        settle(store)
     return ids
 
 
