@@ -31,9 +31,9 @@ $(OWN)/ready:
 	@$(OWN)/bin/python -m pip install -q --disable-pip-version-check pytest
 	@touch $@
 
-dist: ## write dist/queuectl.py, the one file to copy to a server
+dist: ## write dist/queuectl.py, the one file to copy to a server, and its checksum
 	@mkdir -p dist
-	@$(PYTHON) queuectl.py bundle dist/queuectl.py
+	@$(PYTHON) queuectl.py bundle dist/queuectl.py > dist/queuectl.py.sha256
 
 man: ## write dist/queuectl.1, the manual page
 	@mkdir -p dist
@@ -41,7 +41,7 @@ man: ## write dist/queuectl.1, the manual page
 
 install: ## install the one file as PREFIX/bin/queuectl, with its manual page (PREFIX=~/.local)
 	@mkdir -p "$(BIN)" "$(MAN)"
-	@$(PYTHON) queuectl.py bundle "$(BIN)/queuectl"
+	@$(PYTHON) queuectl.py bundle "$(BIN)/queuectl" > /dev/null
 	@$(PYTHON) queuectl.py manual > "$(MAN)/queuectl.1"
 
 bench: ## measure speed, memory and latency against yardsticks (FULL=1: a million jobs too, ARGS=--json)
