@@ -28,7 +28,9 @@ def form():
 
 @pytest.fixture(scope="session")
 def one_file(tmp_path_factory):
-    """The one-file version, built once."""
+    """The one-file version, built once, or the one that is to be released (tests/release)."""
+    if "QUEUECTL_TEST_ONE_FILE" in os.environ:
+        return os.environ["QUEUECTL_TEST_ONE_FILE"]
     path = str(tmp_path_factory.mktemp("one-file") / "queuectl.py")
     support.build_one_file(path)
     return path
