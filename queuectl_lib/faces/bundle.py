@@ -104,9 +104,12 @@ def _check_target(path):
 
 
 def _sources_of_archive(path):
-    with zipfile.ZipFile(path) as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(SUFFIXES))
-        return [(name, archive.read(name)) for name in names]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(name for name in archive.namelist() if name.endswith(SUFFIXES))
+            return [(name, archive.read(name)) for name in names]
+    except zipfile.BadZipFile as error:
+        raise NotDone("%s is damaged, copy it anew: %s" % (path, error))
 
 
 def _sources_of_tree(root):
