@@ -13,6 +13,9 @@ from queuectl_lib.words.errors import BadInput
 # Patterns as text: re compiles one when it is first used, and keeps it. Most
 # commands parse no time, and compiling these took a millisecond of every start.
 _DURATION = r"(?a)(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?$"
+# 1h30m: whole numbers, each unit smaller than the one before it.
+_COMPOUND = r"(?a)" + r" *".join(r"(?:(\d+) *%s)?" % unit for unit in ("w", "d", "h", "m", "s")) + "$"
+_COMPOUND_UNITS = (604800, 86400, 3600, 60, 1)
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, None: 1}
 _ISO = (
     r"(?ia)(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?"
@@ -108,19 +111,29 @@ def _checked(ms, text):
 
 
 def parse_duration(text):
-    """Seconds in '90', '90s', '5m', '2h', '7d', '250ms'; raises BadInput."""
+    """Seconds in '90', '90s', '5m', '1h30m', '7d', '250ms'; raises BadInput."""
     if isinstance(text, bool):
         raise BadInput("not a duration: %r" % text)
     if isinstance(text, (int, float)):
         seconds = float(text) if -_HUGE < text < _HUGE else _HUGE
     else:
-        match = re.match(_DURATION, str(text).strip())
-        if match is None:
-            raise BadInput("not a duration: %r (want 90, 90s, 5m, 2h or 7d)" % text)
-        seconds = float(match.group(1)) * _UNITS[match.group(2)]
+        seconds = _seconds(str(text).strip())
+        if seconds is None:
+            raise BadInput("not a duration: %r (want 90, 90s, 5m, 1h30m or 7d)" % text)
     if not 0 <= seconds <= 3153600000:
         raise BadInput("not a duration: %s (want 0 s to 100 years)" % _shown(text))
     return int(seconds) if seconds == int(seconds) else seconds
+
+
+def _seconds(text):
+    """Of a duration's text; None when it is none."""
+    match = re.match(_DURATION, text)
+    if match is not None:
+        return float(match.group(1)) * _UNITS[match.group(2)]
+    match = re.match(_COMPOUND, text) if text else None
+    if match is None:
+        return None
+    return sum(float(number or 0) * unit for number, unit in zip(match.groups(), _COMPOUND_UNITS))
 
 
 def show_duration(seconds):

@@ -124,6 +124,15 @@ def test_values_may_look_like_options(run):
 
 # --- what is enqueued
 
+def test_a_duration_may_have_several_parts_wherever_one_is_given(run):
+    run("enqueue", "--timeout", "1h30m", "--delay", "1d12h", "true")
+    run("enqueue", '{"command": "true", "timeout": "2m30s"}')
+    run("pause", "mail", "--for", "1h30m")
+    run("config", "set", "retention", "1d12h")
+    assert [job.timeout for job in stores.open_store(None).jobs()] == [150, 5400]
+    assert run("config", "get", "retention")[0] == "1 d 12 h\n"
+
+
 def test_options_are_defaults_for_every_job(run, tmp_path):
     (tmp_path / "jobs").write_text('{"command": "a", "queue": "own"}\n{"command": "b", "env": {"X": "2"}}\n')
     run("enqueue", "--file", "jobs", "--queue", "mail", "--priority", "7", "--env", "X=1", "Y=1", "--timeout", "5m")

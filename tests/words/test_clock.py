@@ -82,7 +82,8 @@ def test_what_is_no_moment_is_bad_input(bad):
 
 @pytest.mark.parametrize("text, seconds", [
     ("0", 0), ("90", 90), ("90s", 90), ("5m", 300), ("2h", 7200), ("7d", 604800), ("1w", 604800), ("1.5h", 5400),
-    ("250ms", 0.25), (" 5 m ", 300), (90, 90), (1.5, 1.5),
+    ("250ms", 0.25), (" 5 m ", 300),
+    ("1h30m", 5400), ("1d12h", 129600), ("2m30s", 150), ("1w2d3h4m5s", 788645), ("1h 30m", 5400), ("1 d 12 h", 129600), ("1h5s", 3605), ("0m90s", 90), (90, 90), (1.5, 1.5),
 ])
 def test_durations_as_people_write_them(text, seconds):
     assert clock.parse_duration(text) == seconds
@@ -93,7 +94,7 @@ def test_whole_seconds_are_whole_numbers():
 
 
 @pytest.mark.parametrize("bad", [
-    "", "soon", "5x", "5M", "m", "-5", "-5m", "1h30m", "5 m m", "1e3", ".5", "5.", "5m\n5m", "٥m", "100000d", -1, True, None, [],
+    "", "soon", "5x", "5M", "m", "-5", "-5m", "30m1h", "1h1h", "1h30", "1.5h30m", "1h-5m", "1m5ms", "h30m", "100y", "5 m m", "1e3", ".5", "5.", "5m\n5m", "٥m", "100000d", -1, True, None, [],
     float("nan"), float("inf"), "9" * 400,
 ])
 def test_what_is_no_duration_is_bad_input(bad):

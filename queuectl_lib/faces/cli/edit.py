@@ -29,7 +29,7 @@ def _whole_number(text):
 _FIELDS = {
     "priority": ("N", "the lower runs first", _whole_number),
     "queue": ("Q", "the queue to which they go", str),
-    "timeout": ("DUR", "time one attempt may take: 90, 90s, 5m, 2h, none", str),
+    "timeout": ("DUR", "time one attempt may take: 90, 90s, 5m, 1h30m, none", str),
     "run_at": ("WHEN", "not before: 2026-11-22 03:10 (local), ISO 8601, or epoch seconds", str),
     "max_retries": ("N", "how often they are tried again after a failure", _whole_number),
     "command": ("COMMAND", "the shell command line", str),

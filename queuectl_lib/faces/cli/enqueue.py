@@ -51,7 +51,7 @@ def arguments(parser):
     add("--slots", metavar="N", type=_whole("--slots"), help="how many of its queue's limit it takes (default: 1)")
     parser.section("how it runs")
     add("--wait", action="store_true", help="run it to its end, its output here; ends with its exit code")
-    add("--timeout", metavar="DUR", help="time one attempt may take: 90, 90s, 5m, 2h, none")
+    add("--timeout", metavar="DUR", help="time one attempt may take: 90, 90s, 5m, 1h30m, none")
     add("--max-retries", metavar="N", type=_whole("--max-retries"), help="how often it is tried again after a failure")
     add("--nice", metavar="N", type=_whole("--nice"), help="lower its priority with the system by 1 to 19")
     add("--cwd", metavar="DIR", help="where it runs (default: here)")

@@ -68,7 +68,7 @@ _ROW = dict(
 
 # What a user gives, in the forms in which it may be given.
 _WHEN = {"description": "ISO 8601, or seconds since 1970", "type": ["string", "number", "null"]}
-_HOW_LONG = {"description": "seconds, or '90s', '5m', '2h'", "type": ["string", "number", "null"]}
+_HOW_LONG = {"description": "seconds, or '90s', '5m', '1h30m'", "type": ["string", "number", "null"]}
 _EDITED = {"priority": _WHOLE, "queue": _TEXT, "timeout": _HOW_LONG, "run_at": _WHEN, "max_retries": _WHOLE, "command": _TEXT}
 _GIVEN = dict(_EDITED, id=_ID, after=dict(_list(_ID), type=["array", "string", "null"]), held=_or_null(_TRUTH), expires_at=_WHEN,
               slots=_or_null(_WHOLE), nice=_or_null(_WHOLE), cwd=_or_null(_TEXT), env=_or_null(_map(_TEXT)))
