@@ -20,6 +20,8 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, None
 _ISO = (
     r"(?ia)(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?"
     r"\s*(Z|[+-]\d\d:?\d\d)?$")
+_OF_DAY = r"(?a)(\d{1,2}):(\d\d)$"
+_MINUTES_A_DAY = 1440
 _EPOCH = r"(?a)\d{1,12}(\.\d+)?$"
 
 _DAYS_TO_1970 = 719163
@@ -67,6 +69,32 @@ def parse_moment(text):
     if match is None:
         raise BadInput("not a moment: %r (want 2026-11-22T03:10:00Z, 2026-11-22 03:10 or epoch seconds)" % text)
     return _from_parts(match, text)
+
+
+def coming(text, now):
+    """The moment's text of '03:00': when the local clock next shows it, or leaps over it; of any other text the text itself.
+
+    now: ms. For what is typed: on disk and between programs a moment has its day.
+    """
+    match = re.match(_OF_DAY, text.strip())
+    wanted = match and int(match.group(1)) * 60 + int(match.group(2))
+    if match is None or int(match.group(2)) > 59 or wanted >= _MINUTES_A_DAY:
+        return text
+    # Minute by minute: which hours a zone leaves out, or has twice, is known to the clock alone.
+    minute = now // 60000
+    before = _of_day(minute)
+    while True:
+        minute += 1
+        shown = _of_day(minute)
+        if shown == wanted or 0 < (wanted - before) % _MINUTES_A_DAY < (shown - before) % _MINUTES_A_DAY < _MINUTES_A_DAY // 2:
+            return moment(minute * 60000)
+        before = shown
+
+
+def _of_day(minute):
+    """Minutes since midnight on the local clock, of a minute since 1970."""
+    local = time.localtime(minute * 60)
+    return local.tm_hour * 60 + local.tm_min
 
 
 def _from_parts(match, text):

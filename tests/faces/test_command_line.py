@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -131,6 +132,19 @@ def test_a_duration_may_have_several_parts_wherever_one_is_given(run):
     run("config", "set", "retention", "1d12h")
     assert [job.timeout for job in stores.open_store(None).jobs()] == [150, 5400]
     assert run("config", "get", "retention")[0] == "1 d 12 h\n"
+
+
+def test_a_time_of_day_is_stored_as_a_moment(run):
+    before = clock.now()
+    run("enqueue", "--id", "x", "--run-at", "3:00", "true")
+    [job] = stores.open_store(None).jobs()
+    assert job.run_at in (clock.coming("03:00", before), clock.coming("03:00", clock.now()))
+    run("edit", "x", "--run-at", "1:30")
+    [job] = stores.open_store(None).jobs()
+    assert time.strftime("%H:%M", time.localtime(clock.parse_moment(job.run_at) / 1000)) == "01:30"
+    assert "--run-at: not a moment" in run("enqueue", "--run-at", "25:00", "true", code=2)[1]
+    # Whoever stores it again would mean another day by it.
+    assert "run_at: not a moment" in run("enqueue", '{"command": "true", "run_at": "03:00"}', code=2)[1]
 
 
 def test_options_are_defaults_for_every_job(run, tmp_path):

@@ -7,7 +7,7 @@ jobs are safely stored.
 Examples:
   queuectl enqueue 'backup.sh > /var/log/backup.log'
   queuectl enqueue --queue mail --max-retries 5 --timeout 30s send-mail --to bob
-  queuectl enqueue --id nightly --if-absent --run-at '2026-12-01 03:00' ./run.sh
+  queuectl enqueue --id nightly --if-absent --run-at 03:00 ./run.sh
   queuectl enqueue --unique --queue sync 'rsync -a /srv/ backup:/srv/'
   queuectl enqueue --wait 'make test' > test.log
   queuectl enqueue --delay 10m --env LEVEL=3 MODE=fast -- make -j4
@@ -43,7 +43,7 @@ def arguments(parser):
     parser.section("when it runs")
     add("--priority", metavar="N", type=_whole("--priority"), help="the lower runs first (default: 0)")
     add("--delay", metavar="DUR", help="not before this much time has passed")
-    add("--run-at", metavar="WHEN", help="not before: 2026-11-22 03:10 (local), ISO 8601, or epoch seconds")
+    add("--run-at", metavar="WHEN", help="not before: 03:00 (the next one), 2026-11-22 03:10 (local), ISO 8601, or epoch seconds")
     add("--after", metavar="ID[,ID]", action="append", help="not before these jobs have completed")
     add("--hold", action="store_true", help="not before it is released (queuectl release)")
     add("--expires", metavar="DUR", type=options.checked("--expires", clock.parse_duration),
@@ -143,7 +143,7 @@ def _defaults(args, config, now):
         raise BadInput("--cwd: there is no directory %s" % args.cwd)
     # Checked by the same rules as a job's own fields.
     fields = {"command": "-", "queue": args.queue, "priority": args.priority, "cwd": args.cwd,
-              "max_retries": args.max_retries, "run_at": args.run_at, "env": _environment(args.env),
+              "max_retries": args.max_retries, "run_at": args.run_at and clock.coming(args.run_at, now), "env": _environment(args.env),
               "after": _ids_after(args.after), "held": args.hold, "slots": args.slots, "nice": args.nice}
     if args.timeout is not None:
         fields["timeout"] = args.timeout
