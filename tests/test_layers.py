@@ -20,8 +20,9 @@ MOST_STORE_CODE = 6250
 # With them, with what doctor tries, finds and clears up (750), and Windows (430), the whole came to 14,950;
 # parts of outputs, and what the command line and the API have in common of changing jobs, took 110,
 # `up`, and what a supervisor has beside its workers 100,
-# workers that leave, a store that was made by mistake, and a proxy's name 60.
-MOST_CODE = 15460
+# workers that leave, a store that was made by mistake, and a proxy's name 60,
+# what strangers stumbled over (times of day, options that became a part of the command, moments on the reader's own clock, `purge ID`) 100.
+MOST_CODE = 15560
 
 
 def modules():

@@ -103,6 +103,28 @@ def test_options_end_at_the_first_word_of_the_command(run, words, command):
     assert commands() == [command]
 
 
+@pytest.mark.parametrize("words, told", [
+    (["./x.sh", "--priority", "5"], "--priority"),
+    (["--queue", "mail", "./x.sh", "a", "--unique", "--timeout", "3"], "--unique"),
+    (["./x.sh", "--store", "x"], "--store"),
+    (["--queue", "mail", "./x.sh"], None),
+    (["./x.sh --priority 5"], None),
+    (["./x.sh", "--prio", "5"], None),
+    (["./x.sh", "-h"], None),
+    (["./x.sh", "--priority=5"], None),
+    (["--", "./x.sh", "--priority", "5"], None),
+    (["./x.sh", "--", "--priority", "5"], None),
+    (["--", "--priority"], None),
+])
+def test_a_person_is_told_that_an_option_became_a_part_of_the_command(run, monkeypatch, words, told):
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda self: self is sys.stderr)
+    said = told and "queuectl: %s became a part of the command: options go before it" % told
+    _, err = run("enqueue", *words)
+    assert err.startswith(said) and err.count("\n") == 1 if told else err == ""
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda self: False)
+    assert run("enqueue", *words)[1] == "" and len(set(commands())) == 1
+
+
 def test_env_takes_several_variables(run):
     run("enqueue", "--env", "A=1", "B=two words", "--env", "C=", "./run", "D=4")
     [job] = stores.open_store().jobs()

@@ -73,6 +73,10 @@ def run(args, out):
     given_jobs = given.from_words(args.command) if args.command else []
     if args.wait and len(given_jobs) != 1:
         raise BadInput("--wait waits for one job; of several the ids can be given to: queuectl wait")
+    is_watched = sys.stderr.isatty()
+    if is_watched and args.misplaced:
+        terminal.note("%s became a part of the command: options go before it (and -- before a command whose own they are)"
+                      % args.misplaced)
     store = stores.open_store(args.store, create=True, write=True)
     now = clock.now()
     defaults = _defaults(args, store.config, now)
@@ -84,7 +88,7 @@ def run(args, out):
         return _run_to_its_end(args, store, jobs, out)
     for id in _added(args, store, jobs):
         out.line(id)
-    if sys.stderr.isatty():
+    if is_watched:
         _tell_of_pauses(store, sorted({job.queue for job in jobs}), now, out)
     return None
 
