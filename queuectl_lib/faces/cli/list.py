@@ -12,7 +12,7 @@ Examples:
 
 from itertools import islice
 
-from queuectl_lib.faces import listing, table, terminal
+from queuectl_lib.faces import listing, moments, table, terminal
 from queuectl_lib.faces.cli import options, reading, registry
 from queuectl_lib.job import identifiers, record
 from queuectl_lib.store import store as stores
@@ -103,6 +103,7 @@ def _sorted(jobs, sort, limit):
 
 def _print_table(jobs, store, around, columns, args, out):
     now = clock.now()
+    shown = moments.Moments(out).shown
     if out.width is None:
         lines = _plain_lines(jobs, store, around, columns, now)
     else:
@@ -110,7 +111,7 @@ def _print_table(jobs, store, around, columns, args, out):
     for job, line in lines:
         out.line(line)
         if args.verbose and job is not None:
-            for more in listing.details(job, now, args.reveal):
+            for more in listing.details(job, now, args.reveal, shown):
                 out.line(more)
 
 
