@@ -364,6 +364,26 @@ def test_purge_removes_dead_jobs_alone(dead, monkeypatch):
     assert [job.id for job in stores.open_store().jobs()] == ["alive"]
 
 
+def test_purge_takes_ids_of_jobs_that_have_ended_and_refuses_others_by_name(dead):
+    dead("enqueue", json.dumps([{"id": id, "command": "x"} for id in ("over", "runs", "off", "later")]))
+    stores.open_store(write=True).change(["over", "off"], lambda job: job._replace(state="completed" if job.id == "over" else "cancelled"))
+    stores.open_store(write=True).change(["runs"], lambda job: job._replace(state="processing", worker="1.a"))
+    out, err = dead("purge", "over", "off", "runs", "a", "alive", "nobody", "over", code=1)
+    assert out == "over\noff\na\n"
+    assert err.splitlines() == [
+        "queuectl: job runs has not ended: it is processing; cancel it first",
+        "queuectl: job alive has not ended: it is pending; cancel it first",
+        "queuectl: no job has the id nobody: see 'queuectl list'"]
+    assert sorted(job.id for job in stores.open_store().jobs()) == ["alive", "b", "later", "runs"]
+    assert dead("purge", "b") == ("b\n", "")
+
+
+@pytest.mark.parametrize("words", [["--state", "dead"], ["--older-than", "0"], ["--queue", "mail"], ["--all", "--yes"], ["--dry-run"], ["--json"]])
+def test_ids_and_a_selection_do_not_go_together(dead, words):
+    assert "ids" in dead("purge", "a", *words, code=2)[1]
+    assert dead("dlq", "purge", "a")[0] == "a\n"
+
+
 def test_on_a_terminal_purge_asks(dead, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):

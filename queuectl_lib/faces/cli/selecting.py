@@ -28,6 +28,15 @@ def run(args, out, store, verb):
         raise NotDone("nothing to %s: no such job is there" % verb.name)
     if not chosen.is_named and not args.yes:
         _confirm("%s %s?" % (verb.name, counted(len(chosen.ids), "job")))
+    return _change(chosen, out, verb)
+
+
+def run_named(ids, out, store, verb):
+    """The same for jobs that are named, where a selection is made in another way."""
+    return _change(Selection(Wanted(ids), store, verb), out, verb)
+
+
+def _change(chosen, out, verb):
     for ids in chosen.changed():
         for job_id in ids:
             out.line(job_id)
