@@ -48,6 +48,15 @@ _WORKERS = (
 )
 
 
+def narrowed(standing, only):
+    """A Standing without what is about other queues than these; workers, `recent` and the disk stay as they are."""
+    return standing._replace(
+        counts={name: states for name, states in standing.counts.items() if name in only},
+        lost=[job for job in standing.lost if job.queue in only],
+        queues=[queue for queue in standing.queues if queue.name in only],
+        paused={name: pause for name, pause in standing.paused.items() if name in only or name == pauses.ALL})
+
+
 def status(standing, now, out):
     """The lines of `status`; out: terminal.Output or its like (width, paint, ellipsis)."""
     totals = _totals(standing.counts)
