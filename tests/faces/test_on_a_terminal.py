@@ -1,4 +1,4 @@
-"""Moments for people: local time on a terminal, and what is stored everywhere else."""
+"""What people see on a terminal and no pipe does: moments in local time, workers that leave."""
 
 import os
 import pty
@@ -92,6 +92,18 @@ def test_moments_are_local_on_a_terminal_and_the_zone_is_said_once(worked, words
     assert moment in shown and "Z" not in "".join(lines)
     assert "\n".join(lines).count("+05:30") == 1 and "+05:30" in next(line for line in lines if "+05:30" in line or re.search(r"\d:\d\d:\d\d", line))
     assert max(map(len, lines)) <= 80 or words[0] != "events"
+
+
+def test_a_worker_that_has_to_leave_when_its_job_is_done_is_seen_to(queue):
+    for id in ("a", "b"):
+        queue.enqueue("--id", id, "sleep 60")
+    queue.start_workers(count=2)
+    queue.wait_for_state("b", "processing")
+    queue.wait_for_state("a", "processing")
+    assert not any("leaving" in line for line in on_terminal(queue, "worker", "list", zone="UTC"))
+    queue.run("worker", "scale", "1")
+    lines = on_terminal(queue, "worker", "list", zone="UTC")
+    assert [line for line in lines if " leaving " in line and " sleep 60" in line] == [line for line in lines if "leaving" in line] != []
 
 
 @pytest.mark.parametrize("words", [("show", "a"), ("list", "--verbose"), ("events",)])
