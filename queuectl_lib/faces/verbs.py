@@ -1,6 +1,6 @@
 """What can be done to many jobs at once (selection.Verb), the same for every face."""
 
-from queuectl_lib.faces.cli import reading
+from queuectl_lib.faces import reading
 from queuectl_lib.faces.selection import HasFollowed, Verb
 from queuectl_lib.job import lifecycle
 

@@ -12,8 +12,8 @@ Examples:
 
 from itertools import islice
 
-from queuectl_lib.faces import listing, moments, table, terminal
-from queuectl_lib.faces.cli import options, reading, registry
+from queuectl_lib.faces import listing, moments, reading, table, terminal
+from queuectl_lib.faces.cli import options, registry
 from queuectl_lib.job import identifiers, record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock

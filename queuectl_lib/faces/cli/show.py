@@ -9,8 +9,8 @@ Examples:
   queuectl show nightly --sh | sh
 """
 
-from queuectl_lib.faces import moments, reasons, story
-from queuectl_lib.faces.cli import options, reading
+from queuectl_lib.faces import moments, reading, reasons, story
+from queuectl_lib.faces.cli import options
 from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock

@@ -18,8 +18,8 @@ import os
 from heapq import merge
 from itertools import islice
 
-from queuectl_lib.faces import queues, report, terminal
-from queuectl_lib.faces.cli import options, reading
+from queuectl_lib.faces import queues, reading, report, terminal
+from queuectl_lib.faces.cli import options
 from queuectl_lib.job import identifiers
 from queuectl_lib.store import queues as backlog
 from queuectl_lib.store import store as stores

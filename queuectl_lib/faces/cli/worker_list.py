@@ -11,8 +11,8 @@ Examples:
   queuectl worker list --json | jq '.[].pid'
 """
 
-from queuectl_lib.faces import report, terminal
-from queuectl_lib.faces.cli import options, reading
+from queuectl_lib.faces import reading, report, terminal
+from queuectl_lib.faces.cli import options
 from queuectl_lib.store import ballast
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock

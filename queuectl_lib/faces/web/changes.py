@@ -1,9 +1,9 @@
 """What a request does to jobs that are there, and to queues."""
 
-from queuectl_lib.faces import pausing, verbs
+from queuectl_lib.faces import pausing, reading, verbs
 from queuectl_lib.faces.api import Queue
 from queuectl_lib.faces.cli import list as lists
-from queuectl_lib.faces.cli import options, reading
+from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.queues import pause_document
 from queuectl_lib.faces.selection import Selection, Wanted
 from queuectl_lib.faces.web import asked, jobs

@@ -1,9 +1,8 @@
 """How the queue stands, for a request: status, workers, figures, health."""
 
 from queuectl_lib import __version__
-from queuectl_lib.faces import report
+from queuectl_lib.faces import reading, report
 from queuectl_lib.faces.cli import metrics as figures
-from queuectl_lib.faces.cli import reading
 from queuectl_lib.faces.cli import status as statuses
 from queuectl_lib.faces.web.message import Answer, document
 from queuectl_lib.store import store as stores

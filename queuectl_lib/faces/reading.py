@@ -1,4 +1,4 @@
-"""What the commands that read and mend jobs share."""
+"""What all who show and mend jobs have to know of one beside the job itself."""
 
 from collections import namedtuple
 
