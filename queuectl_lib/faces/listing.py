@@ -31,9 +31,6 @@ HIDDEN = "********"
 # Of what a running job says of its progress; `show` has the rest.
 _PROGRESS_WIDTH = 30
 
-# Fields that --sort takes; missing values stand last.
-SORTS = ("id", "state", "queue", "priority", "attempts", "max_retries", "timeout", "run_at", "next_run_at",
-         "created_at", "updated_at", "started_at", "finished_at", "duration", "exit_code", "worker", "command")
 
 
 def row(job, now, lost=False, paused=None, full=()):

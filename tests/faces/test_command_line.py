@@ -11,7 +11,7 @@ import time
 import pytest
 
 import support
-from queuectl_lib.faces import terminal
+from queuectl_lib.faces import terminal, wanted
 from queuectl_lib.faces.cli import main, options, registry
 from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
@@ -418,7 +418,7 @@ def test_what_people_type_by_habit_is_understood_but_not_done(run, words, meant)
 def test_every_habit_leads_to_a_word_that_is_known():
     assert set(registry.ALIASES.values()) <= set(registry.names()) | {"--version"}
     assert not set(registry.ALIASES) & set(registry.first_words())
-    assert set(registry.STATE_ALIASES.values()) <= set(record.STATES) and not set(registry.STATE_ALIASES) & set(record.STATES)
+    assert set(wanted.STATE_ALIASES.values()) <= set(record.STATES) and not set(wanted.STATE_ALIASES) & set(record.STATES)
 
 
 @pytest.mark.parametrize("failure, code", [

@@ -168,7 +168,9 @@ def _ids_after(texts):
     """The ids of --after, None without it. An unset variable of a script is no "after nothing"."""
     if texts is None:
         return None
-    ids = options.words(texts)
+    # Imported here: a plain command needs none of it.
+    from queuectl_lib.faces import wanted
+    ids = wanted.words(texts)
     if not ids:
         raise BadInput("--after: want the id of a job")
     return ids

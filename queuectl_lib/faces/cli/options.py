@@ -171,12 +171,6 @@ def id(parser, states=None):
     parser.add_argument("id", metavar="ID").states = states
 
 
-def words(groups):
-    """The words of an option given several times, with several words each, or joined by commas."""
-    texts = [group if isinstance(group, list) else [group] for group in groups or ()]
-    return [word for group in texts for text in group for word in text.split(",") if word]
-
-
 def checked(option, parse):
     """A `type` for add_argument whose errors name the option."""
     def convert(text):

@@ -14,10 +14,9 @@ Examples:
 
 import sys
 
-from queuectl_lib.faces import terminal, verbs
-from queuectl_lib.faces.cli import list as listing
+from queuectl_lib.faces import terminal, verbs, wanted
 from queuectl_lib.faces.cli import options, selecting
-from queuectl_lib.job import identifiers, lifecycle, record
+from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import purge
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
@@ -55,18 +54,18 @@ def _purge_named(args, out):
 
 def _purge_selected(args, out):
     states = _states(args)
-    queues = [identifiers.check_queue(name) for name in options.words(args.queue)]
+    queues = wanted.queues(args.queue)
     if args.all and not (args.yes or args.dry_run or sys.stdin.isatty()):
         raise BadInput("--all empties the store: where nobody can be asked it needs --yes")
     store = stores.open_store(args.store, write=not args.dry_run)
     store.check_there()
-    wanted = purge.selection(states, queues, args.older_than, clock.now())
+    chosen = purge.selection(states, queues, args.older_than, clock.now())
     if args.dry_run:
-        _tell(purge.count(store, wanted), args, out)
+        _tell(purge.count(store, chosen), args, out)
         return
     if not args.yes and sys.stdin.isatty():
-        _ask(purge.count(store, wanted))
-    _tell(purge.purge(store, wanted), args, out)
+        _ask(purge.count(store, chosen))
+    _tell(purge.purge(store, chosen), args, out)
     if args.all:
         _note_running(store, queues)
 
@@ -76,7 +75,7 @@ def _states(args):
         if args.state:
             raise BadInput("either --state or --all, not both")
         return [state for state in record.STATES if state != "processing"]
-    states = listing.states(args.state) or lifecycle.FINISHED
+    states = wanted.states(args.state) or lifecycle.FINISHED
     for state in states:
         if state not in lifecycle.ENDED:
             raise BadInput("--state: %s jobs have not ended: cancel them first, or --all" % state)

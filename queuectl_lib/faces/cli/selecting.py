@@ -2,11 +2,10 @@
 
 import sys
 
-from queuectl_lib.faces import terminal
-from queuectl_lib.faces.cli import list as lists
+from queuectl_lib.faces import terminal, wanted
 from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.selection import Selection, Wanted
-from queuectl_lib.job import identifiers, record
+from queuectl_lib.job import record
 from queuectl_lib.words.errors import BadInput, NotDone
 
 
@@ -50,8 +49,7 @@ def _wanted(args):
         raise BadInput("either ids or a selection (--state, --queue, --search, --all), not both")
     if not args.ids and not selects:
         raise BadInput("which jobs? name them by id, or select them by --state, --queue, --search or --all")
-    queues = [identifiers.check_queue(name) for name in options.words(args.of_queues)]
-    return Wanted(args.ids, lists.states(args.state), queues or None, args.search)
+    return Wanted(args.ids, wanted.states(args.state), wanted.queues(args.of_queues), args.search)
 
 
 def _confirm(question):

@@ -12,10 +12,9 @@ Examples:
   queuectl stats --json | jq .all.waiting.p95
 """
 
-from queuectl_lib.faces import figures, report, terminal
+from queuectl_lib.faces import figures, report, terminal, wanted
 from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.table import Column
-from queuectl_lib.job import identifiers
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput
@@ -60,7 +59,7 @@ def arguments(parser):
 
 
 def run(args, out):
-    queues = [identifiers.check_queue(name) for name in options.words(args.queue)] or None
+    queues = wanted.queues(args.queue)
     now = clock.now()
     found = figures.of_store(stores.open_store(args.store), args.since, now, queues)
     if args.json:

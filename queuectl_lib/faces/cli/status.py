@@ -16,9 +16,8 @@ Examples:
 
 import os
 
-from queuectl_lib.faces import report, standing, terminal
+from queuectl_lib.faces import report, standing, terminal, wanted
 from queuectl_lib.faces.cli import options
-from queuectl_lib.job import identifiers
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput
@@ -33,7 +32,7 @@ def arguments(parser):
 
 
 def run(args, out):
-    only = [identifiers.check_queue(name) for name in options.words(args.queue)] or None
+    only = wanted.queues(args.queue)
     store = stores.open_store(args.store)
     if args.watch is not None:
         _watch(store, args, only, out)

@@ -1,6 +1,6 @@
 """What stands in the documents of the API, as JSON Schema: data, for the description at GET /api."""
 
-from queuectl_lib.faces import listing, outputs
+from queuectl_lib.faces import outputs, wanted
 from queuectl_lib.faces.web import jobs
 from queuectl_lib.job import record
 from queuectl_lib.store import usage
@@ -136,7 +136,7 @@ PARAMETERS = {
     "queue": ("only jobs of these queues", _TEXT, True),
     "search": ("only jobs with this text in id, command, queue or error", _TEXT, False),
     "sort": ("by this field, the greatest first with '-' before it; of the first %d jobs alone" % jobs.SORTED,
-             {"type": "string", "enum": [sign + field for field in listing.SORTS for sign in ("", "-")]}, False),
+             {"type": "string", "enum": [sign + field for field in wanted.SORTS for sign in ("", "-")]}, False),
     "limit": ("at most so many", dict(_WHOLE, minimum=1, maximum=jobs.MOST, default=jobs.USUAL), False),
     "cursor": ("where to go on: the `next` of the page before", _TEXT, False),
     "reveal": ("show the values of variables, too", _TRUTH, False),
