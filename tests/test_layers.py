@@ -88,6 +88,17 @@ def test_imports_go_only_down():
     assert upward == []
 
 
+def test_what_the_faces_have_in_common_lies_beside_them_and_not_in_one():
+    """faces/cli may import faces/web, since commands start the server; else nobody imports from either but they themselves."""
+    found = []
+    for path, name in all_imports():
+        for face, starters in (("cli", ()), ("web", ("faces/cli/dashboard.py", "faces/cli/up.py"))):
+            if path.startswith("faces/") and not path.startswith("faces/%s/" % face) and path not in starters:
+                found += [(path, name)] * ("%s.faces.%s" % ("queuectl_lib", face) in (name, name.rpartition(".")[0])
+                                           or name.startswith("queuectl_lib.faces.%s." % face))
+    assert found == []
+
+
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="sys.stdlib_module_names")
 def test_only_the_standard_library_is_used():
     allowed = set(sys.stdlib_module_names) | {"queuectl_lib"}
