@@ -117,6 +117,10 @@ class Reader:
                 # Two ids may share a hash; a damaged one must not pass for that.
                 line.check(data, self.path, start)
 
+    def holding(self, hashes):
+        """Those of some rising hashes (index.hash_of) of which it may hold an id; raises index.Useless."""
+        return self._index(index_of(self.path)).held(hashes)
+
     def waiting_for(self, job_id, alive):
         """(start, line) of the lines of jobs that wait for this id (bytes); alive(start): is one still in force?"""
         for start, each in self._lines_waiting_for(job_id, alive):
@@ -134,9 +138,12 @@ class Reader:
 
     def _indexed(self, path, job_id):
         """The offsets that one of its indexes has for an id (bytes); raises index.Useless."""
+        return self._index(path).offsets(index.hash_of(job_id))
+
+    def _index(self, path):
         if path not in self._indexes:
             self._indexes[path] = index.Index(path, self.size)
-        return self._indexes[path].offsets(index.hash_of(job_id))
+        return self._indexes[path]
 
     def line_from(self, start):
         """The bytes of the line that begins there, newline left out."""
