@@ -10,11 +10,10 @@ Examples:
   queuectl dlq list --queue mail --jsonl
 """
 
-from queuectl_lib.faces import listing, report, terminal
+from queuectl_lib.faces import listing, report, terminal, wanted
 from queuectl_lib.faces.cli import list as listing_command
 from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.table import Column
-from queuectl_lib.job import identifiers
 from queuectl_lib.store import store as stores
 from queuectl_lib.words.errors import BadInput
 
@@ -34,7 +33,7 @@ def arguments(parser):
 
 
 def run(args, out):
-    queues = [identifiers.check_queue(name) for name in options.words(args.queue)] or None
+    queues = wanted.queues(args.queue)
     if not args.group:
         listing_command.show(args, out, ["dead"], queues, listing.DEAD_COLUMNS, nothing=_EMPTY)
         return
