@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -279,6 +280,20 @@ def test_a_second_signal_ends_it_at_once(queue):
     assert feed.errors() == "queuectl: left at once: 2 lines read and not stored\n"
 
 
+def test_a_second_signal_ends_it_even_if_nobody_reads_the_ids(queue):
+    read, write = os.pipe()
+    feed = Feed(queue, out=write)
+    os.close(write)
+    ids = names(20000)
+    feed.give_slowly(*ids)
+    wait_until(lambda: queue.read("status")["states"].get("pending", 0) >= 7000, "more are stored than fit the pipe of ids")
+    os.kill(feed.pid, signal.SIGINT)
+    os.kill(feed.pid, signal.SIGTERM)
+    assert feed.wait() == 143
+    assert "left at once" in feed.errors()
+    os.close(read)
+
+
 def test_who_is_asked_to_leave_does_not_wait_for_a_store_for_ever(queue):
     feed = Feed(queue, program=IMPATIENT)
     feed.give("a")
@@ -353,6 +368,23 @@ def test_no_more_are_stored_and_read_while_so_many_wait(queue):
     assert queue.read("status")["states"]["pending"] == 3
     feed.kill()
     producer.join()
+
+
+@pytest.mark.parametrize("words, given", [((), ["a"]), (("--max-pending", 1), ["a", "b"])], ids=["idle", "held back"])
+def test_while_nothing_can_be_done_next_to_nothing_is_spent(queue, words, given):
+    feed = Feed(queue, *words)
+    feed.give(*given)
+    feed.wait_for("a")
+    before, begun = cpu_seconds(feed.pid), time.monotonic()
+    time.sleep(1)
+    assert cpu_seconds(feed.pid) - before < 0.2 * (time.monotonic() - begun)
+    feed.kill()
+
+
+def cpu_seconds(pid):
+    with open("/proc/%d/stat" % pid) as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_who_is_held_back_and_has_to_leave_stores_what_was_read(queue):
