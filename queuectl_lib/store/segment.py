@@ -119,7 +119,7 @@ class Reader:
 
     def holding(self, hashes):
         """Those of some rising hashes (index.hash_of) of which it may hold an id; raises index.Useless."""
-        return self._index(index_of(self.path)).held(hashes)
+        return self._index(index_of(self.path)).shared(hashes)
 
     def waiting_for(self, job_id, alive):
         """(start, line) of the lines of jobs that wait for this id (bytes); alive(start): is one still in force?"""
