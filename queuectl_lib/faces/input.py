@@ -26,6 +26,8 @@ _BLANKS = r"\s*"
 _BLANKS_AND_COMMAS = r"[\s,]*"
 _NEAR = 20
 _BEGINS_JSON = '{["'
+_JSON_BLANKS = " \t\r\n"
+_WANTED = 'want one JSON object a line, e.g. {"command": "ls -l"}'
 _ENV = '"env"'
 
 
@@ -61,6 +63,25 @@ def from_file(stream):
     return _from_lines(io.TextIOWrapper(stream, encoding=encoding, errors=errors))
 
 
+def line_reader():
+    """A function that makes of one line of JSON lines (bytes) a job's fields; BadInput, which quotes nothing of the line."""
+    import json
+    raw_decode = json.JSONDecoder().raw_decode
+
+    def fields_of(line):
+        text = line.decode("utf-8", "surrogateescape").strip(_JSON_BLANKS)
+        if text[:1] not in _BEGINS_JSON:
+            raise BadInput(_WANTED)
+        try:
+            value, end = raw_decode(text)
+        except (ValueError, RecursionError) as error:
+            raise BadInput("broken JSON %s" % _fault(error, quote=False))
+        if end < len(text):
+            raise BadInput("broken JSON at column %d: there is more behind its end" % (end + 1))
+        return value
+    return fields_of
+
+
 def _encoding(beginning):
     # What PowerShell's `>` writes.
     if beginning[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -84,8 +105,7 @@ def _from_lines(text):
             if not line.strip():
                 continue
             if line.lstrip()[0] not in _BEGINS_JSON:
-                raise BadInput("line %d: want one JSON object a line, e.g. {\"command\": \"ls -l\"}, not %r"
-                               % (number, clip(line.strip(), 40, "...")))
+                raise BadInput("line %d: %s, not %r" % (number, _WANTED, clip(line.strip(), 40, "...")))
             if is_lines or not _goes_on(line):
                 raise BadInput("line %d: broken JSON %s" % (number, _fault(error)))
             yield from _from_document(line + text.read(), number)
@@ -137,8 +157,8 @@ def _decoded(decode, arguments, first_line, line):
         raise BadInput("line %d: broken JSON %s" % (line, _fault(error)))
 
 
-def _fault(error):
-    """Where a JSON text is broken and why."""
+def _fault(error, quote=True):
+    """Where a JSON text is broken and why; quote: and what stands there."""
     if isinstance(error, RecursionError):
         return "(nested too deeply)"
     if not hasattr(error, "doc"):
@@ -146,4 +166,4 @@ def _fault(error):
     near = error.doc[error.pos:error.pos + _NEAR]
     place = ", near %r" % near if near.strip() else ", at its end"
     # What a variable is given may be a secret, and a message ends up in logs.
-    return "at column %d (char %d)%s: %s" % (error.colno, error.pos, "" if _ENV in error.doc else place, error.msg)
+    return "at column %d (char %d)%s: %s" % (error.colno, error.pos, place if quote and _ENV not in error.doc else "", error.msg)

@@ -26,6 +26,8 @@ _ENTRY = struct.Struct(">QQ")
 _CRC = struct.Struct(">I")
 _END = struct.Struct(">QQI")
 _PER_PAGE = 255
+# So many of a page are looked for in its bytes; for more it is unpacked.
+_FEW = 10
 # So many entries are sorted at a time, as objects.
 _RUN = 16384
 _PAGE = _PER_PAGE * _ENTRY.size + _CRC.size
@@ -146,6 +148,18 @@ def _with_crc(data):
     return data + _CRC.pack(zlib.crc32(data))
 
 
+def _places(data, number):
+    """Where in a page's bytes the entries of a hash are: a search of bytes takes a tenth of what unpacking them does."""
+    wanted = number.to_bytes(8, "big")
+    found = []
+    at = data.find(wanted)
+    while at >= 0:
+        if at % _ENTRY.size == 0:
+            found.append(at)
+        at = data.find(wanted, at + 1)
+    return found
+
+
 class Useless(StoreError):
     """An index that is missing, damaged, or of another segment. Who has just written it cannot do without."""
 
@@ -181,8 +195,8 @@ class Index:
         # Entries of the same hash may straddle two pages.
         page = max(bisect.bisect_left(self._firsts, number) - 1, 0)
         while page < len(self._firsts) and self._firsts[page] <= number:
-            entries = self._page(page)
-            found += [offset for each, offset in zip(entries[::2], entries[1::2]) if each == number]
+            data = self._bytes(page)
+            found += [int.from_bytes(data[at + 8:at + 16], "big") for at in _places(data, number)]
             page += 1
         return found
 
@@ -205,23 +219,33 @@ class Index:
             last = numbers[-1]
 
     def shared(self, numbers):
-        """Those of some rising hashes that it holds too; no page is read twice."""
+        """Those of some rising hashes (a list or tuple) that it holds too; no page is read twice."""
         found = []
-        page = -1
-        held = ()
-        for number in numbers:
-            wanted = bisect.bisect_right(self._firsts, number) - 1
-            if wanted > page:
-                page = wanted
-                held = set(self._page(page)[::2])
-            if number in held:
-                found.append(number)
+        at = 0
+        while at < len(numbers):
+            page = bisect.bisect_right(self._firsts, numbers[at]) - 1
+            last = page + 1 == len(self._firsts)
+            end = len(numbers) if last else bisect.bisect_left(numbers, self._firsts[page + 1], at)
+            if page >= 0:
+                found += self._in_page(page, numbers[at:end])
+            at = end
         return found
+
+    def _in_page(self, page, numbers):
+        if len(numbers) > _FEW:
+            held = set(self._page(page)[::2])
+            return [number for number in numbers if number in held]
+        data = self._bytes(page)
+        return [number for number in numbers if _places(data, number)]
 
     def _page(self, page):
         """hash, offset, hash, offset … of a page."""
+        data = self._bytes(page)
+        return struct.unpack(">%dQ" % (len(data) // 8), data)
+
+    def _bytes(self, page):
         entries = min(_PER_PAGE, self._count - page * _PER_PAGE)
-        return struct.unpack(">%dQ" % (2 * entries), self._checked(page * _PAGE, entries * _ENTRY.size))
+        return self._checked(page * _PAGE, entries * _ENTRY.size)
 
     def _checked(self, start, length):
         try:

@@ -18,6 +18,7 @@
     ballast               room that is given up when the disk is full, so that results can still be written
     .doctor-*/            where `doctor` tries locks and syncs, while it does
     damaged/NAME.N        bytes that `doctor --repair` put aside
+    refused.jsonl .1      lines of a stream (`enqueue --stream`) that were no jobs; the ones before
 """
 
 import os
@@ -64,6 +65,8 @@ class Paths:
         self.token = root + "/token"
         self.ballast = root + "/ballast"
         self.damaged = root + "/damaged"
+        self.refused = root + "/refused.jsonl"
+        self.old_refused = root + "/refused.jsonl.1"
 
     def directories(self):
         """Every directory of a store, the root first."""
@@ -71,7 +74,7 @@ class Paths:
 
     def later(self):
         """What comes after the journal: without it, that is what is left of a store. (Settings may be laid down before.)"""
-        return (self.ballast, self.log, self.damaged)
+        return (self.ballast, self.log, self.damaged, self.refused)
 
     def segment_places(self, name):
         """Where a segment of this name may lie."""

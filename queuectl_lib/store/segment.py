@@ -117,6 +117,10 @@ class Reader:
                 # Two ids may share a hash; a damaged one must not pass for that.
                 line.check(data, self.path, start)
 
+    def holding(self, hashes):
+        """Those of some rising hashes (index.hash_of) of which it may hold an id; raises index.Useless."""
+        return self._index(index_of(self.path)).shared(hashes)
+
     def waiting_for(self, job_id, alive):
         """(start, line) of the lines of jobs that wait for this id (bytes); alive(start): is one still in force?"""
         for start, each in self._lines_waiting_for(job_id, alive):
@@ -134,9 +138,12 @@ class Reader:
 
     def _indexed(self, path, job_id):
         """The offsets that one of its indexes has for an id (bytes); raises index.Useless."""
+        return self._index(path).offsets(index.hash_of(job_id))
+
+    def _index(self, path):
         if path not in self._indexes:
             self._indexes[path] = index.Index(path, self.size)
-        return self._indexes[path].offsets(index.hash_of(job_id))
+        return self._indexes[path]
 
     def line_from(self, start):
         """The bytes of the line that begins there, newline left out."""
@@ -170,6 +177,13 @@ class Reader:
         if match is None:
             self._damaged(start)
         return match.groups()
+
+    def key(self, section, head, start, data):
+        """What a line of a section is sorted by (sort_key), which one that is none of its lines may not have."""
+        try:
+            return sort_key(section, head, data)
+        except ValueError:
+            self._damaged(start)
 
     def _damaged(self, start):
         raise line.damaged(self.path, start)
@@ -217,12 +231,7 @@ def section_of(head):
 
 def sort_key(section, head, data):
     """What a section's lines are sorted by: a value no two jobs have in common, whichever section they move to."""
-    return key_of(section)(head, data)
-
-
-def key_of(section):
-    """The function of (head, line) that gives it: for who asks of many lines."""
-    return _KEYS.get(section[0], changed)
+    return _KEYS.get(section[0], changed)(head, data)
 
 
 def turn(head, data):

@@ -157,6 +157,16 @@ class Snapshot:
                     return job, (entry.name, start, start + len(data) + 1)
         return None
 
+    def has(self, job_id):
+        """Is there a job of this id (bytes)? For who need not know it."""
+        if self._newest is None:
+            return self.find(job_id.decode()) is not None
+        found = self.line_of(job_id)
+        if found is None:
+            return False
+        line.check(found[1], self.journal.path, self.journal.body)
+        return found[0][line.STATE] != line.REMOVED
+
     def line_of(self, job_id):
         """(head, line) of an id (bytes) as it stands, unless it is not there: None; for who need not know the job."""
         number = self.newest.get(job_id)

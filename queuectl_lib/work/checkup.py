@@ -23,7 +23,7 @@ import time
 from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
-from queuectl_lib.store import ballast, locking, pauses
+from queuectl_lib.store import ballast, locking, pauses, refused
 from queuectl_lib.store import paths as names
 from queuectl_lib.words import clock
 from queuectl_lib.words.finding import FAULT, REMARK, WARNING, Finding
@@ -136,7 +136,7 @@ def lines_of_the_dead(store, look):
 
 
 def stopped(store, look):
-    pids = [entry.pid for entry in pidfile.living(store.paths) if proc.is_stopped(entry.pid)]
+    pids = [entry.pid for entry in pidfile.living(store.paths) if pidfile.is_stopped(entry)]
     if pids:
         yield Finding(WARNING, "workers", "stopped (SIGSTOP), they do nothing: pid %s" % listed(pids),
                       "kill -CONT %s" % " ".join(map(str, pids)))
@@ -238,6 +238,10 @@ def marks(store, look):
     if os.path.isdir(store.paths.damaged):
         yield Finding(REMARK, "damaged/", "%s that a repair put aside" % many(len(os.listdir(store.paths.damaged)), "file"),
                       "look at them, and remove them")
+    kept = refused.count(store.paths)
+    if kept:
+        yield Finding(REMARK, "refused", "%s that `enqueue --stream` refused: %s" % (many(kept, "line"), store.paths.refused),
+                      "mend them, give them again with: queuectl enqueue --file FILE; and remove the file")
 
 
 def is_ballast(path):

@@ -22,6 +22,11 @@ def to_leave():
     return signal.SIGINT, signal.SIGTERM, _CLOSED
 
 
+def asked_to_leave():
+    """The same for a command of a script or a person: what is ignored already, as behind `&` in a script, stays so."""
+    return tuple(number for number in to_leave() if signal.getsignal(number) != signal.SIG_IGN)
+
+
 def heeded():
     """All that a worker or a supervisor listens to."""
     return to_leave() if NUDGE is None else to_leave() + (NUDGE,)

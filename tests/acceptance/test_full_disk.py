@@ -1,11 +1,13 @@
 """A disk that is really full: results are recorded, nothing else is begun, and all go on by themselves when there is room."""
 
 import os
+import signal
 import subprocess
 
 import pytest
 
 from queuectl_lib.store import ballast
+from feeding import Feed, lines
 from support import Queue
 
 FULL = "no room on the disk"
@@ -117,3 +119,34 @@ def test_a_purge_makes_room_on_a_full_disk(queue):
     assert queue.run("purge", "--yes").out == "removed 150 jobs: 150 completed\n"
     assert os.statvfs(queue.store).f_bavail > before + 50
     assert queue.states() == {"waits": "pending"}
+
+
+def test_a_stream_waits_for_room_and_loses_nothing(queue, tmp_path):
+    feed = Feed(queue, "--if-absent", "--env", LONG, place=str(tmp_path))
+    feed.give("before")
+    feed.wait_for("before")
+    fill(queue)
+    feed.write(lines("a") + "no job\n" + lines("b"))
+    feed.wait_for_error(FULL)
+    assert feed.acknowledged() == ["before"] and "line 3" not in feed.errors()
+    empty(queue)
+    feed.wait_for("b")
+    assert feed.end() == 1
+    assert feed.acknowledged() == ["before", "a", "b"]
+    assert queue.states() == {"before": "pending", "a": "pending", "b": "pending"}
+    waiting, again, refused = feed.errors().splitlines()
+    assert "waiting for that" in waiting and "going on" in again and "line 3" in refused
+    assert queue.text(".queuectl", "refused.jsonl") == "no job\n"
+
+
+def test_a_stream_that_is_asked_to_leave_says_what_found_no_room(queue, tmp_path):
+    feed = Feed(queue, "--env", LONG, place=str(tmp_path))
+    feed.give("before")
+    feed.wait_for("before")
+    fill(queue)
+    feed.give("a", "b")
+    feed.wait_for_error(FULL)
+    os.kill(feed.pid, signal.SIGTERM)
+    os.kill(feed.pid, signal.SIGINT)
+    assert feed.wait() in (130, 143)
+    assert feed.errors().endswith("left at once: 2 lines read and not stored\n")

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from queuectl_lib.faces import once
+from queuectl_lib.faces import admission, gathering, once, streaming
 from queuectl_lib.job import identifiers, lifecycle
 from queuectl_lib.store import (
     ballast, compact, config, disk, header, index, keeping, locking, paths, pauses, purge, roll, store)
@@ -503,12 +503,19 @@ def test_bytes_that_were_taken_back_count_for_no_sync(life, ground, no_medium):
     look_at_every_cut(life, ground)
 
 
+def streamed(here, *jobs):
+    lines = [streaming.Entry(gathering.Line(number, b"", True), each) for number, each in enumerate(jobs)]
+    admission.Admission(here, True, lambda act: act()).add(lines)
+
+
 @pytest.mark.parametrize("enqueue", [
     lambda here: once.add_unique(here, job("there"), if_absent=True),
     lambda here: once.add_unique(here, job(), if_absent=False),
     lambda here: once.add_absent(here, [job("there")]),
     lambda here: once.add_absent(here, [job("there"), job("new")]),
-], ids=["same id", "same command", "a file", "a file with another one"])
+    lambda here: streamed(here, job("there")),
+    lambda here: streamed(here, job("there"), job("new")),
+], ids=["same id", "same command", "a file", "a file with another one", "a stream", "a stream with another one"])
 def test_a_job_that_is_there_already_is_told_of_when_it_is_there_for_good(life, ground, monkeypatch, no_medium, enqueue):
     """Who wrote it was killed before its sync, or is only about to do it."""
     with monkeypatch.context() as patch:

@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 
 import support
+from feeding import Feed, lines
 from support import LAUNCHER, ROOT, Program, is_running, wait_until
 from tests.windows import shim
 
@@ -198,6 +199,22 @@ def test_hooks_run_and_a_job_runs_here(queue):
     queue.enqueue("--id", "here", "--hold", "echo seen")
     assert "seen" in queue.run("run", "here").out
     assert '"id": "here"' in queue.wait_for_file("told")
+
+
+def test_lines_are_enqueued_as_they_arrive(queue):
+    feed = Feed(queue, "--max-pending", 3)
+    feed.give("a", "b")
+    feed.wait_for("a", "b")
+    feed.write("no job\n" + lines("c", "d"))
+    feed.wait_for("c")
+    assert queue.read("status")["states"]["pending"] == 3
+    queue.run("cancel", "a")
+    feed.wait_for("d")
+    # Ctrl+C, which waits there until a wait is over.
+    os.kill(feed.pid, shim.signal.SIGINT)
+    assert feed.wait() == 130
+    assert feed.acknowledged() == ["a", "b", "c", "d"]
+    assert queue.text(".queuectl", "refused.jsonl") == "no job\n" and len(feed.errors().splitlines()) == 1
 
 
 @pytest.mark.short

@@ -7,16 +7,16 @@ jobs are safely stored.
 Examples:
   queuectl enqueue 'backup.sh > /var/log/backup.log'
   queuectl enqueue --queue mail --max-retries 5 --timeout 30s send-mail --to bob
-  queuectl enqueue --id nightly --if-absent --run-at '2026-12-01 03:00' ./run.sh
+  queuectl enqueue --id nightly --if-absent --run-at 03:00 ./run.sh
   queuectl enqueue --unique --queue sync 'rsync -a /srv/ backup:/srv/'
   queuectl enqueue --wait 'make test' > test.log
   queuectl enqueue --delay 10m --env LEVEL=3 MODE=fast -- make -j4
   queuectl enqueue '{"id": "job1", "command": "sleep 2", "priority": -5}'
   queuectl list --store old --jsonl | queuectl enqueue --file -
+  kcat -b broker -G group topic | queuectl enqueue --file - --stream --if-absent
 """
 
 import os
-import stat
 import sys
 
 from queuectl_lib.faces import input as given
@@ -29,7 +29,7 @@ from queuectl_lib.words.errors import BadInput
 from queuectl_lib.work import wake
 
 def arguments(parser):
-    parser.usage = "queuectl enqueue [options] COMMAND [ARG...]\n       queuectl enqueue [options] --file FILE"
+    parser.usage = "queuectl enqueue [options] COMMAND [ARG...]\n       queuectl enqueue [options] --file FILE [--stream]"
     parser.takes_command = True
     parser.repeated["--env"] = _is_variable
     add = parser.add_argument
@@ -40,10 +40,14 @@ def arguments(parser):
     add("--unique", action="store_true",
         help="the same command waiting or running in this queue already is fine: its id is printed")
     add("--file", metavar="FILE", help="JSON object, array or JSON lines; '-' is standard input; all or nothing")
+    add("--stream", action="store_true",
+        help="enqueue the file's lines as they arrive, one JSON object each: an id that is printed is safely stored")
+    add("--max-pending", metavar="N", type=options.checked("--max-pending", options.whole_number(1)),
+        help="with --stream: read no further while so many jobs wait")
     parser.section("when it runs")
     add("--priority", metavar="N", type=_whole("--priority"), help="the lower runs first (default: 0)")
     add("--delay", metavar="DUR", help="not before this much time has passed")
-    add("--run-at", metavar="WHEN", help="not before: 2026-11-22 03:10 (local), ISO 8601, or epoch seconds")
+    add("--run-at", metavar="WHEN", help="not before: 03:00 (the next one), 2026-11-22 03:10 (local), ISO 8601, or epoch seconds")
     add("--after", metavar="ID[,ID]", action="append", help="not before these jobs have completed")
     add("--hold", action="store_true", help="not before it is released (queuectl release)")
     add("--expires", metavar="DUR", type=options.checked("--expires", clock.parse_duration),
@@ -51,7 +55,7 @@ def arguments(parser):
     add("--slots", metavar="N", type=_whole("--slots"), help="how many of its queue's limit it takes (default: 1)")
     parser.section("how it runs")
     add("--wait", action="store_true", help="run it to its end, its output here; ends with its exit code")
-    add("--timeout", metavar="DUR", help="time one attempt may take: 90, 90s, 5m, 2h, none")
+    add("--timeout", metavar="DUR", help="time one attempt may take: 90, 90s, 5m, 1h30m, none")
     add("--max-retries", metavar="N", type=_whole("--max-retries"), help="how often it is tried again after a failure")
     add("--nice", metavar="N", type=_whole("--nice"), help="lower its priority with the system by 1 to 19")
     add("--cwd", metavar="DIR", help="where it runs (default: here)")
@@ -70,21 +74,32 @@ def run(args, out):
         raise BadInput("what is to be run? give a command, or --file FILE ('-' for standard input)")
     if args.file is not None and args.command:
         raise BadInput("either --file or a command, not both")
+    if args.stream and args.file is None:
+        raise BadInput("--stream reads lines: of which file? '--file -' is standard input")
+    if args.max_pending is not None and not args.stream:
+        raise BadInput("--max-pending is for --stream")
     given_jobs = given.from_words(args.command) if args.command else []
     if args.wait and len(given_jobs) != 1:
         raise BadInput("--wait waits for one job; of several the ids can be given to: queuectl wait")
+    _check_options(args)
+    is_watched = sys.stderr.isatty()
+    if is_watched and args.misplaced:
+        terminal.note("%s became a part of the command: options go before it (and -- before a command whose own they are)"
+                      % args.misplaced)
     store = stores.open_store(args.store, create=True, write=True)
     now = clock.now()
-    defaults = _defaults(args, store.config, now)
+    here = _here()
+    defaults = _defaults(args, store.config, now, here)
+    if args.stream:
+        return _enqueue_lines(args, store, here, out)
     if args.file is not None:
-        _enqueue_file(args, store, now, defaults, out)
-        return None
+        return _enqueue_file(args, store, record.Maker(now, defaults), out)
     jobs = _created(args, given_jobs, now, defaults)
     if args.wait:
         return _run_to_its_end(args, store, jobs, out)
     for id in _added(args, store, jobs):
         out.line(id)
-    if sys.stderr.isatty():
+    if is_watched:
         _tell_of_pauses(store, sorted({job.queue for job in jobs}), now, out)
     return None
 
@@ -135,22 +150,31 @@ def _whole(option):
     return convert
 
 
-def _defaults(args, config, now):
-    """What the options and the config say for jobs that do not say it themselves."""
+def _check_options(args):
+    """Raise BadInput for options that do not go together, or name what is not there."""
     if args.delay is not None and args.run_at is not None:
         raise BadInput("either --delay or --run-at, not both")
     if args.cwd is not None and not os.path.isdir(args.cwd):
         raise BadInput("--cwd: there is no directory %s" % args.cwd)
+    if args.file is not None and args.id is not None:
+        raise BadInput("--id names one job: write it into the file's \"id\"")
+    if args.file is not None and args.unique:
+        raise BadInput("--unique is for one job, and not for a file")
+
+
+def _defaults(args, config, now, here):
+    """What the options and the config say for jobs that do not say it themselves; here: the current directory."""
     # Checked by the same rules as a job's own fields.
-    fields = {"command": "-", "queue": args.queue, "priority": args.priority, "cwd": args.cwd,
-              "max_retries": args.max_retries, "run_at": args.run_at, "env": _environment(args.env),
+    fields = {"command": "-", "queue": args.queue, "priority": args.priority,
+              "cwd": args.cwd and os.path.join(here, args.cwd),
+              "max_retries": args.max_retries, "run_at": args.run_at and clock.coming(args.run_at, now), "env": _environment(args.env),
               "after": _ids_after(args.after), "held": args.hold, "slots": args.slots, "nice": args.nice}
     if args.timeout is not None:
         fields["timeout"] = args.timeout
     if args.delay is not None:
         delay = options.checked("--delay", clock.parse_duration)(args.delay)
         fields["run_at"] = clock.moment(now + int(delay * 1000))
-    here = record.Defaults(max_retries=config.max_retries, timeout=config.timeout, cwd=_here())
+    here = record.Defaults(max_retries=config.max_retries, timeout=config.timeout, cwd=here)
     try:
         job = record.create(fields, now, here)
     except BadInput as error:
@@ -164,7 +188,9 @@ def _ids_after(texts):
     """The ids of --after, None without it. An unset variable of a script is no "after nothing"."""
     if texts is None:
         return None
-    ids = options.words(texts)
+    # Imported here: a plain command needs none of it.
+    from queuectl_lib.faces import wanted
+    ids = wanted.words(texts)
     if not ids:
         raise BadInput("--after: want the id of a job")
     return ids
@@ -219,64 +245,17 @@ def _created(args, jobs, now, defaults):
     return created
 
 
-def _enqueue_file(args, store, now, defaults, out):
-    if args.id is not None:
-        raise BadInput("--id names one job: write it into the file's \"id\"")
-    if args.unique:
-        raise BadInput("--unique is for one job, and not for a file")
-    name = "standard input" if args.file == "-" else args.file
-    stream = _opened(args.file)
-    # Imported here: most commands have nothing to wait for.
-    from queuectl_lib.faces import progress
-    with progress.Bar(_watched_terminal(stream), "jobs", _share_read(stream)) as bar:
-        jobs = _from_file(bar.watched(given.from_file(stream)), name, now, defaults)
-        if args.if_absent:
-            from queuectl_lib.faces import once
-            ids = once.add_absent(store, jobs)
-        else:
-            _, ids = store.add_many(jobs)
-    wake.wake(store.paths)
-    printed = False
-    for printed in ids:
-        out.line(printed)
-    if not printed:
-        terminal.note("no jobs in %s" % name)
+def _enqueue_file(args, store, maker, out):
+    # Imported here, as the next one: most commands give one job.
+    from queuectl_lib.faces import batch
+    batch.enqueue(store, args.file, maker, args.if_absent, out)
 
 
-def _opened(name):
-    if name == "-":
-        if sys.stdin.isatty():
-            terminal.note("reading jobs from the terminal: one JSON object a line, e.g. "
-                          "{\"command\": \"echo hi\"}, then Ctrl+D")
-        return sys.stdin.buffer
-    try:
-        return open(name, "rb")
-    except OSError as error:
-        raise BadInput("--file %s: %s" % (name, error.strerror))
+def _enqueue_lines(args, store, here, out):
+    from queuectl_lib.faces import batch, streaming
 
-
-def _watched_terminal(stream):
-    """Where a person sees how far it has come; None where there is none, or where they type the jobs."""
-    errors = terminal.Output(sys.stderr, os.environ)
-    return errors if errors.tty and not stream.isatty() else None
-
-
-def _share_read(stream):
-    """A function that tells how much of a file of JSON lines is read; of others nobody knows."""
-    status = os.fstat(stream.fileno())
-    if not stat.S_ISREG(status.st_mode) or stream.peek(1)[:1] != b"{":
-        return lambda: None
-    # It is closed by whoever has read all of it.
-    return lambda: 1 if stream.closed else stream.tell() / status.st_size
-
-
-def _from_file(pairs, name, now, defaults):
-    """The jobs of a file; a fault in one is named by its line."""
-    create = record.Maker(now, defaults).create
-    line = 0
-    try:
-        for line, fields in pairs:
-            yield create(fields)
-    except BadInput as error:
-        where = "" if str(error).startswith("line ") else "line %d: " % line
-        raise BadInput("%s, %s%s; nothing was enqueued" % (name, where, error))
+    def maker_at(store, now):
+        return record.Maker(now, _defaults(args, store.config, now, here))
+    file = batch.opened(args.file)
+    how = streaming.Options(args.if_absent, args.max_pending)
+    return streaming.enqueue(file, store.root, maker_at, how, out)

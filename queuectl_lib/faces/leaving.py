@@ -1,0 +1,41 @@
+"""Leaving in two steps: the first signal lets what was begun be ended, the second one does not."""
+
+import signal
+import time
+
+
+class AtOnce(Exception):
+    """Raised by the second signal, wherever it comes."""
+
+
+class Leaving:
+    """For `with`: heeds these signals. signum: the one that came last; None as long as nobody asked to leave."""
+
+    def __init__(self, numbers, told, clock=time.monotonic):
+        """told(): called by the first one, in its handler."""
+        self.signum = None
+        self._numbers = numbers
+        self._told = told
+        self._clock = clock
+        self._since = None
+        self._before = {}
+
+    def is_overdue(self, seconds):
+        """Was the first signal that long ago?"""
+        return self._since is not None and self._clock() - self._since > seconds
+
+    def __enter__(self):
+        self._before = {number: signal.signal(number, self._heed) for number in self._numbers}
+        return self
+
+    def __exit__(self, *exception):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _heed(self, number, frame):
+        is_first = self.signum is None
+        self.signum = number
+        if not is_first:
+            raise AtOnce
+        self._since = self._clock()
+        self._told()
