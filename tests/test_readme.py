@@ -146,7 +146,7 @@ def ends_by_ctrl_c(queue, command):
 def test_the_python_of_the_readme_runs(machine, block):
     code = block.text
     for place, there in PLACES.items():
-        code = readme.put(code, place, machine.path(there))
+        code = code.replace(place, machine.path(there))
     machine.write("example.py", code)
     machine.run("--store", machine.path("app", ".queuectl"), "worker", "start", "--detach")
     ended, output = done(machine, "cp ./report.sh app; cd app && python3 -S ../example.py")
@@ -157,13 +157,16 @@ def test_the_python_of_the_readme_runs(machine, block):
 # --- every block has a test
 
 def test_every_block_is_of_a_kind_that_a_test_takes():
-    """Literally: `blocks("kind"` or `blocks("kind", "Section")` stands in a test."""
-    taken = set()
+    """Literally: `blocks("kind"` stands in a test, or `block("kind"` in one of those with brokers; of the section that it names, or SECTION."""
+    taken = {("console", None), ("python", None)}
     for path in glob.glob(os.path.join(support.ROOT, "tests", "**", "*.py"), recursive=True):
         with open(path, encoding="utf-8") as file:
-            taken.update(re.findall(r'\bblocks\((?:kind=)?"(\w+)"(?:, (?:section=)?"([^"]*)")?\)', file.read()))
-    taken |= {("console", ""), ("sh", "")}
-    left = [block for block in readme.blocks() if not {(block.kind, ""), (block.kind, block.section)} & taken]
+            code = file.read()
+        own = re.search(r'^SECTION = "(.*)"', code, re.MULTILINE)
+        for kind, section in re.findall(r'\bblocks\("(\w+)", (SECTION|"[^"]*")\)', code):
+            taken.add((kind, own.group(1) if section == "SECTION" else section.strip('"')))
+        taken.update((kind, "Beyond one machine") for kind in re.findall(r'\bblock\("(\w+)", ', code))
+    left = [block for block in readme.blocks() if not runs_here(block) and not {(block.kind, None), (block.kind, block.section)} & taken]
     assert left == []
 
 

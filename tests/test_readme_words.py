@@ -19,7 +19,11 @@ from tests import readme
 WIDEST = 160
 
 # Options of other programs that stand alone in the text.
-ELSEWHERE = set()
+ELSEWHERE = {"--stop-timeout", "--restart", "--collector"}
+
+
+# Lines of files that are for people.
+TALK = ("Description=", "#")
 
 
 # --- where one finds things
@@ -57,7 +61,7 @@ def code():
     found = re.findall(r"`([^`]+)`", prose())
     for block in readme.blocks():
         lines = re.sub(r"\\\n", " ", block.text).splitlines()
-        found.extend(line for line in lines if block.kind != "console" or line.startswith("$ "))
+        found.extend(line for line in lines if line.startswith("$ ") or block.kind != "console" and not line.startswith(TALK))
     return [" ".join(piece.split()) for piece in found]
 
 
