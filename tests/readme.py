@@ -22,7 +22,7 @@ def blocks(kind=None, section=None):
     found = []
     for part in re.split(r"^## ", text(), flags=re.MULTILINE)[1:]:
         heading = part.partition("\n")[0]
-        for word, body in re.findall(r"^```(.*)\n(.*?)^```", part, re.MULTILINE | re.DOTALL):
+        for word, body in re.findall(r"^```([^\n]*)\n(.*?)^```$", part, re.MULTILINE | re.DOTALL):
             found.append(Block(heading, word, body))
     return [block for block in found if kind in (None, block.kind) and section in (None, block.section)]
 

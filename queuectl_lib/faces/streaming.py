@@ -72,6 +72,8 @@ class Stream:
             while self._gathered():
                 self._round()
         except AtOnce:
+            # Perhaps that is what it waits for: that somebody reads the ids.
+            terminal.discard_output()
             terminal.note("left at once: " + self._lost())
         except StoreError as error:
             raise StoreError("%s; %s" % (error, self._lost())) from error
