@@ -1,6 +1,7 @@
 """Makes the library and the test vocabulary importable, and gives every test its queue."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -11,6 +12,11 @@ for place in (HERE, os.path.dirname(HERE)):
         sys.path.insert(0, place)
 
 import support  # noqa: E402
+
+
+# Under nohup all that tests start would ignore it, too; a handler is not inherited, and keeps the tests going.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 
 def pytest_generate_tests(metafunc):

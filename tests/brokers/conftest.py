@@ -135,6 +135,7 @@ class Pipeline(support.Started):
 
     def __init__(self, host, text):
         self.words = [text]
+        self.top = host.top
         self.output = os.path.join(host.top, "pipeline-%d.log" % len(host.started))
         with open(self.output, "wb") as output, open(self.output + ".err", "wb") as errors:
             self.process = subprocess.Popen(["/bin/sh", "-c", text], stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
@@ -145,6 +146,12 @@ class Pipeline(support.Started):
         """What systemd and a terminal do: a signal to all of it, and it ends by itself."""
         os.killpg(self.pid, signal.SIGTERM)
         self.wait()
+        # The shell goes first: until the others have gone as well no second one can start.
+        support.wait_until(lambda: not self.members(), "all of it has ended")
+
+    def members(self):
+        """The pids of what lives of it."""
+        return [pid for pid in support.leftovers(self.top) if _group(pid) == self.pid]
 
     def end(self):
         try:
@@ -152,6 +159,13 @@ class Pipeline(support.Started):
         except ProcessLookupError:
             pass
         self.process.wait()
+
+
+def _group(pid):
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
 
 
 @pytest.fixture

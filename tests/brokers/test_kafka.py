@@ -155,7 +155,9 @@ def test_only_one_feeds_a_partition(machines, kafka):
 @pytest.mark.parametrize("part", ["queuectl.py enqueue", "jq ", "kcat "])
 def test_it_ends_when_a_part_of_it_dies(machines, kafka, part):
     [host] = machines("a")
+    kafka.send("jobs", 0, ["first"])
     [pipeline] = feed(host, 0)
+    wait_until_safe(host, 0, 0)
     [pid] = wait_until(lambda: [pid for pid, words in support.leftovers(host.top).items() if part in words and "/bin/sh" not in words],
                        "%s is running" % part)
     support.send(pid, support.signal.SIGKILL)

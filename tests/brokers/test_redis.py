@@ -39,6 +39,10 @@ def feed(host, name):
     return host.shell("./from-redis " + name)
 
 
+def wait_until_it_waits(redis):
+    wait_until(lambda: "cmd=blmove" in " ".join(redis.ask("CLIENT", "LIST")), "somebody waits for a message")
+
+
 def test_a_message_becomes_a_job_and_leaves_the_list_once_it_is_stored(machines, redis):
     [host] = machines("a")
     redis.send("jobs", [message("first"), message("second")])
@@ -124,7 +128,7 @@ def test_a_message_that_came_in_between_for_one_who_is_gone_is_not_taken_out_for
     """A host that lost its power may still be given a message, which lands in its list and reaches nobody."""
     [host] = machines("a")
     pipeline = feed(host, "a")
-    wait_until(lambda: redis.ask("CLIENT", "LIST", "TYPE", "normal") and "cmd=blmove" in "".join(redis.ask("CLIENT", "LIST")), "it waits")
+    wait_until_it_waits(redis)
     redis.send("taken:a", [message("stray")])
     redis.send("jobs", [message("one")])
     wait_until(lambda: redis.length("taken:a") == 1 and host.states() == {"one": "pending"}, "its own message alone is taken out")
@@ -154,7 +158,8 @@ def test_it_ends_and_says_why_when_the_server_refuses(machines, redis):
 def test_it_ends_when_what_it_feeds_dies(machines, redis):
     [host] = machines("a")
     pipeline = feed(host, "a")
-    [pid] = wait_until(lambda: [pid for pid, words in support.leftovers(host.top).items() if "queuectl.py enqueue" in words], "it runs")
+    wait_until_it_waits(redis)
+    [pid] = [pid for pid, words in support.leftovers(host.top).items() if "queuectl.py enqueue" in words]
     support.send(pid, support.signal.SIGKILL)
     pipeline.wait()
     wait_until(lambda: not support.leftovers(host.top), "nothing is left of it")
