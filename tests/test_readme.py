@@ -20,14 +20,14 @@ import support
 from tests import readme
 
 # Commands that go on until Ctrl+C.
-ENDLESS = re.compile(r"(status --watch|events -f|worker start --count 4|queuectl dashboard|queuectl up)\b")
+ENDLESS = re.compile(r"(events -f|worker start --count 4|queuectl dashboard|queuectl up)\b")
 
 # What an example names and only its reader has: name -> what stands in for it.
 STAND_INS = {
     "queuectl": 'exec python3 "$HERE/queuectl.py" "$@"',
     # The command comes last, behind the machine's name; without one it is a tunnel.
     "ssh": 'while [ "$1" = -L ]; do shift 2; done; shift; [ $# = 0 ] || exec sh -c "$*"',
-    "scp": 'exec cp "$1" "${2#*:}"',
+    "scp": 'for to; do :; done; for from; do [ "$from" = "$to" ] || cp "$from" "${to#*:}"; done',
     "make": "echo make $*",
     "jq": "exec cat",
     "rsync": ":", "ffmpeg": ":",
@@ -35,10 +35,12 @@ STAND_INS = {
 # Programs of one's own that examples enqueue.
 OWN_PROGRAMS = ("./backup.sh", "./report.sh", "./nightly.sh", "./upload.sh", "./send.sh")
 # Where queuectl.py and an application lie on a server.
-PLACES = {"/usr/local/lib/": "lib/", "/srv/app": "app", "/srv/other": "other"}
+PLACES = {"/usr/local/lib": "lib", "/srv/app": "app", "/srv/other": "other"}
 
 # Lines of sh blocks that cannot run here, and why.
-NOT_HERE = {}
+NOT_HERE = {"queuectl status --watch": "it draws on a terminal alone"}
+# Lines that may end with 1 here: the one dead job of the sheet was retried a line before.
+MAY_FIND_NOTHING = ("queuectl dlq purge --all --yes",)
 
 
 # Sections of which a test in recipes/ or brokers/ runs the sh blocks, each where it means something.
@@ -72,12 +74,13 @@ def machine(server):
     for name, what in STAND_INS.items():
         program(os.path.join(server.top, "bin", name), what)
     for name in OWN_PROGRAMS:
-        program(server.path(name), ":")
+        program(server.path(name), "exit 4" if name == "./send.sh" else ":")
     for place in PLACES.values():
         os.makedirs(server.path(place), exist_ok=True)
     shutil.copy(server.path("queuectl.py"), server.path("lib", "queuectl.py"))
     os.makedirs(server.path("dist"))
     shutil.copy(server.path("queuectl.py"), server.path("dist", "queuectl.py"))
+    subprocess.run("sha256sum queuectl.py > queuectl.py.sha256", shell=True, cwd=server.path("dist"), check=True)
     server.write("jobs.jsonl", '{"command": "true"}\n')
     return server
 
@@ -98,6 +101,8 @@ def test_every_block_runs_and_prints_what_it_says(request, section):
         else:
             for line in readme.script(block.text):
                 runs(queue, line)
+    for store in glob.glob(queue.path("**", ".queuectl"), recursive=True):
+        queue.run("--store", store, "worker", "stop", "--now")
 
 
 def prints_what_it_says(queue, text):
@@ -116,7 +121,7 @@ def runs(queue, line):
     if ENDLESS.search(line):
         return ends_by_ctrl_c(queue, line)
     code, output = done(queue, line)
-    assert code == 0, "$ %s\n%s" % (line, output)
+    assert code == 0 or code == 1 and line.startswith(MAY_FIND_NOTHING), "$ %s\n%s" % (line, output)
 
 
 def done(queue, command):
@@ -158,7 +163,8 @@ def test_the_python_of_the_readme_runs(machine, block):
 
 def test_every_block_is_of_a_kind_that_a_test_takes():
     """Literally: `blocks("kind"` stands in a test, or `block("kind"` in one of those with brokers; of the section that it names, or SECTION."""
-    taken = {("console", None), ("python", None)}
+    # Of a drawing of what no program knows there is nothing to compare.
+    taken = {("console", None), ("python", None), ("text", "Beyond one machine")}
     for path in glob.glob(os.path.join(support.ROOT, "tests", "**", "*.py"), recursive=True):
         with open(path, encoding="utf-8") as file:
             code = file.read()

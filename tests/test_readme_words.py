@@ -58,7 +58,8 @@ def test_no_line_is_too_wide_for_a_pager():
 
 def code():
     """Every piece of the README that is code: spans in the text, and lines of blocks."""
-    found = re.findall(r"`([^`]+)`", prose())
+    # What begins with … is a message.
+    found = [piece for piece in re.findall(r"`([^`]+)`", prose()) if not piece.startswith("…")]
     for block in readme.blocks():
         lines = re.sub(r"\\\n", " ", block.text).splitlines()
         found.extend(line for line in lines if line.startswith("$ ") or block.kind != "console" and not line.startswith(TALK))
@@ -69,7 +70,7 @@ def calls():
     """[(words behind queuectl, or that begin with one of its commands, up to what is the shell's)]."""
     found = []
     for piece in code():
-        behind = re.findall(r"(?<![\w/.-]queuectl/)\bqueuectl(?:\.py)?((?: [^|;&()<>'\"`#]*)?)", piece)
+        behind = re.findall(r"(?<![\w/.-]queuectl/)(?<!\.)\bqueuectl(?:\.py)?((?: [^|;&()<>'\"`#]*)?)", piece)
         found.extend(words.split() for words in behind if words.strip())
         if piece.split(" ")[0] in registry.first_words() and "--" in piece:
             found.append(re.split(r"[|;&()<>'\"#]", piece)[0].split())

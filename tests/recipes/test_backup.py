@@ -214,3 +214,9 @@ def test_a_disk_that_cannot_be_written_is_an_error(queue, backup):
     os.rmdir(os.path.join(queue.top, "backup"))
     with pytest.raises(AssertionError, match="No such file"):
         backup()
+
+
+def test_the_line_for_crontab_runs_the_script_by_its_path():
+    [line] = readme.blocks("crontab", SECTION)
+    [script] = [block.text for block in readme.blocks("shell", SECTION) if "backup.sh" in block.text]
+    assert "# %s\n" % line.text.split()[5] in script
