@@ -70,6 +70,8 @@ def script(text):
 # What is another one each time, and nothing else: (what it looks like, what both become).
 _CHANGING = [
     (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "MOMENT"),
+    (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( [+-]\d\d:\d\d)?", "MOMENT"),
+    (r"^MOMENT [+-]\d\d:\d\d", "MOMENT"),
     # A worker tells the time first.
     (r"^\d\d:\d\d:\d\d ", "CLOCK "),
     (r"\b\d\.[0-9a-f]{6}\b", "WORKER"),

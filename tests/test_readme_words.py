@@ -181,8 +181,9 @@ def said():
 def said_by_others():
     """What shells and systems say."""
     # A path where nothing is.
-    shell = subprocess.run(["/bin/sh", "-c", "python3 x"], env={"PATH": "/proc/none"}, stderr=subprocess.PIPE)
-    return [os.strerror(errno.EACCES), shell.stderr.decode()]
+    lines = ["python3 x", 'x "$(date +']
+    shells = [subprocess.run(["/bin/sh", "-c", line], env={"PATH": "/proc/none"}, stderr=subprocess.PIPE) for line in lines]
+    return [os.strerror(errno.EACCES)] + [shell.stderr.decode() for shell in shells]
 
 
 def test_every_symptom_is_in_the_words_that_are_printed():
