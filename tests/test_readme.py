@@ -184,6 +184,7 @@ def test_no_block_stands_without_its_quotes():
     (["12:00:01 [1] completed x in 2 ms"], ["23:59:59 [1] completed x in 1.2 s"]),
     (["ID  AGE  NOTE", "x   0s  -"], ["ID  AGE  NOTE", "x    2s  -"]),
     (["next in 1 h 30 min"], ["next in 1 h 29 min"]),
+    (["in 1 ms  copy a b …"], ["in 12 ms  copy a b…"]),
     (["1m88fsse1pe7r4qw"], ["1m99aaaaaaaaaaaa"]),
     (["2026-11-24T19:45:53.586Z  by worker 1.cd344d"], ["2027-01-01T00:00:00.000Z  by worker 2.000000"])])
 def test_what_says_the_same(shown, printed):
@@ -202,6 +203,9 @@ def test_what_says_the_same(shown, printed):
     (["[1] started x"], ["[2] started x"]),
     (["in 2 ms"], ["in 2 min"]),
     (["3 jobs"], ["4 jobs"]),
+    (["copy a b …"], ["copy a c …"]),
+    (["copy a b c d e f …"], ["copy a …"]),
+    (["copy a b"], ["copy a b…"]),
     (["12:00:01 to 12:00:02"], ["12:00:01 to 12:00:03"]),
     (["queuectl: too late"], ["queuectl: too early"])])
 def test_what_does_not(shown, printed):
