@@ -1,15 +1,15 @@
 """Every block of README.md runs as it stands there.
 
 The blocks of one section run one after another in a fresh directory that holds queuectl.py. Of those marked ```console
-each line that begins with "$ " is a command, which must end with exit code 0; the lines below it are all that it prints,
-but for what changes from run to run (readme.same). Those marked ```sh are for a reader's own machine: they run with
-stand-ins for what is somewhere else. The other kinds belong to the tests of what they are for.
+each line that begins with "$ " is a command, which must end with exit code 0; the lines below it are all that a person
+sees on a terminal 80 columns wide, but for what changes from run to run (readme.same). Those marked ```sh are for a
+reader's own machine: they run with stand-ins for what is somewhere else. The other kinds belong to the tests of what
+they are for.
 """
 
 import glob
 import os
 import re
-import select
 import shutil
 import signal
 import subprocess
@@ -17,10 +17,10 @@ import subprocess
 import pytest
 
 import support
-from tests import readme
+from tests import readme, screen
 
 # Commands that go on until Ctrl+C.
-ENDLESS = re.compile(r"(events -f|worker start --count 4|queuectl dashboard|queuectl up)\b")
+ENDLESS = re.compile(r"(status --watch|events -f|worker start --count 4|queuectl dashboard|queuectl up)\b")
 
 # What an example names and only its reader has: name -> what stands in for it.
 STAND_INS = {
@@ -36,12 +36,6 @@ STAND_INS = {
 OWN_PROGRAMS = ("./backup.sh", "./report.sh", "./nightly.sh", "./upload.sh", "./send.sh")
 # Where queuectl.py and an application lie on a server.
 PLACES = {"/usr/local/lib": "lib", "/srv/app": "app", "/srv/other": "other"}
-
-# Lines of sh blocks that cannot run here, and why.
-NOT_HERE = {"queuectl status --watch": "it draws on a terminal alone"}
-# Lines that may end with 1 here: the one dead job of the sheet was retried a line before.
-MAY_FIND_NOTHING = ("queuectl dlq purge --all --yes",)
-
 
 # Sections of which a test in recipes/ or brokers/ runs the sh blocks, each where it means something.
 RUN_ELSEWHERE = ("From cron", "From systemd", "In a container", "Logs, metrics and mail", "Backup", "Beyond one machine")
@@ -81,7 +75,8 @@ def machine(server):
     os.makedirs(server.path("dist"))
     shutil.copy(server.path("queuectl.py"), server.path("dist", "queuectl.py"))
     subprocess.run("sha256sum queuectl.py > queuectl.py.sha256", shell=True, cwd=server.path("dist"), check=True)
-    server.write("jobs.jsonl", '{"command": "true"}\n')
+    # One of them is there to die, and to be purged.
+    server.write("jobs.jsonl", '{"id": "rude", "command": "exit 4", "max_retries": 0}\n{"command": "true"}\n')
     return server
 
 
@@ -91,70 +86,69 @@ def program(path, what):
     os.chmod(path, 0o755)
 
 
+@pytest.fixture
+def terminal(queue):
+    opened = screen.Screen(queue.directory, queue.environment)
+    yield opened
+    opened.close()
+
+
 @pytest.mark.parametrize("section", sections())
-def test_every_block_runs_and_prints_what_it_says(request, section):
+def test_every_block_runs_and_prints_what_it_says(request, queue, section):
     kinds = {block.kind for block in readme.blocks(section=section)}
-    queue = request.getfixturevalue("machine" if "sh" in kinds else "server")
+    request.getfixturevalue("machine" if "sh" in kinds else "server")
+    terminal = request.getfixturevalue("terminal")
     for block in filter(runs_here, readme.blocks(section=section)):
         if block.kind == "console":
-            prints_what_it_says(queue, block.text)
+            prints_what_it_says(queue, terminal, block.text)
         else:
             for line in readme.script(block.text):
-                runs(queue, line)
+                runs(queue, terminal, line)
     for store in glob.glob(queue.path("**", ".queuectl"), recursive=True):
         queue.run("--store", store, "worker", "stop", "--now")
 
 
-def prints_what_it_says(queue, text):
+def prints_what_it_says(queue, terminal, text):
     for command, shown in readme.session(text):
-        code, output = done(queue, command)
+        code, output = terminal.typed(command)
         assert code == 0, "$ %s\n%s" % (command, output)
-        if not readme.same(shown, output.splitlines()):
-            raise AssertionError("$ %s\nthe README shows\n%s\nit printed\n%s" % (command, "\n".join(shown), output))
+        # What the README calls so, for whoever knows no other place.
+        output = output.replace(queue.directory, "/srv/app")
+        assert readme.same(shown, output.splitlines()), "$ %s\nthe README shows\n%s\nit printed\n%s" % (command, "\n".join(shown), output)
 
 
-def runs(queue, line):
-    if line in NOT_HERE:
-        return
+def runs(queue, terminal, line):
     for place, there in PLACES.items():
         line = line.replace(place, queue.path(there))
     if ENDLESS.search(line):
-        return ends_by_ctrl_c(queue, line)
-    code, output = done(queue, line)
-    assert code == 0 or code == 1 and line.startswith(MAY_FIND_NOTHING), "$ %s\n%s" % (line, output)
+        return ends_by_ctrl_c(terminal, line)
+    code, output = terminal.typed(line)
+    assert code == 0, "$ %s\n%s" % (line, output)
 
 
-def done(queue, command):
-    """(exit code, all it printed)."""
-    ended = subprocess.run(["/bin/bash", "-c", command], cwd=queue.directory, env=queue.environment,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-    return ended.returncode, ended.stdout.decode("utf-8", "replace").replace(queue.directory, "/srv/app")
-
-
-def ends_by_ctrl_c(queue, command):
-    process = subprocess.Popen(["/bin/bash", "-c", command], cwd=queue.directory, env=queue.environment, start_new_session=True,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def ends_by_ctrl_c(terminal, command):
+    # A plain terminal is not drawn on, which is all that --watch does.
+    line = terminal.start("export TERM=xterm; " + command)
     try:
-        # Some have nothing to say before something happens.
-        ready, _, _ = select.select([process.stdout], [], [], 2)
-        first = process.stdout.readline() if ready else b""
-        os.killpg(process.pid, signal.SIGINT)
-        rest = process.communicate(timeout=60)[0]
+        # What tells only what happens has nothing to tell.
+        assert line.read(lambda: line.text().strip(), 2 if "events" in command else 60) or "events" in command, command
+        line.press_ctrl_c()
+        assert line.read(line.has_ended, 60), "$ %s\ngoes on after Ctrl+C\n%s" % (command, line.text())
     finally:
-        support.send(-process.pid, signal.SIGKILL)
+        code = line.end()
     # 130: what a shell says of a part of a pipe that was interrupted.
-    assert process.returncode in (0, 130, -signal.SIGINT) and b"Traceback" not in rest, "$ %s\n%s" % (
-        command, (first + rest).decode())
+    assert code in (0, 130, -signal.SIGINT) and "Traceback" not in line.text(), "$ %s\n%s" % (command, line.text())
 
 
 @pytest.mark.parametrize("block", readme.blocks("python"), ids=lambda block: block.section)
-def test_the_python_of_the_readme_runs(machine, block):
+def test_the_python_of_the_readme_runs(machine, terminal, block):
     code = block.text
     for place, there in PLACES.items():
         code = code.replace(place, machine.path(there))
+    assert "/srv/" not in code and "/usr/" not in code
     machine.write("example.py", code)
     machine.run("--store", machine.path("app", ".queuectl"), "worker", "start", "--detach")
-    ended, output = done(machine, "cp ./report.sh app; cd app && python3 -S ../example.py")
+    ended, output = terminal.typed("cp ./report.sh app; cd app && python3 -S ../example.py")
     machine.run("--store", machine.path("app", ".queuectl"), "worker", "stop")
     assert (ended, output) == (0, "completed 0  ['pending', 'processing', 'completed']\n")
 
@@ -180,10 +174,6 @@ def test_no_block_stands_without_its_quotes():
     assert [line for _, part in readme.parts() for line in readme.prose(part).splitlines() if line.startswith("    ")] == []
 
 
-def test_what_cannot_run_here_still_stands_there():
-    assert set(NOT_HERE) <= {line for block in readme.blocks("sh") for line in readme.script(block.text)}
-
-
 # --- what is compared with what
 
 @pytest.mark.parametrize("shown, printed", [
@@ -194,6 +184,7 @@ def test_what_cannot_run_here_still_stands_there():
     (["12:00:01 [1] completed x in 2 ms"], ["23:59:59 [1] completed x in 1.2 s"]),
     (["ID  AGE  NOTE", "x   0s  -"], ["ID  AGE  NOTE", "x    2s  -"]),
     (["next in 1 h 30 min"], ["next in 1 h 29 min"]),
+    (["in 1 ms  copy a b …"], ["in 12 ms  copy a b…"]),
     (["1m88fsse1pe7r4qw"], ["1m99aaaaaaaaaaaa"]),
     (["2026-11-24T19:45:53.586Z  by worker 1.cd344d"], ["2027-01-01T00:00:00.000Z  by worker 2.000000"])])
 def test_what_says_the_same(shown, printed):
@@ -212,6 +203,9 @@ def test_what_says_the_same(shown, printed):
     (["[1] started x"], ["[2] started x"]),
     (["in 2 ms"], ["in 2 min"]),
     (["3 jobs"], ["4 jobs"]),
+    (["copy a b …"], ["copy a c …"]),
+    (["copy a b c d e f …"], ["copy a …"]),
+    (["copy a b"], ["copy a b…"]),
     (["12:00:01 to 12:00:02"], ["12:00:01 to 12:00:03"]),
     (["queuectl: too late"], ["queuectl: too early"])])
 def test_what_does_not(shown, printed):

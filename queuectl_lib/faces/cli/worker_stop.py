@@ -32,4 +32,4 @@ def run(args, out):
         raise NotDone("still running: %s; they were told to stop%s"
                       % (pids, "" if args.now else "; --now does not wait for their jobs"))
     if out.tty:
-        terminal.note("no worker is running")
+        terminal.note("no worker is running now")
