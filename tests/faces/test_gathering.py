@@ -116,6 +116,15 @@ def test_a_signal_that_comes_while_it_is_busy_is_not_taken_for_silence():
     assert leaving(arriving)[0] == [(0, [1])]
 
 
+def test_what_came_while_nobody_waited_counts_as_read_in_the_end():
+    arriving = Arriving((0, b"1\n"), (0.5, b"2\n3"))
+    intake = Intake(arriving, lambda: arriving.now)
+    intake.gather(9)
+    arriving.now = 1
+    intake.end()
+    assert [line.number for line in intake.take(9)] == [1, 2, 3]
+
+
 def test_half_a_line_counts_as_one_in_the_end():
     arriving = Arriving((0, b"1\n2"))
     intake = Intake(arriving, lambda: arriving.now)

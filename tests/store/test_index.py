@@ -66,6 +66,14 @@ def test_an_absent_id_is_found_nowhere(large):
         assert offsets(large[0], large[1], b"no-%d" % number) == []
 
 
+def test_an_offset_is_not_taken_for_a_hash(tmp_path):
+    path = str(tmp_path / "00000001.jsonl")
+    builder = index.Builder(path + ".runs")
+    builder.add(b"one", index.hash_of(b"other"))
+    builder.write(path, 1)
+    assert offsets(path, 1, b"other") == [] and index.Index(path, 1).shared([index.hash_of(b"other")]) == []
+
+
 def test_all_hashes_come_in_rising_order(large):
     found = all_hashes(*large)
     assert found == sorted(index.hash_of(b"job-%d" % number) for number in range(MANY))

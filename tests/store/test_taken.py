@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from queuectl_lib.store import segment
+from queuectl_lib.store import index, segment, store
 from queuectl_lib.store.taken import look_for
 from queuectl_lib.words.errors import DuplicateJob
 from tests.store.stores import job, many
@@ -41,19 +41,19 @@ def test_without_an_index_they_are_found_as_well(filled):
     assert found == set(names("batch")) - {"batch-050"}
 
 
-def test_a_roll_between_two_looks_is_noticed(filled, monkeypatch):
-    holding = segment.Reader.holding
+def test_when_a_roll_removes_an_index_it_looks_once_more(filled, monkeypatch):
+    looks = []
+    look, holding = store.Store.look, segment.Reader.holding
 
     def overtaken(self, hashes):
         monkeypatch.setattr(segment.Reader, "holding", holding)
         filled.roll()
-        for path in filled.indexes():
-            if os.path.basename(path)[1:9] == self.name[:8]:
-                os.unlink(path)
-        return holding(self, hashes)
+        raise index.Useless(self.path)
     monkeypatch.setattr(segment.Reader, "holding", overtaken)
+    monkeypatch.setattr(store.Store, "look", lambda self: looks.append(1) or look(self))
     _, found = look_for(filled.store, names("batch", "rolled", "absent"))
     assert found == set(names("batch", "rolled")) - {"batch-050", "rolled-050"}
+    assert len(looks) == 2
 
 
 def add_between(here, ids, *steps):
@@ -72,7 +72,7 @@ def test_what_a_look_did_not_find_is_added(filled):
 
 
 @pytest.mark.parametrize("come", [
-    lambda here: here.add("more-003"), lambda here: here.bulk([job("more-003")]),
+    lambda here: here.add("more-003"), lambda here: here.bulk([job("more-003"), job("z")]),
     lambda here: (here.add("more-003"), here.roll()), lambda here: (here.add("x"), here.add("more-003"), here.add("y")),
 ], ids=["alone", "in a batch", "and a roll", "among others"])
 def test_what_came_after_the_look_is_refused(filled, come):
