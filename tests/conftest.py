@@ -14,9 +14,10 @@ for place in (HERE, os.path.dirname(HERE)):
 import support  # noqa: E402
 
 
-# Under nohup all that tests start would ignore it, too; a handler is not inherited, and keeps the tests going.
-if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, lambda number, frame: None)
+# Under nohup, and behind the & of a script, all that tests start would ignore these, too: a handler is not inherited.
+for name in ("SIGHUP", "SIGINT", "SIGQUIT"):
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, name), lambda number, frame: None)
 
 
 def pytest_generate_tests(metafunc):

@@ -14,7 +14,7 @@ from tests import readme
 
 def newest():
     """(version, format of the store) of the first heading of the changelog."""
-    [section] = re.findall(r"^## Changelog\n(.*?)^## ", readme.text(), re.MULTILINE | re.DOTALL)
+    [section] = re.findall(r"^## Changelog\n(.*?)(?=^## |\Z)", readme.text(), re.MULTILINE | re.DOTALL)
     version, form = re.findall(r"^\*\*(\S+)\*\* \(store format (\d+)\)", section, re.MULTILINE)[0]
     return version, int(form)
 

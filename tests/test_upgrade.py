@@ -33,7 +33,7 @@ LONG = {
 NEVER = {"work.win32", "work.job_object", "store.positioned", "store.handles", "work.quoting", "work.detach",
          "faces.screen", "faces.lasting", "faces.about"}
 # What only another use of the same command comes to; a job that is run here is this process's own: nobody asks why it waits.
-ELSEWHERE = {"run": {"work.cancel"}, "enqueue --stream": {"faces.reasons", "faces.following", "faces.foreground"}}
+ELSEWHERE = {"run": {"work.cancel", "faces.wanted"}, "enqueue --stream": {"faces.reasons", "faces.following", "faces.foreground"}}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from queuectl_lib.store import store as stores
 
 def load_all():
     """Import now what looking at a store and its jobs would import when it comes to it."""
-    from queuectl_lib.faces import reading
+    from queuectl_lib.faces import reading, wanted
     from queuectl_lib.work import cancel, pidfile, progress, recovery, slots
     stores.load_all()
-    return reading, cancel, pidfile, progress, recovery, slots
+    return reading, wanted, cancel, pidfile, progress, recovery, slots
