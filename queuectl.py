@@ -20,24 +20,53 @@ if os.path.realpath(sys.path[0]) == home:
     del sys.path[0]
 sys.path.insert(0, home)
 
+ANEW = "QUEUECTL_BEGUN_ANEW"
+
 
 def start():
     # Nothing of what the imports make is garbage: main() begins to look for some
     # behind them. Looking while they go on took a fourteenth of every enqueue.
     gc.disable()
+    one_file = os.path.isfile(home) and os.name == "posix"
+    if one_file:
+        hold_file()
+    first = os.environ.pop(ANEW, None) is None
     try:
         from queuectl_lib.faces.cli.main import main
-    except ImportError as error:
-        if getattr(error, "name", None) != "queuectl_lib":
-            raise
-        sys.stderr.write("queuectl: the folder queuectl_lib is missing beside %s: copy it too, or copy the"
-                         " one-file version that `make dist` writes to dist/queuectl.py\n"
-                         % os.path.join(home, "queuectl.py"))
-        return 2
+        return main()
     except KeyboardInterrupt:
         # Before there is anybody who could do it better.
         return 130
-    return main()
+    except Exception as error:
+        if isinstance(error, ImportError) and getattr(error, "name", None) == "queuectl_lib":
+            sys.stderr.write("queuectl: the folder queuectl_lib is missing beside %s: copy it too, or copy the"
+                             " one-file version that `make dist` writes to dist/queuectl.py\n"
+                             % os.path.join(home, "queuectl.py"))
+            return 2
+        # As long as nobody looks for garbage nothing but loading has been done.
+        if one_file and first and sys.executable and not gc.isenabled():
+            begin_anew()
+        raise
+
+
+def hold_file():
+    """Have all that will be imported read from the file that is there now: zipimport opens it by its name for each module.
+
+    So this process is of one version from its start to its end, whatever is moved there meanwhile. That
+    function is nobody's promise: a Python without it only has to begin anew more often.
+    """
+    import zipimport
+    held = "/dev/fd/%d" % os.open(home, os.O_RDONLY)
+    read = getattr(zipimport, "_get_data", None)
+    if read and os.path.exists(held):
+        zipimport._get_data = lambda archive, entry: read(held if archive == home else archive, entry)
+
+
+def begin_anew():
+    """Once, with the same words: the file was replaced after Python had read where in it what is, and before it was held."""
+    import subprocess
+    os.environ[ANEW] = "1"
+    os.execv(sys.executable, [sys.executable] + subprocess._args_from_interpreter_flags() + sys.argv)
 
 
 # Spawned workers run this file again under another name.

@@ -1,6 +1,7 @@
 """Makes the library and the test vocabulary importable, and gives every test its queue."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -13,22 +14,29 @@ for place in (HERE, os.path.dirname(HERE)):
 import support  # noqa: E402
 
 
+# Under nohup all that tests start would ignore it, too; a handler is not inherited, and keeps the tests going.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
+
+
 def pytest_generate_tests(metafunc):
-    """The short tests run on both forms of the program, the others on the source tree."""
+    """The short tests run on both forms of the program, the others on the source tree; or all on those that are asked for."""
     if "form" in metafunc.fixturenames:
         short = metafunc.definition.get_closest_marker("short")
-        metafunc.parametrize("form", support.FORMS if short else support.FORMS[:1])
+        metafunc.parametrize("form", support.ASKED_FORMS or (support.FORMS if short else support.FORMS[:1]))
 
 
 @pytest.fixture
 def form():
     """Which form of the program a test drives; set by pytest_generate_tests."""
-    return support.FORMS[0]
+    return (support.ASKED_FORMS or support.FORMS)[0]
 
 
 @pytest.fixture(scope="session")
 def one_file(tmp_path_factory):
-    """The one-file version, built once."""
+    """The one-file version, built once, or the one that is to be released (tests/release)."""
+    if "QUEUECTL_TEST_ONE_FILE" in os.environ:
+        return os.environ["QUEUECTL_TEST_ONE_FILE"]
     path = str(tmp_path_factory.mktemp("one-file") / "queuectl.py")
     support.build_one_file(path)
     return path

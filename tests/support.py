@@ -16,6 +16,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LAUNCHER = os.path.join(ROOT, "queuectl.py")
 PYTHON = os.environ.get("QUEUECTL_TEST_PYTHON", sys.executable)
 FORMS = ["tree", "onefile"]
+# Every test that drives the program runs on these then: QUEUECTL_TEST_FORMS=tree,onefile.
+ASKED_FORMS = [form for form in FORMS if form in os.environ.get("QUEUECTL_TEST_FORMS", "").split(",")]
 DEADLINE = 60
 MARK = "MARK_OF_THIS_TEST"
 

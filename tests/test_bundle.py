@@ -39,10 +39,54 @@ def old_pythons():
     return [path for name, path in other_pythons() if name.startswith(("2.7", "3.6", "3.7"))]
 
 
-def test_two_builds_are_the_same_bytes(one_file, tmp_path):
+AROUND = {
+    "another hash": dict(PYTHONHASHSEED="7"), "another place and language": dict(TZ="Asia/Tokyo", LANG="de_DE.UTF-8", LC_ALL="C"),
+    "no places in code": dict(PYTHONNODEBUGRANGES="1"), "no docstrings": dict(PYTHONOPTIMIZE="2"), "no site": dict(PYTHONNOUSERSITE="1")}
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=list(AROUND))
+def test_two_builds_are_the_same_bytes(one_file, tmp_path, around):
     again = tmp_path / "again.py"
-    run(sys.executable, "-S", LAUNCHER, "bundle", again, env=dict(os.environ, PYTHONHASHSEED="7"))
+    run(sys.executable, LAUNCHER, "bundle", again, env=dict(os.environ, **around))
     assert digest(again) == digest(one_file)
+
+
+def test_a_build_from_another_copy_of_the_tree_is_the_same(one_file, tmp_path):
+    """In another folder, with other times and modes."""
+    tree = tmp_path / "an other tree"
+    shutil.copytree(os.path.join(ROOT, "queuectl_lib"), str(tree / "queuectl_lib"), ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(LAUNCHER, str(tree))
+    for folder, _, names in os.walk(str(tree)):
+        for name in names:
+            os.chmod(os.path.join(folder, name), 0o600)
+            os.utime(os.path.join(folder, name), (1e9, 1e9))
+    run(sys.executable, "-S", tree / "queuectl.py", "bundle", tmp_path / "again.py")
+    assert digest(tmp_path / "again.py") == digest(one_file)
+
+
+def test_nothing_in_it_depends_on_a_zlib(one_file):
+    with zipfile.ZipFile(one_file) as archive:
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_make_dist_writes_a_checksum_beside_it(one_file, tmp_path):
+    for name in ("Makefile", "queuectl.py", "queuectl_lib"):
+        os.symlink(os.path.join(ROOT, name), str(tmp_path / name))
+    run("make", "-s", "dist", "PYTHON=%s -S" % sys.executable, cwd=str(tmp_path))
+    run("sha256sum", "-c", "queuectl.py.sha256", cwd=str(tmp_path / "dist"))
+    assert (tmp_path / "dist" / "queuectl.py.sha256").read_text() == "%s  queuectl.py\n" % digest(one_file)
+
+
+def test_what_was_built_by_another_python_starts_as_fast_once_it_has_written_itself_anew(one_file, tmp_path):
+    others = [path for name, path in other_pythons() if name.startswith(("3.8", "3.9", "3.1"))
+              and not name.startswith("%d.%d." % sys.version_info[:2])]
+    if not others:
+        pytest.skip("only one Python here")
+    mine = tmp_path / "queuectl.py"
+    shutil.copy(one_file, str(mine))
+    assert "another version's bytecode" in run(others[0], mine, "--version").out
+    run(others[0], mine, "bundle", mine)
+    assert "another version's bytecode" not in run(others[0], mine, "--version").out
 
 
 def test_the_one_file_writes_itself_again(one_file, tmp_path):

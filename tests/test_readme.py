@@ -1,52 +1,59 @@
-"""Every command in README.md runs as it stands there.
+"""Every block of README.md runs as it stands there.
 
-Of the blocks marked ```console, each line that begins with "$ " is a command;
-those of one section run one after another in a fresh directory that holds
-queuectl.py, and must end with exit code 0. Lines below a command are its output: they must be
-in it in this order, what changes from run to run (moments, durations, made-up
-ids, pids) set aside. Blocks marked ```sh are for a reader's own machine and
-only have to be commands that exist.
+The blocks of one section run one after another in a fresh directory that holds queuectl.py. Of those marked ```console
+each line that begins with "$ " is a command, which must end with exit code 0; the lines below it are all that it prints,
+but for what changes from run to run (readme.same). Those marked ```sh are for a reader's own machine: they run with
+stand-ins for what is somewhere else. The other kinds belong to the tests of what they are for.
 """
 
+import glob
 import os
 import re
+import select
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 import support
+from tests import readme
 
-README = os.path.join(support.ROOT, "README.md")
-CHANGING = [(r"\b\d+\.[0-9a-f]{6}\b", "WORKER"), (r"\d\d\d\d-\d\d-\d\dT[\d:.]+Z?", "MOMENT"), (r"\b\d\d:\d\d:\d\d\b", "CLOCK"),
-            (r"\b\d+(\.\d+)? ?(ms|s|min|h|d)\b", "TIME"), (r"\b1[a-z0-9]{15}\b", "ID"), (r"\[\d+\]", "[N]"),
-            (r"\bpid \d+", "pid N"), (r" +", " ")]
+# Commands that go on until Ctrl+C.
+ENDLESS = re.compile(r"(events -f|worker start --count 4|queuectl dashboard|queuectl up)\b")
+
+# What an example names and only its reader has: name -> what stands in for it.
+STAND_INS = {
+    "queuectl": 'exec python3 "$HERE/queuectl.py" "$@"',
+    # The command comes last, behind the machine's name; without one it is a tunnel.
+    "ssh": 'while [ "$1" = -L ]; do shift 2; done; shift; [ $# = 0 ] || exec sh -c "$*"',
+    "scp": 'for to; do :; done; for from; do [ "$from" = "$to" ] || cp "$from" "${to#*:}"; done',
+    "make": "echo make $*",
+    "jq": "exec cat",
+    "rsync": ":", "ffmpeg": ":",
+}
+# Programs of one's own that examples enqueue.
+OWN_PROGRAMS = ("./backup.sh", "./report.sh", "./nightly.sh", "./upload.sh", "./send.sh")
+# Where queuectl.py and an application lie on a server.
+PLACES = {"/usr/local/lib": "lib", "/srv/app": "app", "/srv/other": "other"}
+
+# Lines of sh blocks that cannot run here, and why.
+NOT_HERE = {"queuectl status --watch": "it draws on a terminal alone"}
+# Lines that may end with 1 here: the one dead job of the sheet was retried a line before.
+MAY_FIND_NOTHING = ("queuectl dlq purge --all --yes",)
+
+
+# Sections of which a test in recipes/ or brokers/ runs the sh blocks, each where it means something.
+RUN_ELSEWHERE = ("From cron", "From systemd", "In a container", "Logs, metrics and mail", "Backup", "Beyond one machine")
+
+
+def runs_here(block):
+    return block.kind == "console" or block.kind == "sh" and block.section not in RUN_ELSEWHERE
 
 
 def sections():
-    """{title: [(command, [lines of its output])]} of the sections that have console blocks, in order."""
-    with open(README, encoding="utf-8") as file:
-        parts = re.split(r"^## (.*)\n", file.read(), flags=re.MULTILINE)[1:]
-    found = {title: sessions(text) for title, text in zip(parts[::2], parts[1::2])}
-    return {title: commands for title, commands in found.items() if commands}
-
-
-def sessions(text):
-    """[(command, [lines of its output])] of all console blocks in a text, in order."""
-    found = []
-    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                found.append((line[2:], []))
-            elif line.strip():
-                found[-1][1].append(line)
-    return found
-
-
-def plain(line):
-    for pattern, word in CHANGING:
-        line = re.sub(pattern, word, line)
-    return line.strip()
+    """The headings below which there are blocks that run here, in order."""
+    return list(dict.fromkeys(block.section for block in readme.blocks() if runs_here(block)))
 
 
 @pytest.fixture
@@ -57,42 +64,155 @@ def server(queue, one_file):
     os.mkdir(bin)
     os.symlink(support.PYTHON, os.path.join(bin, "python3"))
     queue.environment["PATH"] = bin + os.pathsep + queue.environment["PATH"]
+    queue.environment["HERE"] = queue.directory
     return queue
 
 
-def test_the_readme_has_sessions():
-    assert sum(map(len, sections().values())) >= 60
+@pytest.fixture
+def machine(server):
+    """The same with what a reader has on a machine of his own."""
+    for name, what in STAND_INS.items():
+        program(os.path.join(server.top, "bin", name), what)
+    for name in OWN_PROGRAMS:
+        program(server.path(name), "exit 4" if name == "./send.sh" else ":")
+    for place in PLACES.values():
+        os.makedirs(server.path(place), exist_ok=True)
+    shutil.copy(server.path("queuectl.py"), server.path("lib", "queuectl.py"))
+    os.makedirs(server.path("dist"))
+    shutil.copy(server.path("queuectl.py"), server.path("dist", "queuectl.py"))
+    subprocess.run("sha256sum queuectl.py > queuectl.py.sha256", shell=True, cwd=server.path("dist"), check=True)
+    server.write("jobs.jsonl", '{"command": "true"}\n')
+    return server
+
+
+def program(path, what):
+    with open(path, "w") as file:
+        file.write("#!/bin/sh\n%s\n" % what)
+    os.chmod(path, 0o755)
 
 
 @pytest.mark.parametrize("section", sections())
-def test_every_session_runs_and_prints_what_it_says(server, section):
-    for command, expected in sections()[section]:
-        done = subprocess.run(["/bin/sh", "-c", command], cwd=server.directory, env=server.environment,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-        output = done.stdout.decode("utf-8", "replace")
-        assert done.returncode == 0, "$ %s\n%s" % (command, output)
-        assert_in_order([plain(line) for line in expected], [plain(line) for line in output.splitlines()], command)
+def test_every_block_runs_and_prints_what_it_says(request, section):
+    kinds = {block.kind for block in readme.blocks(section=section)}
+    queue = request.getfixturevalue("machine" if "sh" in kinds else "server")
+    for block in filter(runs_here, readme.blocks(section=section)):
+        if block.kind == "console":
+            prints_what_it_says(queue, block.text)
+        else:
+            for line in readme.script(block.text):
+                runs(queue, line)
+    for store in glob.glob(queue.path("**", ".queuectl"), recursive=True):
+        queue.run("--store", store, "worker", "stop", "--now")
 
 
-def assert_in_order(expected, printed, command):
-    rest = iter(printed)
-    for line in expected:
-        if not set(line) <= set(".… "):
-            assert line in rest, "$ %s\ndid not print %r, but:\n%s" % (command, line, "\n".join(printed))
+def prints_what_it_says(queue, text):
+    for command, shown in readme.session(text):
+        code, output = done(queue, command)
+        assert code == 0, "$ %s\n%s" % (command, output)
+        if not readme.same(shown, output.splitlines()):
+            raise AssertionError("$ %s\nthe README shows\n%s\nit printed\n%s" % (command, "\n".join(shown), output))
 
 
-def test_named_commands_and_options_exist(server):
-    """Commands in running text too: `queuectl.py worker stop --now` must not outlive the option."""
-    with open(README, encoding="utf-8") as file:
-        named = set(re.findall(r"(?:python3 (?:\S*/)?|`)queuectl(?:\.py)? ((?:worker |dlq |config )?[a-z]+)", file.read()))
-    known = server.run("--help").out
-    words = {name.split()[0] for name in named}
-    assert [word for word in words if not re.search(r"\b%s\b" % word, known)] == []
+def runs(queue, line):
+    if line in NOT_HERE:
+        return
+    for place, there in PLACES.items():
+        line = line.replace(place, queue.path(there))
+    if ENDLESS.search(line):
+        return ends_by_ctrl_c(queue, line)
+    code, output = done(queue, line)
+    assert code == 0 or code == 1 and line.startswith(MAY_FIND_NOTHING), "$ %s\n%s" % (line, output)
 
 
-def test_the_make_targets_it_names_exist():
-    with open(README, encoding="utf-8") as file:
-        named = set(re.findall(r"`?make ([a-z]+)`?", file.read()))
-    with open(os.path.join(support.ROOT, "Makefile"), encoding="utf-8") as file:
-        targets = set(re.findall(r"^([a-z]+):", file.read(), re.MULTILINE))
-    assert "test" in named and named - {"a"} <= targets
+def done(queue, command):
+    """(exit code, all it printed)."""
+    ended = subprocess.run(["/bin/bash", "-c", command], cwd=queue.directory, env=queue.environment,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    return ended.returncode, ended.stdout.decode("utf-8", "replace").replace(queue.directory, "/srv/app")
+
+
+def ends_by_ctrl_c(queue, command):
+    process = subprocess.Popen(["/bin/bash", "-c", command], cwd=queue.directory, env=queue.environment, start_new_session=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        # Some have nothing to say before something happens.
+        ready, _, _ = select.select([process.stdout], [], [], 2)
+        first = process.stdout.readline() if ready else b""
+        os.killpg(process.pid, signal.SIGINT)
+        rest = process.communicate(timeout=60)[0]
+    finally:
+        support.send(-process.pid, signal.SIGKILL)
+    # 130: what a shell says of a part of a pipe that was interrupted.
+    assert process.returncode in (0, 130, -signal.SIGINT) and b"Traceback" not in rest, "$ %s\n%s" % (
+        command, (first + rest).decode())
+
+
+@pytest.mark.parametrize("block", readme.blocks("python"), ids=lambda block: block.section)
+def test_the_python_of_the_readme_runs(machine, block):
+    code = block.text
+    for place, there in PLACES.items():
+        code = code.replace(place, machine.path(there))
+    machine.write("example.py", code)
+    machine.run("--store", machine.path("app", ".queuectl"), "worker", "start", "--detach")
+    ended, output = done(machine, "cp ./report.sh app; cd app && python3 -S ../example.py")
+    machine.run("--store", machine.path("app", ".queuectl"), "worker", "stop")
+    assert (ended, output) == (0, "completed 0  ['pending', 'processing', 'completed']\n")
+
+
+# --- every block has a test
+
+def test_every_block_is_of_a_kind_that_a_test_takes():
+    """Literally: `blocks("kind"` stands in a test, or `block("kind"` in one of those with brokers; of the section that it names, or SECTION."""
+    # Of a drawing of what no program knows there is nothing to compare.
+    taken = {("console", None), ("python", None), ("text", "Beyond one machine")}
+    for path in glob.glob(os.path.join(support.ROOT, "tests", "**", "*.py"), recursive=True):
+        with open(path, encoding="utf-8") as file:
+            code = file.read()
+        own = re.search(r'^SECTION = "(.*)"', code, re.MULTILINE)
+        for kind, section in re.findall(r'\bblocks\("(\w+)", (SECTION|"[^"]*")\)', code):
+            taken.add((kind, own.group(1) if section == "SECTION" else section.strip('"')))
+        taken.update((kind, "Beyond one machine") for kind in re.findall(r'\bblock\("(\w+)", ', code))
+    left = [block for block in readme.blocks() if not runs_here(block) and not {(block.kind, None), (block.kind, block.section)} & taken]
+    assert left == []
+
+
+def test_no_block_stands_without_its_quotes():
+    assert [line for _, part in readme.parts() for line in readme.prose(part).splitlines() if line.startswith("    ")] == []
+
+
+def test_what_cannot_run_here_still_stands_there():
+    assert set(NOT_HERE) <= {line for block in readme.blocks("sh") for line in readme.script(block.text)}
+
+
+# --- what is compared with what
+
+@pytest.mark.parametrize("shown, printed", [
+    ([], []),
+    (["a", "…"], ["a"]),
+    (["a", "…", "d"], ["a", "b", "c", "d"]),
+    (["…", "b", "…", "d"], ["a", "b", "c", "b", "d"]),
+    (["12:00:01 [1] completed x in 2 ms"], ["23:59:59 [1] completed x in 1.2 s"]),
+    (["ID  AGE  NOTE", "x   0s  -"], ["ID  AGE  NOTE", "x    2s  -"]),
+    (["next in 1 h 30 min"], ["next in 1 h 29 min"]),
+    (["1m88fsse1pe7r4qw"], ["1m99aaaaaaaaaaaa"]),
+    (["2026-11-24T19:45:53.586Z  by worker 1.cd344d"], ["2027-01-01T00:00:00.000Z  by worker 2.000000"])])
+def test_what_says_the_same(shown, printed):
+    assert readme.same(shown, printed)
+
+
+@pytest.mark.parametrize("shown, printed", [
+    ([], ["a"]),
+    (["a"], []),
+    (["a"], ["a", ""]),
+    (["a"], [" a"]),
+    (["a", "…", "b"], ["b", "a"]),
+    (["a", "…", "a"], ["a"]),
+    (["…", "b", "c", "…"], ["b", "a", "c"]),
+    (["[1] failed x (exit 3): retry 1/1 in 2 s"], ["[1] failed x (exit 3): retry 1/1 in 4 s"]),
+    (["[1] started x"], ["[2] started x"]),
+    (["in 2 ms"], ["in 2 min"]),
+    (["3 jobs"], ["4 jobs"]),
+    (["12:00:01 to 12:00:02"], ["12:00:01 to 12:00:03"]),
+    (["queuectl: too late"], ["queuectl: too early"])])
+def test_what_does_not(shown, printed):
+    assert not readme.same(shown, printed)

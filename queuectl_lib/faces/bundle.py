@@ -2,10 +2,17 @@
 
 It holds the sources, so that every Python can run it and anybody can read it,
 and beside each the bytecode of the Python that built it: without that, every
-start would compile the whole program. Another Python passes over the bytecode.
-The same sources and the same Python give the same bytes.
+start would compile the whole program, which takes twice as long as the rest of
+an enqueue. Another Python passes over the bytecode; there the file can write
+itself anew. Rejected: bytecode for every Python. Each would add 2 MB, and its
+entries to a directory that Python reads at every start.
+
+The same sources and the same version of Python (3.11, whichever 3.11) give the
+same bytes, on whatever machine and from whatever checkout. So nothing is
+compressed either: no two zlibs have to agree.
 """
 
+import hashlib
 import io
 import marshal
 import os
@@ -20,7 +27,7 @@ from queuectl_lib.words.errors import BadInput, NotDone
 HEADER = """\
 #!/usr/bin/env python3
 # queuectl {version}: a background job queue in one file. To begin: python3 queuectl.py --help
-# This is a zip archive with a few lines before it. To read the program:
+# This is a zip archive with a few lines before it, and bytecode for Python {python}. To read the program:
 #   python3 -m zipfile -e queuectl.py queuectl-source
 """
 ENTRY = "__main__.py"
@@ -44,7 +51,7 @@ sys.stdout.buffer.write(marshal.dumps(compiled))
 
 
 def write(path):
-    """Write the one-file version to `path` and return its size; what was there is replaced in one step."""
+    """Write the one-file version to `path` and return its bytes; what was there is replaced in one step."""
     _check_target(path)
     content = build(sources())
     temporary = "%s.%d.tmp" % (path, os.getpid())
@@ -54,7 +61,7 @@ def write(path):
     except OSError as error:
         _forget(temporary)
         raise NotDone("cannot write %s: %s" % (path, error.strerror))
-    return len(content)
+    return content
 
 
 def sources():
@@ -64,17 +71,26 @@ def sources():
     return _sources_of_tree(program.home())
 
 
+def digest(files):
+    """Of these sources, in short: two programs that have the same one are the same, whoever built them."""
+    found = hashlib.sha256()
+    for name, data in files:
+        found.update(b"%s %d\n" % (name.encode("utf-8"), len(data)))
+        found.update(data)
+    return found.hexdigest()[:12]
+
+
 def build(files):
     """The bytes of the one-file version of these files."""
     out = io.BytesIO()
-    out.write(HEADER.format(version=queuectl_lib.__version__).encode("ascii"))
+    python = "%d.%d" % sys.version_info[:2]
+    out.write(HEADER.format(version=queuectl_lib.__version__, python=python).encode("ascii"))
     bytecode = _compile([(name, data) for name, data in files if name.endswith(".py")])
     with zipfile.ZipFile(out, "w") as archive:
         for name, data in files:
-            _add(archive, name, data, zipfile.ZIP_DEFLATED)
+            _add(archive, name, data)
             if name in bytecode:
-                # Not compressed: unpacking it would be a third of what one file costs an enqueue more.
-                _add(archive, name + "c", bytecode[name], zipfile.ZIP_STORED)
+                _add(archive, name + "c", bytecode[name])
     return out.getvalue()
 
 
@@ -88,9 +104,12 @@ def _check_target(path):
 
 
 def _sources_of_archive(path):
-    with zipfile.ZipFile(path) as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(SUFFIXES))
-        return [(name, archive.read(name)) for name in names]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(name for name in archive.namelist() if name.endswith(SUFFIXES))
+            return [(name, archive.read(name)) for name in names]
+    except zipfile.BadZipFile as error:
+        raise NotDone("%s is damaged, copy it anew: %s" % (path, error))
 
 
 def _sources_of_tree(root):
@@ -105,17 +124,20 @@ def _sources_of_tree(root):
 
 
 def _compile(files):
-    environment = dict(os.environ, PYTHONHASHSEED="0")
+    # Some of Python's own variables change what it compiles.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment["PYTHONHASHSEED"] = "0"
     done = subprocess.run([sys.executable, "-S", "-c", COMPILER], input=marshal.dumps(files),
                           stdout=subprocess.PIPE, env=environment, check=True)
     return marshal.loads(done.stdout)
 
 
-def _add(archive, name, data, compression):
+def _add(archive, name, data):
     entry = zipfile.ZipInfo(name, FIXED_DATE)
     entry.create_system = 3
     entry.external_attr = 0o100644 << 16
-    entry.compress_type = compression
+    # Not compressed: unpacking the bytecode would be a third of what one file costs an enqueue more.
+    entry.compress_type = zipfile.ZIP_STORED
     archive.writestr(entry, data)
 
 

@@ -9,6 +9,7 @@ from array import array
 from collections import namedtuple
 from functools import lru_cache
 
+from queuectl_lib.store import listing
 from queuectl_lib.words import clock
 
 MOST = 100000
@@ -107,6 +108,13 @@ class Command:
             except ValueError:
                 pass
         return ""
+
+
+def of_store(store, seconds, now, queues=None, look=None, most=MOST):
+    """The Figures of the last so many seconds of a store; look: of what moment, not now."""
+    look = look or store.look()
+    ended = listing.newest_ended(look, now) if look else ()
+    return gathered(ended, max(0, now - int(seconds * 1000)), now, queues, most)
 
 
 def gathered(ended, since, now, queues=None, most=MOST):

@@ -133,6 +133,11 @@ def _what(state, was, noted):
     return noted if noted in _NOTED else state
 
 
+def columns(zone=None):
+    """Those of a terminal: moments are shorter there, and their zone is said once."""
+    return (Column("at", "MOMENT %s" % zone if zone else "MOMENT", 19),) + COLUMNS[1:]
+
+
 def row(event):
     """An event as the cells of a table."""
     return {"at": event.at or "-", "id": event.id or "-", "queue": event.queue or "-", "text": tell(event)}

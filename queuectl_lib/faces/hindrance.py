@@ -2,8 +2,7 @@
 
 import time
 
-from queuectl_lib.faces import reasons
-from queuectl_lib.faces.cli import reading
+from queuectl_lib.faces import reading, reasons
 from queuectl_lib.job.lifecycle import ENDED
 from queuectl_lib.store import ballast
 from queuectl_lib.words import clock

@@ -31,9 +31,6 @@ HIDDEN = "********"
 # Of what a running job says of its progress; `show` has the rest.
 _PROGRESS_WIDTH = 30
 
-# Fields that --sort takes; missing values stand last.
-SORTS = ("id", "state", "queue", "priority", "attempts", "max_retries", "timeout", "run_at", "next_run_at",
-         "created_at", "updated_at", "started_at", "finished_at", "duration", "exit_code", "worker", "command")
 
 
 def row(job, now, lost=False, paused=None, full=()):
@@ -129,11 +126,12 @@ def variables(job, reveal):
         yield "%s=%s" % (name, value if reveal else HIDDEN)
 
 
-def details(job, now, reveal=False):
-    """The lines that --verbose puts under a row; reveal: the values of variables, too."""
-    facts = [("queue", job.queue), ("created", job.created_at), ("run at", job.run_at),
-             ("started", job.started_at), ("finished", job.finished_at), ("next try", job.next_run_at),
-             ("worker", job.worker), ("cwd", job.cwd)]
+def details(job, now, reveal=False, shown=str):
+    """The lines that --verbose puts under a row; reveal: the values of variables, too; shown: as of story.tell."""
+    moments = [("created", job.created_at), ("run at", job.run_at), ("started", job.started_at),
+               ("finished", job.finished_at), ("next try", job.next_run_at)]
+    facts = [("queue", job.queue)] + [(label, shown(moment)) for label, moment in moments if moment]
+    facts += [("worker", job.worker), ("cwd", job.cwd)]
     if job.timeout is not None:
         facts.append(("timeout", clock.show_duration(job.timeout)))
     facts += [("env", text) for text in variables(job, reveal)]

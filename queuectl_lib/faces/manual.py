@@ -18,7 +18,7 @@ _ABOUT = (
     " are retried with exponential backoff; what keeps failing waits in a dead letter queue (DLQ) until somebody looks.",
     "Standard output carries the data alone, so that every command can be piped; --json prints one document, --jsonl one"
     " job a line, and either can be fed back to enqueue --file -. Errors are one line on standard error.",
-    "Durations are 90, 90s, 5m, 2h, 7d; moments are ISO 8601 (without a zone: local time) or epoch seconds.")
+    "Durations are 90, 90s, 5m, 1h30m, 7d; moments are ISO 8601 (without a zone: local time) or epoch seconds.")
 
 _SYNOPSIS = """\
   queuectl [--store DIR] COMMAND [option ...] [argument ...]

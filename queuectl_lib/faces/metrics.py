@@ -1,17 +1,28 @@
-"""The figures of a store in the text form that Prometheus reads: a pure function of what was looked at.
+"""The figures of a store in the text form that Prometheus reads.
 
     # HELP queuectl_jobs How many jobs there are.
     # TYPE queuectl_jobs gauge
     queuectl_jobs{queue="mail",state="pending"} 12
 """
 
+from queuectl_lib import __version__
 from queuectl_lib.faces import figures
+from queuectl_lib.faces import standing as standings
 
 # How jobs waited and ran is said of the newest so many: a scrape has to stay cheap.
 MOST = 10000
 SECONDS = figures.HOUR
 # What attempts are counted by (Snapshot.totals); those that failed are tried again.
 _OUTCOMES = ("completed", "failed", "dead")
+
+
+def of_store(store, now):
+    """What text() says of a store."""
+    look = store.look()
+    standing = standings.of_store(store, now, look, most_files=None)
+    totals = look.totals() if look else {}
+    lately = figures.of_store(store, SECONDS, now, look=look, most=MOST)
+    return text(standing, totals, lately, __version__, now)
 
 
 def text(standing, totals, lately, version, now):

@@ -44,8 +44,18 @@ _WORKERS = (
     Column("job", "JOB", 16),
     Column("for", "FOR", 5, True),
     Column("progress", "PROGRESS", 8, False, "-", 8),
+    Column("state", "STATE", 7, False, "-"),
     Column("command", "COMMAND"),
 )
+
+
+def narrowed(standing, only):
+    """A Standing without what is about other queues than these; workers, `recent` and the disk stay as they are."""
+    return standing._replace(
+        counts={name: states for name, states in standing.counts.items() if name in only},
+        lost=[job for job in standing.lost if job.queue in only],
+        queues=[queue for queue in standing.queues if queue.name in only],
+        paused={name: pause for name, pause in standing.paused.items() if name in only or name == pauses.ALL})
 
 
 def status(standing, now, out):
@@ -64,15 +74,15 @@ def status(standing, now, out):
     if paused:
         lines += ["", out.paint("Paused", "bold")] + ["  " + out.paint(_cut(line, out), "yellow") for line in paused]
     lines += ["", out.paint("Workers", "bold") + "  %d alive" % len(standing.workers) + _leaving(standing)]
-    lines += _indented(workers(standing.workers, standing.running, standing.serving, now, out))
+    lines += _indented(workers(standing.workers, standing.running, standing.serving, now, out, standing.leaving))
     for title, text in (("Lately", _lately(standing.recent)), ("Disk", _disk(*standing.disk))):
         first, *others = _wrapped(text, out, 8)
         lines += ["", out.paint(title, "bold") + " " * (8 - len(title)) + first] + [" " * 8 + other for other in others]
     return lines + _hints(standing, totals, now, out)
 
 
-def workers(alive, running, serving, now, out):
-    """The table of living workers; nothing for none."""
+def workers(alive, running, serving, now, out, leaving=()):
+    """The table of living workers; nothing for none. serving, leaving: as of a Standing."""
     rows = []
     for worker in alive:
         name = _name(worker)
@@ -82,8 +92,10 @@ def workers(alive, running, serving, now, out):
             "beat": listing.age(clock.moment(worker.heartbeat), now),
             "queues": ",".join(serving.get(name, ())) or "all", "job": job.id if job else "-", "for": listing.age(job.started_at, now) if job else "-",
             "progress": job.progress if job and job.progress else "-",
+            "state": "leaving" if name in leaving else "-",
             "command": job.command if job else "-"})
-    return draw(_WORKERS, rows, out, 2)
+    # A pipe's columns stand where they stood yesterday: there only --json tells who leaves.
+    return draw(_WORKERS if out.width is not None else [column for column in _WORKERS if column.key != "state"], rows, out, 2)
 
 
 def draw(columns, rows, out, indent=0, paint=None):

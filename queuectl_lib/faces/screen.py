@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from queuectl_lib.faces import terminal
+from queuectl_lib.faces import lasting, terminal
 from queuectl_lib.words.errors import BadInput
 
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"
@@ -33,6 +33,7 @@ def keep(out, draw, changed, every):
     """
     if not out.tty or os.environ.get("TERM") == "dumb":
         raise BadInput("--watch draws on a terminal; in a script look again and again: queuectl status --json")
+    lasting.load_all()
     with _Screen(out.stream) as screen:
         seen = None
         drawn = -every

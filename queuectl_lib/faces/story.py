@@ -8,20 +8,21 @@ _LABEL = 12
 _OUTPUT_LINES = 10
 
 
-def tell(job, now, lost, around, root, paint, reveal=False):
+def tell(job, now, lost, around, root, paint, reveal=False, shown=str):
     """The lines about a job.
 
     lost: its worker is dead; around: reasons.Around; root: of the store;
-    paint: function (text, colour) -> text; reveal: show the values of variables, too.
+    paint: function (text, colour) -> text; reveal: show the values of variables, too;
+    shown: function from a moment's text to what is read of it (moments.Moments).
     """
     lines = [paint("Job " + job.id, "bold") + "  "
              + paint(listing.state(job, lost), "red" if lost else listing.COLOURS.get(job.state))]
     reason = reasons.why(job, now, lost, around)
     if reason:
         lines.append(_field("why", reason))
-    lines += [_field(label, value) for label, value in _facts(job, now, reveal) if value is not None]
+    lines += [_field(label, value) for label, value in _facts(job, now, reveal, shown) if value is not None]
     lines += ["", paint("History", "bold")]
-    lines += _timeline(job.history or ())
+    lines += _timeline(job.history or (), shown)
     for name, text, size, file in (("stdout", job.stdout, job.stdout_size, job.stdout_file),
                                    ("stderr", job.stderr, job.stderr_size, job.stderr_file)):
         if text:
@@ -30,7 +31,7 @@ def tell(job, now, lost, around, root, paint, reveal=False):
     return lines
 
 
-def _facts(job, now, reveal):
+def _facts(job, now, reveal, shown):
     yield "command", job.command
     yield "queue", job.queue
     yield "priority", str(job.priority)
@@ -42,13 +43,13 @@ def _facts(job, now, reveal):
         yield "env", variable
     yield "after", ", ".join(job.after) if job.after else None
     yield "slots", _text(job.slots)
-    yield "run at", _moment(job.run_at, now)
-    yield "expires", _moment(job.expires_at, now)
-    yield "created", _moment(job.created_at, now)
-    yield "started", _moment(job.started_at, now)
-    yield "finished", _moment(job.finished_at, now)
-    yield "next try", _moment(job.next_run_at, now)
-    yield "updated", _moment(job.updated_at, now)
+    yield "run at", _moment(job.run_at, now, shown)
+    yield "expires", _moment(job.expires_at, now, shown)
+    yield "created", _moment(job.created_at, now, shown)
+    yield "started", _moment(job.started_at, now, shown)
+    yield "finished", _moment(job.finished_at, now, shown)
+    yield "next try", _moment(job.next_run_at, now, shown)
+    yield "updated", _moment(job.updated_at, now, shown)
     yield "worker", job.worker
     yield "progress", job.progress
     yield "exit code", _text(job.exit_code)
@@ -57,14 +58,14 @@ def _facts(job, now, reveal):
     yield "took", None if job.duration is None else clock.show_duration(job.duration)
 
 
-def _timeline(history):
+def _timeline(history, shown):
     lines = []
     before = None
     for entry in history:
         at = clock.parse_moment(entry["at"])
         passed = "" if before is None else _later(at - before)
         before = at
-        line = "  %s  %-14s %-10s %s" % (entry["at"], passed, entry["state"], _told(entry))
+        line = "  %s  %-14s %-10s %s" % (shown(entry["at"]), passed, entry["state"], _told(entry))
         lines.append(safe(line.rstrip()))
     return lines
 
@@ -96,13 +97,13 @@ def _text(value):
     return None if value is None else str(value)
 
 
-def _moment(moment, now):
+def _moment(moment, now, shown):
     if moment is None:
         return None
     away = clock.parse_moment(moment) - now
     if away > 0:
-        return "%s (in %s)" % (moment, clock.show_duration(away / 1000))
-    return "%s (%s ago)" % (moment, clock.show_duration(-away / 1000))
+        return "%s (in %s)" % (shown(moment), clock.show_duration(away / 1000))
+    return "%s (%s ago)" % (shown(moment), clock.show_duration(-away / 1000))
 
 
 def _extent(text, size, file, root, job_id):

@@ -8,7 +8,7 @@ whoever gives a line again that was not acknowledged, with --if-absent, loses no
 import sys
 from collections import namedtuple
 
-from queuectl_lib.faces import gathering, terminal
+from queuectl_lib.faces import gathering, lasting, terminal
 from queuectl_lib.faces import input as given
 from queuectl_lib.faces.admission import Admission
 from queuectl_lib.faces.leaving import AtOnce, Leaving
@@ -34,6 +34,7 @@ _LOOK_SECONDS = 0.5
 
 def enqueue(file, place, maker_at, options, out):
     """Enqueue the lines of an open file into the store of a directory; the exit code. See Stream."""
+    lasting.load_all()
     numbers = signals.asked_to_leave()
     # Not for the thread that reads: who waits is to be woken.
     signals.hold_back(numbers)
@@ -71,6 +72,8 @@ class Stream:
             while self._gathered():
                 self._round()
         except AtOnce:
+            # Perhaps that is what it waits for: that somebody reads the ids.
+            terminal.discard_output()
             terminal.note("left at once: " + self._lost())
         except StoreError as error:
             raise StoreError("%s; %s" % (error, self._lost())) from error

@@ -126,6 +126,12 @@ def note(text):
         pass
 
 
+def reassure(text):
+    """Tell a person that there is nothing to see; nothing is said to cron, which would mail it."""
+    if sys.stderr.isatty():
+        note(text)
+
+
 def discard_output():
     """Sends what is still unwritten nowhere: whoever read it has left."""
     try:

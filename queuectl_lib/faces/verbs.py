@@ -1,6 +1,6 @@
 """What can be done to many jobs at once (selection.Verb), the same for every face."""
 
-from queuectl_lib.faces.cli import reading
+from queuectl_lib.faces import reading
 from queuectl_lib.faces.selection import HasFollowed, Verb
 from queuectl_lib.job import lifecycle
 
@@ -25,8 +25,11 @@ def edit(store, now, changes):
 
 
 def purge(store, now):
-    return Verb("purge", reading.dead_only, lambda ids, refused: store.remove(ids, reading.dead_only, refused),
-                ("dead",), ("dead",))
+    return _remove(store, reading.dead_only, ("dead",))
+
+
+def purge_ended(store, now):
+    return _remove(store, reading.ended_only, lifecycle.ENDED)
 
 
 def cancel(store, now):
@@ -51,6 +54,10 @@ def retry(store, now, is_named, check=lambda job: job, states=RETRIED, usual=("f
     return Verb("retry", lambda job: lifecycle.retry(check(job), now),
                 lambda ids, refused: store.retry(ids, now, still, refused), states, usual,
                 "came back with them", last_first=True, is_shared=True, wakes=True)
+
+
+def _remove(store, check, states):
+    return Verb("purge", check, lambda ids, refused: store.remove(ids, check, refused), states, states)
 
 
 def _each(store, name, change, states):

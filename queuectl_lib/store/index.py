@@ -26,6 +26,8 @@ _ENTRY = struct.Struct(">QQ")
 _CRC = struct.Struct(">I")
 _END = struct.Struct(">QQI")
 _PER_PAGE = 255
+# So many of a page are looked for in its bytes; for more it is unpacked.
+_FEW = 10
 # So many entries are sorted at a time, as objects.
 _RUN = 16384
 _PAGE = _PER_PAGE * _ENTRY.size + _CRC.size
@@ -198,19 +200,6 @@ class Index:
             page += 1
         return found
 
-    def held(self, numbers):
-        """Those of some rising hashes, few compared with its own, that it holds too; no page is read twice."""
-        found = []
-        page = -1
-        for number in numbers:
-            wanted = bisect.bisect_right(self._firsts, number) - 1
-            if wanted > page:
-                page = wanted
-                data = self._bytes(page)
-            if wanted >= 0 and _places(data, number):
-                found.append(number)
-        return found
-
     def hashes(self):
         """Every hash, in tuples of rising ones."""
         return (self._page(page)[::2] for page in range(len(self._firsts)))
@@ -230,18 +219,24 @@ class Index:
             last = numbers[-1]
 
     def shared(self, numbers):
-        """Those of some rising hashes that it holds too; no page is read twice."""
+        """Those of some rising hashes (a list or tuple) that it holds too; no page is read twice."""
         found = []
-        page = -1
-        held = ()
-        for number in numbers:
-            wanted = bisect.bisect_right(self._firsts, number) - 1
-            if wanted > page:
-                page = wanted
-                held = set(self._page(page)[::2])
-            if number in held:
-                found.append(number)
+        at = 0
+        while at < len(numbers):
+            page = bisect.bisect_right(self._firsts, numbers[at]) - 1
+            last = page + 1 == len(self._firsts)
+            end = len(numbers) if last else bisect.bisect_left(numbers, self._firsts[page + 1], at)
+            if page >= 0:
+                found += self._in_page(page, numbers[at:end])
+            at = end
         return found
+
+    def _in_page(self, page, numbers):
+        if len(numbers) > _FEW:
+            held = set(self._page(page)[::2])
+            return [number for number in numbers if number in held]
+        data = self._bytes(page)
+        return [number for number in numbers if _places(data, number)]
 
     def _page(self, page):
         """hash, offset, hash, offset … of a page."""

@@ -102,7 +102,10 @@ class Journal:
 
         Raises FileNotFoundError when there is none.
         """
-        status = os.stat(self.path)
+        try:
+            status = os.stat(self.path)
+        except PermissionError as error:
+            raise disk.refined(error, self.path)
         if status.st_ino == self.inode:
             self.size = status.st_size
             return False

@@ -150,10 +150,9 @@ class Listing:
         return self._stream(reader, section, lines)
 
     def _stream(self, reader, section, lines):
-        key = segment.key_of(section)
         for head, start, data in lines:
             is_meant = self._is_alive(reader, head, start) and self._is_meant(head, data)
-            yield key(head, data), (head, data, reader.path, start) if is_meant else None
+            yield reader.key(section, head, start, data), (head, data, reader.path, start) if is_meant else None
 
     def _lines(self, reader, start, end):
         return reader.forward(start, end) if self._sieve is None else sift.forward(reader, start, end, self._sieve)
@@ -183,7 +182,7 @@ class Listing:
 
     def _overdue_in(self, reader, section):
         for head, start, data in reader.forward(section.start, section.end):
-            due = segment.due(head, data)
+            due = reader.key(section, head, start, data)
             if due > (self._now, _LAST):
                 return
             if self._is_alive(reader, head, start):

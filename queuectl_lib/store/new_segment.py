@@ -17,10 +17,11 @@ _ABANDONED_AFTER = 60
 class Writer:
     """Writes a segment: add() every line, section by section, then finish().
 
-    jobs: how many there are, once they are indexed.
+    jobs: how many there are, once they are indexed. reserved: the file is there, and empty, so that
+    nobody else takes its name: it must not be away for a moment, as it were if a new one took its place.
     """
 
-    def __init__(self, path, kind):
+    def __init__(self, path, kind, reserved=False):
         self.path = path
         self.kind = kind
         self.size = 0
@@ -29,7 +30,7 @@ class Writer:
         self._sections = []
         self._pieces = []
         self._held = 0
-        self.fd = disk.open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+        self.fd = disk.open_private(path, os.O_RDWR | os.O_APPEND | (0 if reserved else os.O_CREAT | os.O_TRUNC))
 
     def add(self, section, data):
         """One line with its newline, or several of the same section: (kind, queue)."""

@@ -82,8 +82,8 @@ class _Waiting:
             # A delayed job is ready once its moment has come.
             if kind != wanted and (kind, wanted) != ("delayed", "ready"):
                 continue
-            for head, start, _ in reader.forward(section.start, section.end):
-                late = section.kind == header.DUE and int(head[line.DUE]) > now
+            for head, start, data in reader.forward(section.start, section.end):
+                late = section.kind == header.DUE and reader.key(section, head, start, data)[0] > now
                 if late and wanted == "ready":
                     break
                 if left == 0:
@@ -98,7 +98,7 @@ class _Waiting:
         for reader, section in self.sections:
             if section.kind in header.TIMED:
                 head, start, data = _first_alive(look, reader, section.start, section.end)
-                if head is not None and int(head[line.DUE]) <= now:
+                if head is not None and reader.key(section, head, start, data)[0] <= now:
                     yield reader, start, data
             elif section.kind == header.READY:
                 for start, data in islice(_first_of_priorities(look, reader, section), _PRIORITIES):

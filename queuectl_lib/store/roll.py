@@ -203,7 +203,7 @@ class _Roll:
     def _write(self, path, kind, name, entries):
         if not entries:
             return None
-        writer = new_segment.Writer(path, kind)
+        writer = new_segment.Writer(path, kind, reserved=True)
         for section, _, data in sorted(map(_with_key, entries), key=_place):
             writer.add(section, data + b"\n")
         return writer.finish(name)

@@ -4,7 +4,7 @@ By value and not by offset, since a section may have been merged with others, or
 elsewhere, when somebody comes back to a place.
 """
 
-from queuectl_lib.store import disk, line, segment
+from queuectl_lib.store import disk, line
 
 # What a line and the newline before it mostly fit into.
 _PIECE = 4096
@@ -66,4 +66,4 @@ def _last(reader, section):
 
 def _key(reader, section, start, data):
     line.check(data, reader.path, start)
-    return segment.sort_key(section, reader.head(data, start), data)
+    return reader.key(section, reader.head(data, start), start, data)

@@ -119,7 +119,7 @@ class Reader:
 
     def holding(self, hashes):
         """Those of some rising hashes (index.hash_of) of which it may hold an id; raises index.Useless."""
-        return self._index(index_of(self.path)).held(hashes)
+        return self._index(index_of(self.path)).shared(hashes)
 
     def waiting_for(self, job_id, alive):
         """(start, line) of the lines of jobs that wait for this id (bytes); alive(start): is one still in force?"""
@@ -178,6 +178,13 @@ class Reader:
             self._damaged(start)
         return match.groups()
 
+    def key(self, section, head, start, data):
+        """What a line of a section is sorted by (sort_key), which one that is none of its lines may not have."""
+        try:
+            return sort_key(section, head, data)
+        except ValueError:
+            self._damaged(start)
+
     def _damaged(self, start):
         raise line.damaged(self.path, start)
 
@@ -224,12 +231,7 @@ def section_of(head):
 
 def sort_key(section, head, data):
     """What a section's lines are sorted by: a value no two jobs have in common, whichever section they move to."""
-    return key_of(section)(head, data)
-
-
-def key_of(section):
-    """The function of (head, line) that gives it: for who asks of many lines."""
-    return _KEYS.get(section[0], changed)
+    return _KEYS.get(section[0], changed)(head, data)
 
 
 def turn(head, data):

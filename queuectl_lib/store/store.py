@@ -50,9 +50,9 @@ def open_store(directory=None, create=False, write=False, locked=False, broken=F
 
 def load_all():
     """Import now what the verbs would import when they are called."""
-    from queuectl_lib.store import bulk, changing, claims, config, listing, paging, roll, roller, snapshot, suspicion
+    from queuectl_lib.store import bulk, changing, claims, config, founding, listing, paging, roll, roller, snapshot, suspicion, taken
     line.get_ready()
-    return bulk, changing, claims, config, listing, paging, roll, roller, snapshot, suspicion
+    return bulk, changing, claims, config, founding, listing, paging, roll, roller, snapshot, suspicion, taken
 
 
 class Store:

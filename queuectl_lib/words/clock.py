@@ -13,10 +13,15 @@ from queuectl_lib.words.errors import BadInput
 # Patterns as text: re compiles one when it is first used, and keeps it. Most
 # commands parse no time, and compiling these took a millisecond of every start.
 _DURATION = r"(?a)(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?$"
+# 1h30m: whole numbers, each unit smaller than the one before it.
+_COMPOUND = r"(?a)" + r" *".join(r"(?:(\d+) *%s)?" % unit for unit in ("w", "d", "h", "m", "s")) + "$"
+_COMPOUND_UNITS = (604800, 86400, 3600, 60, 1)
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, None: 1}
 _ISO = (
     r"(?ia)(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?"
     r"\s*(Z|[+-]\d\d:?\d\d)?$")
+_OF_DAY = r"(?a)(\d{1,2}):(\d\d)$"
+_MINUTES_A_DAY = 1440
 _EPOCH = r"(?a)\d{1,12}(\.\d+)?$"
 
 _DAYS_TO_1970 = 719163
@@ -66,6 +71,32 @@ def parse_moment(text):
     return _from_parts(match, text)
 
 
+def coming(text, now):
+    """The moment's text of '03:00': when the local clock next shows it, or leaps over it; of any other text the text itself.
+
+    now: ms. For what is typed: on disk and between programs a moment has its day.
+    """
+    match = re.match(_OF_DAY, text.strip())
+    wanted = match and int(match.group(1)) * 60 + int(match.group(2))
+    if match is None or int(match.group(2)) > 59 or wanted >= _MINUTES_A_DAY:
+        return text
+    # Minute by minute: which hours a zone leaves out, or has twice, is known to the clock alone.
+    minute = now // 60000
+    before = _of_day(minute)
+    while True:
+        minute += 1
+        shown = _of_day(minute)
+        if shown == wanted or 0 < (wanted - before) % _MINUTES_A_DAY < (shown - before) % _MINUTES_A_DAY < _MINUTES_A_DAY // 2:
+            return moment(minute * 60000)
+        before = shown
+
+
+def _of_day(minute):
+    """Minutes since midnight on the local clock, of a minute since 1970."""
+    local = time.localtime(minute * 60)
+    return local.tm_hour * 60 + local.tm_min
+
+
 def _from_parts(match, text):
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
     if not (1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59 and second <= 60):
@@ -108,19 +139,29 @@ def _checked(ms, text):
 
 
 def parse_duration(text):
-    """Seconds in '90', '90s', '5m', '2h', '7d', '250ms'; raises BadInput."""
+    """Seconds in '90', '90s', '5m', '1h30m', '7d', '250ms'; raises BadInput."""
     if isinstance(text, bool):
         raise BadInput("not a duration: %r" % text)
     if isinstance(text, (int, float)):
         seconds = float(text) if -_HUGE < text < _HUGE else _HUGE
     else:
-        match = re.match(_DURATION, str(text).strip())
-        if match is None:
-            raise BadInput("not a duration: %r (want 90, 90s, 5m, 2h or 7d)" % text)
-        seconds = float(match.group(1)) * _UNITS[match.group(2)]
+        seconds = _seconds(str(text).strip())
+        if seconds is None:
+            raise BadInput("not a duration: %r (want 90, 90s, 5m, 1h30m or 7d)" % text)
     if not 0 <= seconds <= 3153600000:
         raise BadInput("not a duration: %s (want 0 s to 100 years)" % _shown(text))
     return int(seconds) if seconds == int(seconds) else seconds
+
+
+def _seconds(text):
+    """Of a duration's text; None when it is none."""
+    match = re.match(_DURATION, text)
+    if match is not None:
+        return float(match.group(1)) * _UNITS[match.group(2)]
+    match = re.match(_COMPOUND, text) if text else None
+    if match is None:
+        return None
+    return sum(float(number or 0) * unit for number, unit in zip(match.groups(), _COMPOUND_UNITS))
 
 
 def show_duration(seconds):

@@ -14,7 +14,7 @@ from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import NotDone
+from queuectl_lib.words.errors import NotDone, UnknownJob
 from queuectl_lib.work import identity, output, recovery, signals, slots, tree
 
 # running: those of the jobs, as they were, whose workers are ending them now.
@@ -25,6 +25,7 @@ _LOOK_SECONDS = 0.1
 _CALM_LOOKS = 2
 # What a worker takes to notice, and its patience after KILL.
 _PATIENCE = 8.0
+_ELSEWHERE = "they run in another container"
 
 
 class StillEnding(NotDone):
@@ -64,7 +65,7 @@ def await_end(store, jobs):
     deadline = time.monotonic() + store.config.kill_grace + _PATIENCE
     calm = 0
     while True:
-        left = [job for job in jobs if _lives(store.paths, job)]
+        left = [job for job in jobs if _lives(store, job)]
         calm = 0 if left else calm + 1
         if calm >= _CALM_LOOKS or time.monotonic() > deadline:
             return left
@@ -88,7 +89,7 @@ def being_ended(store, job):
         return False
     age = (clock.now() - clock.parse_moment(job.finished_at)) / 1000
     # Who looks at a thousand jobs under the store lock cannot look for the processes of each.
-    return age < store.config.kill_grace + _PATIENCE and _lives(store.paths, job)
+    return age < store.config.kill_grace + _PATIENCE and _lives(store, job)
 
 
 def _end_lost(store, ids, refused):
@@ -99,8 +100,7 @@ def _end_lost(store, ids, refused):
             left = _end(store, job)
             if not left:
                 continue
-            error = NotDone("job %s stays processing: its worker died, and its processes cannot be ended (pid %s)"
-                            % (job.id, ", ".join(map(str, left))))
+            error = NotDone("job %s stays processing: its worker died, and its processes cannot be ended (%s)" % (job.id, left))
             if refused is None:
                 raise error
             kept.add(job.id)
@@ -109,7 +109,7 @@ def _end_lost(store, ids, refused):
 
 
 def _end(store, job):
-    """End the processes of a job whose worker is dead; the pids of those that stay."""
+    """End the processes of a job whose worker is dead; '', or who stays."""
     paths = store.paths
     number, _ = slots.parts(job.worker)
     with store.lock():
@@ -119,17 +119,22 @@ def _end(store, job):
     try:
         if fd is None:
             # Somebody is recovering it: who holds the slot's files may be a new job by now.
-            return tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace)
+            return _named(tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace))
         left = tree.end(_leader(paths, job), _claim(paths, job), store.config.kill_grace,
                         holders=lambda: output.holders(paths, number))
-        if not left:
+        is_elsewhere = not left and slots.was_elsewhere(owner) and output.held(paths, number)
+        if not left and not is_elsewhere:
             output.forget_lost(paths, job)
         # Its hooks, and what it was ending, are left to who takes the slot.
         slots.remember(fd, owner)
-        return left
+        return _ELSEWHERE if is_elsewhere else _named(left)
     finally:
         if fd is not None:
             os.close(fd)
+
+
+def _named(pids):
+    return "pid " + ", ".join(map(str, pids)) if pids else ""
 
 
 def _nudged(store, job):
@@ -146,8 +151,29 @@ def _nudged(store, job):
     return True
 
 
-def _lives(paths, job):
-    return _leader(paths, job) is not None or bool(tree.marked(_claim(paths, job)))
+def _lives(store, job):
+    paths = store.paths
+    return (_leader(paths, job) is not None or bool(tree.marked(_claim(paths, job)))
+            or _is_elsewhere(store, job) and not _was_left(store, job))
+
+
+def _is_elsewhere(store, job):
+    """Whether the job's worker lives in another container, where its processes cannot be seen from here."""
+    number, incarnation = slots.parts(job.worker)
+    try:
+        worker = slots.holder(store.paths, number or 0)
+    except OSError:
+        return False
+    return worker is not None and worker.incarnation == incarnation and identity.is_elsewhere(worker.boot)
+
+
+def _was_left(store, job):
+    """Whether the worker of a cancelled job has written that nothing of it runs any more (lifecycle.leave)."""
+    try:
+        newest = store.find(job.id)
+    except UnknownJob:
+        return True
+    return (newest.worker, newest.attempts) != (job.worker, job.attempts) or newest.duration is not None
 
 
 def _leader(paths, job):

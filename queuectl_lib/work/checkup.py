@@ -136,7 +136,7 @@ def lines_of_the_dead(store, look):
 
 
 def stopped(store, look):
-    pids = [entry.pid for entry in pidfile.living(store.paths) if proc.is_stopped(entry.pid)]
+    pids = [entry.pid for entry in pidfile.living(store.paths) if pidfile.is_stopped(entry)]
     if pids:
         yield Finding(WARNING, "workers", "stopped (SIGSTOP), they do nothing: pid %s" % listed(pids),
                       "kill -CONT %s" % " ".join(map(str, pids)))

@@ -14,7 +14,7 @@ import time
 from queuectl_lib.store import disk
 from queuectl_lib.words import program
 from queuectl_lib.words.errors import NotDone, StoreError
-from queuectl_lib.work import log, pidfile, staffing
+from queuectl_lib.work import identity, log, pidfile, staffing
 
 # Those of a job or of a hook, in which somebody may type `worker start`.
 _OF_A_JOB = ("QUEUECTL_CLAIM", "QUEUECTL_JOB_", "QUEUECTL_ATTEMPT", "QUEUECTL_PROGRESS", "QUEUECTL_HOOK")
@@ -36,7 +36,7 @@ def start(store, words):
         process = _started(program.command() + ["--store", store.root, "worker", "start"] + words, store, output)
     finally:
         os.close(output)
-    there = await_staff(store.paths, process.pid, lambda: process.poll() is not None)
+    there = await_staff(store.paths, (identity.boot_id(), process.pid), lambda: process.poll() is not None)
     code = process.returncode
     # Else subprocess complains that the process goes on.
     process.returncode = code or 0
@@ -57,12 +57,12 @@ def _started(command, store, output):
                                stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
 
-def await_staff(paths, pid, gone):
-    """Wait until all workers of a supervisor are there; False when it is gone, or not so within a minute."""
+def await_staff(paths, supervisor, gone):
+    """Wait until all workers of a supervisor, named by (boot, pid), are there; False when it is gone, or not so within a minute."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline and not gone():
         for entry in pidfile.read(paths):
-            if entry.kind == pidfile.SUPERVISOR and entry.pid == pid and pidfile.alive(paths, entry):
+            if entry.kind == pidfile.SUPERVISOR and (entry.boot, entry.pid) == supervisor and pidfile.alive(paths, entry):
                 if len(staffing.staff(paths, entry)) >= staffing.kept(entry):
                     return True
         time.sleep(_LOOK_SECONDS)

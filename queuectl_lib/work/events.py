@@ -6,7 +6,8 @@
 
 Workers print them themselves: handing each to the supervisor would wake it
 twice a job. One os.write a line keeps lines of several workers apart. In the
-log of workers in the background (log.py) each line has its day, too.
+log of workers in the background (log.py) each line has its day, too; systemd's
+journal has the time of its own.
 """
 
 import os
@@ -65,13 +66,26 @@ def workers(count):
     return "1 worker" if count == 1 else "%d workers" % count
 
 
+def _is_journal():
+    """Does standard output go straight to systemd's journal?"""
+    named = os.environ.get("JOURNAL_STREAM")
+    if not named:
+        return False
+    try:
+        status = os.fstat(_STDOUT)
+    except OSError:
+        return False
+    # Commands inherit the variable, and may have redirected their output.
+    return named == "%d:%d" % (status.st_dev, status.st_ino)
+
+
 class Voice:
     """Says lines on standard output."""
 
     def __init__(self, paths=None):
         """paths: of the store whose log standard output is; None where it is no log."""
         self._paths = paths
-        self._clock_format = "%H:%M:%S" if paths is None else "%Y-%m-%d %H:%M:%S"
+        self._clock_format = "%Y-%m-%d %H:%M:%S " if paths is not None else "" if _is_journal() else "%H:%M:%S "
         self._who = ""
         self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         self._second = None
@@ -80,7 +94,7 @@ class Voice:
 
     def name(self, slot):
         """From now on the lines tell which worker they are of."""
-        self._who = " [%d]" % slot
+        self._who = "[%d] " % slot
 
     def say(self, *texts):
         """Each text as a line of its own, all in one write."""
@@ -88,7 +102,7 @@ class Voice:
         if second != self._second:
             self._second = second
             self._clock = time.strftime(self._clock_format, time.localtime(second))
-        begin = self._clock + self._who + " "
+        begin = self._clock + self._who
         lines = "".join([begin + safe(text) + "\n" for text in texts])
         try:
             os.write(_STDOUT, lines.encode(self._encoding, "backslashreplace"))

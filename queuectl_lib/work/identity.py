@@ -2,6 +2,7 @@
 
     Identity(boot, pid, start)   three values that JSON can hold
     current() / of(pid)          the identity of this process, of another (None: there is none)
+    is_elsewhere(boot)           such a process may live where this one cannot see it: in another container
     alive(identity)              it still runs: the same boot, pid and start; a zombie does not
     start_of(pid)                the start moment alone; a zombie has one
 """
@@ -49,6 +50,11 @@ def _boot_session():
     except OSError:
         return None
     return found.stdout.decode("ascii", "replace").strip() or None
+
+
+def is_elsewhere(boot):
+    """Whether pids of this boot_id() say nothing here: of another boot, or counted in another pid namespace."""
+    return boot != boot_id()
 
 
 def start_of(pid):

@@ -4,6 +4,8 @@
       .none()       nothing that any command of this worker started is alive; False also where that cannot be told
       .expect(pid)  this child is no command's: it does not count, and its end is kept for who asks
       .ended(pid)   the wait status of such a child, once it has ended; else None
+    reap_strangers(own)   for a supervisor that is a container's first process: orphans of workers that died, and of
+                          what others started in the container, come to it
 
 A worker whose orphans come to it (Linux: PR_SET_CHILD_SUBREAPER) learns by one
 system call that a job's files are nobody else's by now. Without that they are
@@ -26,6 +28,7 @@ except ImportError:
     ctypes = None
 
 _PR_SET_CHILD_SUBREAPER = 36
+_FIRST = 1
 
 
 class NoOrphans:
@@ -77,6 +80,19 @@ class Orphans(NoOrphans):
         if status is not None:
             del self._expected[pid]
         return status
+
+
+def reap_strangers(own):
+    """As the first process of a container: reap the orphans that come to it. own: pids of children that somebody waits for."""
+    while os.getpid() == _FIRST:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        # Behind one of its own others may wait: that one is seen off at once, and then it is looked again.
+        if ended is None or ended.si_pid in own:
+            return
+        children.reaped(ended.si_pid)
 
 
 def _children():

@@ -9,8 +9,10 @@ The file is replaced by rename, always under the store lock, so that a reader
 never sees half of it. It is not synced: after a power cut nobody in it lives.
 
 A line proves nothing: a worker lives while its slot is held by its
-incarnation, a supervisor while a process with its pid and start exists. Every
-writer drops the lines of the dead.
+incarnation, a supervisor while a process with its pid and start exists. One in
+another container, whose processes cannot be seen, lives while one of its workers
+does; dropped too early, it writes its line again. Every writer drops the lines of
+the dead.
 
 Orders to stop are lines here and not signals: a signal can be lost or come
 twice, and two times `worker stop` must not mean "now". Who wrote an order
@@ -24,7 +26,7 @@ from collections import namedtuple
 from queuectl_lib.store import disk
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput, StoreError
-from queuectl_lib.work import identity, signals, slots
+from queuectl_lib.work import identity, proc, signals, slots
 
 SUPERVISOR = "supervisor"
 WORKER = "worker"
@@ -70,14 +72,36 @@ def _fits(name, value):
 
 def alive(paths, entry):
     """Whether the one who wrote this line still lives."""
-    if entry.kind == WORKER:
-        return slots.lives(paths, entry.slot, entry.incarnation)
-    return identity.alive(who(entry))
+    return _alive(paths, entry, lambda: read(paths))
 
 
 def living(paths):
     """The entries of those who live."""
-    return [entry for entry in read(paths) if alive(paths, entry)]
+    entries = read(paths)
+    return [entry for entry in entries if _alive(paths, entry, lambda: entries)]
+
+
+def _alive(paths, entry, all_entries):
+    if entry.kind == WORKER:
+        return slots.lives(paths, entry.slot, entry.incarnation)
+    if not identity.is_elsewhere(entry.boot):
+        return identity.alive(who(entry))
+    return any(works_for(other, entry) and slots.lives(paths, other.slot, other.incarnation) for other in all_entries())
+
+
+def works_for(entry, supervisor):
+    """Whether this is a worker of that supervisor; in each container there may be one with pid 1."""
+    return entry.kind == WORKER and (entry.supervisor, entry.boot) == (supervisor.pid, supervisor.boot)
+
+
+def is_stopped(entry):
+    """Whether exactly this process is there, stopped by a signal."""
+    return identity.alive(who(entry)) and proc.is_stopped(entry.pid)
+
+
+def pid_of(entry):
+    """'pid 7', for people."""
+    return "pid %d%s" % (entry.pid, " in another container" if identity.is_elsewhere(entry.boot) else "")
 
 
 def serving(paths):
@@ -88,9 +112,9 @@ def serving(paths):
 
 def leaving(entries):
     """The names of the workers among these entries who were told to stop, themselves or by way of their supervisor."""
-    told = {entry.pid for entry in entries if entry.kind == SUPERVISOR and entry.stop}
+    told = [entry for entry in entries if entry.kind == SUPERVISOR and entry.stop]
     return {slots.name_of(entry.slot, entry.incarnation) for entry in entries
-            if entry.kind == WORKER and (entry.stop or entry.supervisor in told)}
+            if entry.kind == WORKER and (entry.stop or any(works_for(entry, supervisor) for supervisor in told))}
 
 
 def who(entry):
@@ -105,7 +129,7 @@ def same(one, other):
 
 def key(entry):
     """What tells a supervisor or a worker from all others."""
-    return entry.kind, entry.pid, entry.start, entry.incarnation
+    return entry.kind, entry.boot, entry.pid, entry.start, entry.incarnation
 
 
 def add(paths, entry):
@@ -174,7 +198,8 @@ def write(paths, entries):
 
 def nudge(entry, signum=signals.NUDGE):
     """Send a signal, if there is such a one and exactly this process still lives."""
-    if signum is not None and entry.pid > 1 and identity.alive(who(entry)):
+    # 0 and -1 would be many. 1 is the supervisor that a container was started with, if its identity says so.
+    if signum is not None and entry.pid > 0 and identity.alive(who(entry)):
         try:
             os.kill(entry.pid, signum)
         except OSError:

@@ -10,7 +10,8 @@
 Whoever holds the slot's lock is the only one to recover its jobs, and nobody
 runs a job in that slot meanwhile. Processes that cannot be ended (another
 user's, in the kernel's hands) keep their job `processing`: late is better than
-twice.
+twice. So do those in another container while they hold the job's files: a worker
+there sees them, and ends them.
 
 Nothing here waits: step() does what can be done now, so a worker goes on
 attending to its own job while another's processes use up their grace.
@@ -19,6 +20,7 @@ attending to its own job while another's processes use up their grace.
 import os
 import random
 import time
+from collections import namedtuple
 
 from queuectl_lib.job import lifecycle
 from queuectl_lib.words import clock
@@ -59,6 +61,7 @@ class Recovery:
         self._settings = settings
         self._own = slot.number
         self._killed = slot.killed
+        self._found = slot.found
         self._name = slot.name
         self._voice = voice
         self._ended = ended
@@ -118,26 +121,26 @@ class Recovery:
                 continue
             if not lost(job, self._store.paths):
                 continue
-            taken, fd = self._taken(number, now)
-            if taken:
-                self._cases.append(_Case(self._store.paths, job, number, fd, now + self._settings.now().kill_grace))
+            taken = self._taken(number, now)
+            if taken is not None:
+                self._cases.append(_Case(self._store.paths, job, number, taken, now + self._settings.now().kill_grace))
 
     def _taken(self, number, now):
-        """(whether the slot is in our hands, its descriptor if it was taken for this)."""
+        """The slot as _Taken if it is in our hands, else None."""
         if number is None or number == self._own:
-            return True, None
+            return _Taken(None, self._found)
         if number in [case.number for case in self._cases]:
             # One at a time; the other is found again.
-            return False, None
+            return None
         with self._store.lock():
             fd = slots.seize(self._store.paths, number)
             if fd is None:
-                return False, None
+                return None
             killed = slots.killed(fd)
             # Under the lock, or the worker that comes in its place would find it alive, and leave.
-            slots.forget(fd)
+            content = slots.forget(fd)
         self._take_up(killed, now)
-        return True, fd
+        return _Taken(fd, content)
 
     def _take_up(self, worker, now):
         """Begin to end what a killed worker left beside its running job, and nobody else would end: see _Leaving."""
@@ -196,14 +199,19 @@ class Recovery:
             raise
 
 
+# A slot in our hands. fd: None where it is our own; content: of its file, as the dead worker left it.
+_Taken = namedtuple("_Taken", ("fd", "content"))
+
+
 class _Case:
     """One lost job, on its way from found to nothing-of-it-lives."""
 
-    def __init__(self, paths, job, number, fd, kill_at):
+    def __init__(self, paths, job, number, taken, kill_at):
         self.job = job
         self.number = number
         self._paths = paths
-        self._fd = fd
+        self._taken = taken
+        self._is_elsewhere = slots.was_elsewhere(taken.content)
         claim = tree.claim_marker(job.worker, job.id, job.attempts, tree.place_of(paths.root))
         leader = output.leader_of(self._paths, number, claim) if number else None
         self._tree = tree.Tree(leader, claim)
@@ -216,6 +224,8 @@ class _Case:
         if not left:
             if not self.number or not output.held(self._paths, self.number):
                 return ""
+            if self._is_elsewhere:
+                return "they run in another container"
             # Children that hid from their tree.
             left = output.holders(self._paths, self.number)
         if now < self._kill_at:
@@ -226,9 +236,13 @@ class _Case:
         return "pid %s" % ", ".join(str(pid) for pid in sorted(left)) if left else "somebody holds their output"
 
     def close(self):
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        if self._taken.fd is None:
+            return
+        if self._is_elsewhere:
+            # Who was killed there, a worker there is to know.
+            slots.remember(self._taken.fd, self._taken.content)
+        os.close(self._taken.fd)
+        self._taken = self._taken._replace(fd=None)
 
 
 class _Leaving:

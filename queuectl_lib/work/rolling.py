@@ -39,7 +39,8 @@ class Rolling:
         # The workers say what is wrong with the settings.
         self._settings = Settings(store.paths, store.config, complain=lambda text: None)
         self._kept_house = None
-        self._roller = None
+        # Of the child that rolls just now: a pid, on Windows a Popen; None.
+        self.roller = None
 
     def look(self):
         """Start a roll or a purge when it is time, reap the last one; seconds until the next look. Never raises."""
@@ -49,8 +50,8 @@ class Rolling:
             self._journal.refresh()
             busy = self._journal.size != before
             wanted = self._journal.wants_roll(_BUSY_TIMES if busy else 1) or self._wants_purge()
-            if wanted and self._roller is None and not roller.is_postponed(self._store.paths):
-                self._roller = self._started()
+            if wanted and self.roller is None and not roller.is_postponed(self._store.paths):
+                self.roller = self._started()
                 self._kept_house = time.monotonic()
         except (QueuectlError, OSError):
             # No store any more, or none to be written: the workers say so.
@@ -64,8 +65,8 @@ class Rolling:
         return time.monotonic() - self._kept_house >= max(_IDLE_SECONDS, keeping.slack(retention))
 
     def _reap(self):
-        if self._roller is not None and roller.ended(self._roller):
-            self._roller = None
+        if self.roller is not None and roller.ended(self.roller):
+            self.roller = None
 
     def _started(self):
         if not self._fork:

@@ -42,6 +42,7 @@ def _await_hired(paths, count, told):
     if not told:
         raise NotDone("no workers run that could become more: start them with: queuectl worker start --count %d" % count)
     [supervisor] = told
-    if not detach.await_staff(paths, supervisor.pid, lambda: not pidfile.alive(paths, supervisor)):
-        raise NotDone("the supervisor with pid %d was told to start more workers, but they are not there: "
-                      "see what it says, and queuectl worker list" % supervisor.pid)
+    who = supervisor.boot, supervisor.pid
+    if not detach.await_staff(paths, who, lambda: not pidfile.alive(paths, supervisor)):
+        raise NotDone("the supervisor with %s was told to start more workers, but they are not there: "
+                      "see what it says, and queuectl worker list" % pidfile.pid_of(supervisor))

@@ -107,8 +107,14 @@ def killed(fd):
     return None if fields.get("left") or fields.get("boot") != identity.boot_id() else name
 
 
+def was_elsewhere(content):
+    """Whether who wrote this into its slot's file lived in another container: what it has left cannot be seen here."""
+    worker = _worker(content, 0)
+    return worker is not None and identity.is_elsewhere(worker.boot)
+
+
 class Slot:
-    """A slot this process holds; `killed`: the name of the worker that was killed in it before, or None."""
+    """A slot this process holds; `found`: its file as it was, `killed`: the name of the worker that was killed in it, or None."""
 
     def __init__(self, paths, number, fd):
         self.number = number
@@ -116,7 +122,7 @@ class Slot:
         self.name = name_of(number, self.incarnation)
         self.done = 0
         self.killed = killed(fd)
-        self._found = disk.pread(fd, _LONGEST, 0)
+        self.found = disk.pread(fd, _LONGEST, 0)
         self._left = False
         self._path = paths.slot_lock(number)
         self._fd = fd
@@ -181,7 +187,7 @@ class Slot:
 
     def give_back(self):
         """Give it up unused, as it was found: the next one looks after its former owner."""
-        remember(self._fd, self._found)
+        remember(self._fd, self.found)
         self.leave()
 
 

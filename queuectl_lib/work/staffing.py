@@ -23,7 +23,7 @@ def join(paths, worker):
     """
     entries = pidfile.living(paths)
     for other in entries:
-        if other.kind == pidfile.SUPERVISOR and other.pid == worker.supervisor:
+        if other.kind == pidfile.SUPERVISOR and pidfile.works_for(worker, other):
             if len(_at_work(entries, other)) >= kept(other):
                 return False
             worker = worker._replace(stop=other.stop)
@@ -38,7 +38,7 @@ def leave(paths, worker, for_good):
     counts = for_good and any(pidfile.same(other, worker) and not other.stop for other in entries)
     left = []
     for other in entries:
-        if counts and other.kind == pidfile.SUPERVISOR and other.pid == worker.supervisor:
+        if counts and other.kind == pidfile.SUPERVISOR and pidfile.works_for(worker, other):
             left.append(_with_fewer(other, 1))
         elif not pidfile.same(other, worker):
             left.append(other)
@@ -60,10 +60,11 @@ def await_lines(paths):
 def _lacks_supervisor(paths):
     """Is there a worker whose supervisor lives and has no line?"""
     entries = pidfile.read(paths)
-    named = {entry.pid for entry in entries if entry.kind == pidfile.SUPERVISOR}
-    # Who runs one job by hand is its own.
-    return any(entry.kind == pidfile.WORKER and entry.supervisor not in (None, entry.pid) and entry.supervisor not in named
-               and identity.of(entry.supervisor) and pidfile.alive(paths, entry) for entry in entries)
+    named = {(entry.boot, entry.pid) for entry in entries if entry.kind == pidfile.SUPERVISOR}
+    # Who runs one job by hand is its own. Whether one in another container lives, nobody can tell without its line.
+    return any(entry.kind == pidfile.WORKER and entry.supervisor not in (None, entry.pid)
+               and (entry.boot, entry.supervisor) not in named and not identity.is_elsewhere(entry.boot)
+               and identity.start_of(entry.supervisor) and pidfile.alive(paths, entry) for entry in entries)
 
 
 def keeping(paths, queues):
@@ -104,7 +105,7 @@ def _retired(entries, teams, surplus):
     rest = surplus - len(told)
     changed = list(told)
     for team in teams:
-        fewer = sum(1 for worker in told if worker.supervisor == team.pid)
+        fewer = sum(1 for worker in told if pidfile.works_for(worker, team))
         # Of those who just died and are being started again: they will find that they are not needed.
         vacant = min(rest, kept(team) - len(_at_work(entries, team)))
         rest -= vacant
@@ -121,5 +122,4 @@ def _stays(entry):
 
 
 def _at_work(entries, supervisor):
-    return [entry for entry in entries
-            if entry.kind == pidfile.WORKER and not entry.stop and entry.supervisor == supervisor.pid]
+    return [entry for entry in entries if pidfile.works_for(entry, supervisor) and not entry.stop]

@@ -11,7 +11,7 @@ import sys
 import time
 
 from queuectl_lib.words.errors import DiskFull
-from queuectl_lib.work import log, pidfile, proc, signals, slots, spawn, worker
+from queuectl_lib.work import log, pidfile, signals, slots, spawn, worker
 from queuectl_lib.work.team import Team
 
 START_METHOD_VARIABLE = "QUEUECTL_START_METHOD"
@@ -93,12 +93,12 @@ def stop(store, now=False, timeout=None, tell=lambda text: None):
 def _awaited(paths, told):
     """'worker 1, pid 4711, which runs job x, and …': who is still there, and why, where that is known."""
     # A supervisor waits for its workers, unless it is stopped.
-    shown = [entry for entry in told if entry.kind == pidfile.WORKER or proc.is_stopped(entry.pid)] or told
+    shown = [entry for entry in told if entry.kind == pidfile.WORKER or pidfile.is_stopped(entry)] or told
     texts = []
     for entry in shown[:_NAMED]:
-        text = "%s, pid %d" % ("worker %d" % entry.slot if entry.kind == pidfile.WORKER else entry.kind, entry.pid)
+        text = "%s, %s" % ("worker %d" % entry.slot if entry.kind == pidfile.WORKER else entry.kind, pidfile.pid_of(entry))
         worker = slots.holder(paths, entry.slot) if entry.kind == pidfile.WORKER else None
-        if proc.is_stopped(entry.pid):
+        if pidfile.is_stopped(entry):
             text += ", which is stopped (SIGSTOP): kill -CONT %d" % entry.pid
         elif worker is not None and worker.job:
             text += ", which runs job %s" % worker.job
@@ -109,9 +109,9 @@ def _awaited(paths, told):
 
 def _still_there(paths, told):
     """Of those told to stop, who lives; and those who have come to be told since."""
-    known = {(entry.pid, entry.start, entry.incarnation) for entry in told}
+    known = {pidfile.key(entry) for entry in told}
     late = [entry for entry in pidfile.read(paths)
-            if entry.stop and (entry.pid, entry.start, entry.incarnation) not in known]
+            if entry.stop and pidfile.key(entry) not in known]
     return [entry for entry in told + late if pidfile.alive(paths, entry)]
 
 

@@ -18,7 +18,7 @@ import time
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import StoreError
-from queuectl_lib.work import events, identity, leftover, log, pidfile, process, signals, slots, staffing
+from queuectl_lib.work import events, identity, leftover, log, orphans, pidfile, process, signals, slots, staffing
 from queuectl_lib.work.post import Post
 from queuectl_lib.work.rolling import Rolling
 from queuectl_lib.work.waiting import Waiter
@@ -149,7 +149,12 @@ class Team:
         else:
             self._posts = [post for post in self._posts if post.process is not None or post.deaths]
         self._add_posts()
+        orphans.reap_strangers(self._own_children())
         self._tend_log()
+
+    def _own_children(self):
+        pids = [post.process.pid for post in self._beside + self._posts if post.process is not None]
+        return pids + ([self._rolling.roller] if self._rolling.roller is not None else [])
 
     def _add_posts(self):
         """Have the posts that `worker scale` asked for."""
@@ -211,7 +216,7 @@ class Team:
         """
         pids = {post.process.pid for post in self._posts if post.process is not None}
         for entry in pidfile.read(self._store.paths):
-            if entry.kind == pidfile.WORKER and entry.pid in pids:
+            if pidfile.works_for(entry, self._entry) and entry.pid in pids:
                 # Not reaped yet, so the number is still its own.
                 signals.nudge(entry.pid)
 
@@ -230,7 +235,8 @@ class Team:
         pids = {post.process.pid for post in self._posts if post.process is not None}
         try:
             names = {slots.name_of(one.slot, one.incarnation)
-                     for one in slots.living(self._store.paths) if one.pid in pids}
+                     for one in slots.living(self._store.paths)
+                     if one.pid in pids and one.boot == self._entry.boot}
             return sum(1 for job in self._store.jobs(states=["processing"]) if job.worker in names)
         except (StoreError, OSError):
             return None

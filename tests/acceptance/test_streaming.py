@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -148,6 +149,14 @@ def test_a_line_of_two_megabytes_is_refused_and_kept_whole(queue):
     assert refused(queue) == [long] and len(done.err) < 300
 
 
+def test_a_line_that_is_longer_than_any_job_is_kept_in_pieces(queue):
+    long = "[" + "x" * (9 << 20) + "]"
+    done = queue.run("enqueue", "--file", "-", "--stream", input=lines("a") + long + "\n" + lines("b"), code=1)
+    assert done.out.split() == ["a", "b"]
+    assert "".join(refused(queue)) == long
+    assert done.err.startswith("queuectl: line 2: longer than 8 MB")
+
+
 def test_bytes_that_are_no_utf_8_reach_the_command_as_they_are(queue):
     queue.run("enqueue", "--file", "-", "--stream", input=b'\xef\xbb\xbf{"id": "odd", "command": "printf caf\xe9 > out"}\r\n')
     queue.work(count=1)
@@ -271,6 +280,33 @@ def test_a_second_signal_ends_it_at_once(queue):
     assert feed.errors() == "queuectl: left at once: 2 lines read and not stored\n"
 
 
+def test_a_second_signal_ends_it_even_if_nobody_reads_the_ids(queue):
+    read, write = os.pipe()
+    feed = Feed(queue, out=write)
+    os.close(write)
+    ids = names(20000)
+    feed.give_slowly(*ids)
+    wait_until(lambda: queue.read("status")["states"].get("pending", 0) >= 7000, "more are stored than fit the pipe of ids")
+    os.kill(feed.pid, signal.SIGINT)
+    os.kill(feed.pid, signal.SIGTERM)
+    assert feed.wait() == 143
+    assert "left at once" in feed.errors()
+    os.close(read)
+
+
+def test_who_is_asked_to_leave_does_not_wait_for_a_store_for_ever(queue):
+    feed = Feed(queue, program=IMPATIENT)
+    feed.give("a")
+    feed.wait_for("a")
+    with locked(queue):
+        feed.give("b", "c")
+        feed.wait_for_error("waiting for that")
+        os.kill(feed.pid, signal.SIGTERM)
+        assert feed.wait() == 3
+    assert feed.acknowledged() == ["a"]
+    assert "2 lines read and not stored" in feed.errors().splitlines()[1]
+
+
 def test_a_store_that_was_removed_ends_it(queue):
     feed = Feed(queue)
     feed.give("a")
@@ -296,9 +332,10 @@ def test_a_damaged_store_ends_it(queue):
 IMPATIENT = [support.PYTHON, "-S", "-c", """if True:
     import sys
     sys.path.insert(0, %r)
+    from queuectl_lib.faces import streaming
     from queuectl_lib.faces.cli import main
     from queuectl_lib.store import store
-    store.LOCK_TIMEOUT = 0.1
+    store.LOCK_TIMEOUT = streaming._LAST_SECONDS = 0.1
     sys.exit(main.main())""" % support.ROOT]
 
 
@@ -331,6 +368,23 @@ def test_no_more_are_stored_and_read_while_so_many_wait(queue):
     assert queue.read("status")["states"]["pending"] == 3
     feed.kill()
     producer.join()
+
+
+@pytest.mark.parametrize("words, given", [((), ["a"]), (("--max-pending", 1), ["a", "b"])], ids=["idle", "held back"])
+def test_while_nothing_can_be_done_next_to_nothing_is_spent(queue, words, given):
+    feed = Feed(queue, *words)
+    feed.give(*given)
+    feed.wait_for("a")
+    before, begun = cpu_seconds(feed.pid), time.monotonic()
+    time.sleep(1)
+    assert cpu_seconds(feed.pid) - before < 0.2 * (time.monotonic() - begun)
+    feed.kill()
+
+
+def cpu_seconds(pid):
+    with open("/proc/%d/stat" % pid) as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_who_is_held_back_and_has_to_leave_stores_what_was_read(queue):

@@ -30,7 +30,7 @@ def test_all_that_enqueue_takes_can_be_given_and_a_field_that_is_wrong_is_marked
     page.click("DisclosureTriangle", "More options")
     for name, text in [("Id", "one"), ("Expires in", "soon"), ("Slots", "2"), ("Nice", "99")]:
         page.type("textbox", name, text)
-    for name, mended in [("Expires in", "7d"), ("Nice", "5")]:
+    for name, mended in [("Expires in", "1d12h"), ("Nice", "5")]:
         page.click("DisclosureTriangle", "More options")
         page.click("button", "Enqueue")
         wait_until(lambda: page.focused() == "textbox: " + name, "%s has the focus" % name)

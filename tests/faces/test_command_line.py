@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 import support
-from queuectl_lib.faces import terminal
+from queuectl_lib.faces import terminal, wanted
 from queuectl_lib.faces.cli import main, options, registry
 from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
@@ -51,7 +52,7 @@ def test_every_commands_help_is_its_modules_first_line(name, line, group):
 
 def test_every_command_module_is_in_the_registry():
     folder = os.path.dirname(registry.__file__)
-    shared = {"__init__", "main", "options", "reading", "registry", "selecting"}
+    shared = {"__init__", "completing", "main", "options", "registry", "selecting"}
     files = {name[:-3] for name in os.listdir(folder) if name.endswith(".py")} - shared
     assert files == {name.replace(" ", "_") for name in registry.names()} | set(registry.INTERNAL)
 
@@ -102,6 +103,28 @@ def test_options_end_at_the_first_word_of_the_command(run, words, command):
     assert commands() == [command]
 
 
+@pytest.mark.parametrize("words, told", [
+    (["./x.sh", "--priority", "5"], "--priority"),
+    (["--queue", "mail", "./x.sh", "a", "--unique", "--timeout", "3"], "--unique"),
+    (["./x.sh", "--store", "x"], "--store"),
+    (["--queue", "mail", "./x.sh"], None),
+    (["./x.sh --priority 5"], None),
+    (["./x.sh", "--prio", "5"], None),
+    (["./x.sh", "-h"], None),
+    (["./x.sh", "--priority=5"], None),
+    (["--", "./x.sh", "--priority", "5"], None),
+    (["./x.sh", "--", "--priority", "5"], None),
+    (["--", "--priority"], None),
+])
+def test_a_person_is_told_that_an_option_became_a_part_of_the_command(run, monkeypatch, words, told):
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda self: self is sys.stderr)
+    said = told and "queuectl: %s became a part of the command: options go before it" % told
+    _, err = run("enqueue", *words)
+    assert err.startswith(said) and err.count("\n") == 1 if told else err == ""
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda self: False)
+    assert run("enqueue", *words)[1] == "" and len(set(commands())) == 1
+
+
 def test_env_takes_several_variables(run):
     run("enqueue", "--env", "A=1", "B=two words", "--env", "C=", "./run", "D=4")
     [job] = stores.open_store().jobs()
@@ -123,6 +146,28 @@ def test_values_may_look_like_options(run):
 
 
 # --- what is enqueued
+
+def test_a_duration_may_have_several_parts_wherever_one_is_given(run):
+    run("enqueue", "--timeout", "1h30m", "--delay", "1d12h", "true")
+    run("enqueue", '{"command": "true", "timeout": "2m30s"}')
+    run("pause", "mail", "--for", "1h30m")
+    run("config", "set", "retention", "1d12h")
+    assert [job.timeout for job in stores.open_store(None).jobs()] == [150, 5400]
+    assert run("config", "get", "retention")[0] == "1 d 12 h\n"
+
+
+def test_a_time_of_day_is_stored_as_a_moment(run):
+    before = clock.now()
+    run("enqueue", "--id", "x", "--run-at", "3:00", "true")
+    [job] = stores.open_store(None).jobs()
+    assert job.run_at in (clock.coming("03:00", before), clock.coming("03:00", clock.now()))
+    run("edit", "x", "--run-at", "1:30")
+    [job] = stores.open_store(None).jobs()
+    assert time.strftime("%H:%M", time.localtime(clock.parse_moment(job.run_at) / 1000)) == "01:30"
+    assert "--run-at: not a moment" in run("enqueue", "--run-at", "25:00", "true", code=2)[1]
+    # Whoever stores it again would mean another day by it.
+    assert "run_at: not a moment" in run("enqueue", '{"command": "true", "run_at": "03:00"}', code=2)[1]
+
 
 def test_options_are_defaults_for_every_job(run, tmp_path):
     (tmp_path / "jobs").write_text('{"command": "a", "queue": "own"}\n{"command": "b", "env": {"X": "2"}}\n')
@@ -294,9 +339,12 @@ def test_who_names_a_job_where_no_store_is_learns_of_that(run, tmp_path, words):
     assert "no job has the id x: see 'queuectl list'" in run(*words, "x", code=1)[1]
 
 
-def test_an_empty_group_list_says_whose_fault_that_is(dead):
+def test_an_empty_group_list_says_whose_fault_that_is(dead, monkeypatch):
     assert dead("dlq", "list", "--group", "--queue", "none")[1] == "queuectl: no such jobs\n"
     dead("dlq", "purge", "--yes")
+    # Cron would mail it.
+    assert dead("dlq", "list") == dead("dlq", "list", "--group") == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert dead("dlq", "list")[1] == dead("dlq", "list", "--group")[1] == "queuectl: the dead letter queue is empty\n"
     assert dead("dlq", "list", "--queue", "none")[1] == "queuectl: no such jobs\n"
 
@@ -317,6 +365,26 @@ def test_purge_removes_dead_jobs_alone(dead, monkeypatch):
     assert dead("dlq", "purge", "--yes")[0] == "b\n"
     assert "nothing to purge" in dead("dlq", "purge", code=1)[1]
     assert [job.id for job in stores.open_store().jobs()] == ["alive"]
+
+
+def test_purge_takes_ids_of_jobs_that_have_ended_and_refuses_others_by_name(dead):
+    dead("enqueue", json.dumps([{"id": id, "command": "x"} for id in ("over", "runs", "off", "later")]))
+    stores.open_store(write=True).change(["over", "off"], lambda job: job._replace(state="completed" if job.id == "over" else "cancelled"))
+    stores.open_store(write=True).change(["runs"], lambda job: job._replace(state="processing", worker="1.a"))
+    out, err = dead("purge", "over", "off", "runs", "a", "alive", "nobody", "over", code=1)
+    assert out == "over\noff\na\n"
+    assert err.splitlines() == [
+        "queuectl: job runs has not ended: it is processing; cancel it first",
+        "queuectl: job alive has not ended: it is pending; cancel it first",
+        "queuectl: no job has the id nobody: see 'queuectl list'"]
+    assert sorted(job.id for job in stores.open_store().jobs()) == ["alive", "b", "later", "runs"]
+    assert dead("purge", "b") == ("b\n", "")
+
+
+@pytest.mark.parametrize("words", [["--state", "dead"], ["--older-than", "0"], ["--queue", "mail"], ["--all", "--yes"], ["--dry-run"], ["--json"]])
+def test_ids_and_a_selection_do_not_go_together(dead, words):
+    assert "ids" in dead("purge", "a", *words, code=2)[1]
+    assert dead("dlq", "purge", "a")[0] == "a\n"
 
 
 def test_on_a_terminal_purge_asks(dead, monkeypatch):
@@ -353,7 +421,7 @@ def test_what_people_type_by_habit_is_understood_but_not_done(run, words, meant)
 def test_every_habit_leads_to_a_word_that_is_known():
     assert set(registry.ALIASES.values()) <= set(registry.names()) | {"--version"}
     assert not set(registry.ALIASES) & set(registry.first_words())
-    assert set(registry.STATE_ALIASES.values()) <= set(record.STATES) and not set(registry.STATE_ALIASES) & set(record.STATES)
+    assert set(wanted.STATE_ALIASES.values()) <= set(record.STATES) and not set(wanted.STATE_ALIASES) & set(record.STATES)
 
 
 @pytest.mark.parametrize("failure, code", [

@@ -11,8 +11,8 @@ import time
 import pytest
 
 import support
-from queuectl_lib.faces import completing, shells
-from queuectl_lib.faces.cli import complete, main, registry
+from queuectl_lib.faces import shells
+from queuectl_lib.faces.cli import complete, completing, main, registry
 from queuectl_lib.store import store as stores
 
 

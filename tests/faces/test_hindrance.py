@@ -2,8 +2,7 @@
 
 import pytest
 
-from queuectl_lib.faces import hindrance
-from queuectl_lib.faces.cli import reading
+from queuectl_lib.faces import hindrance, reading
 from queuectl_lib.job import lifecycle
 from queuectl_lib.store.pauses import Pause
 from queuectl_lib.words import clock

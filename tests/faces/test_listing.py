@@ -188,6 +188,24 @@ def test_workers_that_do_not_serve_all_queues_say_which():
     assert "QUEUES" not in report.workers(alive[:1], {}, serving, NOW, Screen())[0]
 
 
+def test_a_worker_that_was_told_to_stop_says_so_on_a_terminal():
+    alive = [Worker(number, "abc", 4194303, moment(-7200), 123456, NOW) for number in (1, 2)]
+    running = {"1.abc": job(id="nightly-backup", state="processing", started_at=moment(-90), command="./backup.sh " * 9)}
+    lines = report.workers(alive, running, {}, NOW, Screen(), {"1.abc"})
+    assert ["leaving" in line for line in lines] == [False, True, False] and "STATE" in lines[0]
+    assert max(map(len, lines)) <= 78 and "./backup" in lines[1]
+    assert "STATE" not in report.workers(alive, running, {}, NOW, Screen())[0]
+    assert "leaving" in status(workers=alive, running=running, leaving={"1.abc"}).split("DONE")[1]
+
+
+def test_a_pipes_columns_are_the_same_whoever_leaves():
+    class Pipe(Screen):
+        width = None
+
+    alive = [Worker(1, "abc", 4711, moment(-7200), 12, NOW)]
+    assert report.workers(alive, {}, {}, NOW, Pipe(), {"1.abc"}) == report.workers(alive, {}, {}, NOW, Pipe())
+
+
 def test_the_rate_is_of_the_last_ten_minutes():
     jobs = [job(state="completed" if number % 4 else "dead", attempts=1, finished_at=moment(-number * 6), duration=2)
             for number in range(1, 21)]

@@ -111,6 +111,31 @@ def test_it_fits_80_columns_with_few_queues_and_with_many(count):
     assert ("and 40 queues in which nothing waits or runs" in text) == (count == 50)
 
 
+def test_one_queue_may_be_asked_for(queue):
+    queue.enqueue("--queue", "mail", "--max-retries", "0", "exit 3")
+    queue.enqueue("--queue", "video", "true")
+    queue.work(count=1)
+    queue.enqueue("--queue", "mail", "true")
+    queue.run("pause", "video")
+    queue.run("pause")
+    text = queue.run("status", "--queue", "mail").out
+    assert row_of(text, "mail")["READY"] == "1" and "video" not in text and "all queues" in text
+    assert "Jobs  2 jobs" in text and "0 % of the last 1 finished job" in text
+    every, one, both = (queue.read("status", *words) for words in [(), ("--queue", "mail"), ("--queue", "mail,video")])
+    # The others are of their moment, or measured anew.
+    assert [both[name] for name in ("store", "states", "paused", "workers")] == [every[name] for name in ("store", "states", "paused", "workers")]
+    assert list(both["queues"]) == list(every["queues"]) == ["mail", "video"]
+    assert list(one["queues"]) == ["mail"] and one["states"]["completed"] == 0 and one["recent"]["finished"] == 1
+    assert set(one) == set(every) and one["paused"] == every["paused"] is not None
+
+
+def test_a_queue_that_is_not_there_is_said_to_be_none(queue):
+    queue.enqueue("--queue", "mail", "true")
+    done = queue.run("status", "--queue", "mial")
+    assert done.err == "queuectl: there is no queue mial (did you mean mail?)\n" and "Jobs  0 jobs" in done.out
+    assert queue.run("status", "--queue", "a b", code=2).err.startswith("queuectl: queue: want")
+
+
 def test_a_pipe_gets_every_queue():
     counts = {"queue-%d" % number: {"completed": 1} for number in range(50)}
     text = "\n".join(report.status(standing(counts=counts), NOW, Pipe()))

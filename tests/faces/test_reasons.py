@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from queuectl_lib.faces import reasons
-from queuectl_lib.faces.cli import reading
+from queuectl_lib.faces import reading, reasons
 from queuectl_lib.job import history, lifecycle, record
 from queuectl_lib.store import ballast, config, pauses, store
 from queuectl_lib.words import clock

@@ -1,6 +1,7 @@
 """Programs of the system that some tests are about: skipped where one is missing, but never in CI."""
 
 import os
+import pwd
 import shutil
 
 import pytest
@@ -19,3 +20,11 @@ def needs(*names):
     missing = [name for name in names if found(name) is None]
     return pytest.mark.skipif(bool(missing) and not os.environ.get("CI"),
                               reason="not installed here: " + ", ".join(missing))
+
+
+def become_nobody():
+    """In a child of root's, before it runs another program: another user."""
+    nobody = pwd.getpwnam("nobody")
+    os.setgroups([])
+    os.setgid(nobody.pw_gid)
+    os.setuid(nobody.pw_uid)

@@ -56,6 +56,13 @@ def left(here):
     return sorted(each.id for each in jobs)
 
 
+def test_jobs_that_are_named_go_wherever_they_lie(old):
+    old.store.remove(["old-000", "old-003", "dead", "new"])
+    assert left(old) == ["mail", "old-001", "old-002", "old-004", "old-005", "runs"]
+    old.roll()
+    assert left(old) == ["mail", "old-001", "old-002", "old-004", "old-005", "runs"]
+
+
 def test_completed_and_cancelled_jobs_go_and_all_others_stay(old):
     assert taken(old) == {"completed": 5, "cancelled": 1}
     assert left(old) == ["dead", "old-004", "old-005", "runs"]

@@ -484,6 +484,26 @@ def test_a_batch_that_joined_during_a_roll_that_fails_is_kept(here, monkeypatch)
     assert_only_named_files(here)
 
 
+def test_a_batch_that_joins_when_a_roll_begins_to_write_gets_another_name(here, monkeypatch):
+    """What reserves a name is there until the roll is done: of two segments of one name one would be lost."""
+    here.bulk(many(6, "bulk"))
+    here.run("bulk-000", "bulk-001")
+    remove, joining = disk.remove, []
+
+    def then_a_batch_joins(path):
+        remove(path)
+        if path.endswith(".jsonl") and paths.is_segment_name(os.path.basename(path)[:-len(".jsonl")]) and not joining:
+            joining.append(path)
+            here.bulk(many(5, "late"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "remove", then_a_batch_joins)
+        # Nothing new waits, so its first file is removed at the end: one removal there has to be.
+        here.roll()
+    assert joining and len(everything(here)) == 6 + 5
+    assert here.find("bulk-000").state == here.find("bulk-001").state == "completed"
+
+
 def test_a_roll_whose_rename_may_be_taken_back_leaves_the_store_suspect(here, monkeypatch):
     here.add("a")
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from queuectl_lib.store import disk, header, line, new_segment, segment
+from queuectl_lib.store import disk, header, line, new_segment, queues, segment
 from queuectl_lib.words.errors import DiskFull, StoreDamaged
 from tests.store.stores import job, read, write
 
@@ -141,6 +141,27 @@ def test_a_flipped_bit_in_a_segment_is_noticed_by_who_touches_the_line(here, loo
         with pytest.raises(StoreDamaged, match="00000001.jsonl: the line at byte 0 is damaged"):
             actions[look]()
         write(path, whole)
+
+
+@pytest.mark.parametrize("passed", [0, 100])
+@pytest.mark.parametrize("look", ["list", "count", "claim", "roll"])
+def test_a_line_without_a_moment_where_jobs_wait_for_one_is_damaged(here, look, passed):
+    here.bulk([job(id, run_at=(here.now + 50000) / 1000) for id in ("a", "b")])
+    (path,) = here.segment_files()
+    whole = read(path)
+    moment = b'"due":%d' % (here.now + 50000)
+    spoilt = whole.replace(moment, b'"due":null', 1).replace(b"/srv", b"/srv" + b"x" * (len(moment) - len(b'"due":null')), 1)
+    assert len(spoilt) == len(whole) and spoilt != whole
+    write(path, spoilt)
+    here.pass_time(passed)
+    actions = {
+        "list": here.ids,
+        "count": lambda: queues.depths(here.opened().look(), here.now),
+        "claim": lambda: here.claim(here.worker()),
+        "roll": lambda: here.roll() or here.ids(),
+    }
+    with pytest.raises(StoreDamaged, match="00000001.jsonl: the line at byte 0 is damaged"):
+        actions[look]()
 
 
 def test_a_full_disk_is_named(here):

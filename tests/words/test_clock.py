@@ -64,6 +64,42 @@ def test_a_bare_moment_is_local_time(zone, zone_name, text, parts):
     assert time.localtime(clock.parse_moment(text) / 1000)[:6] == parts
 
 
+BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
+HAVANA = "CST5CDT,M3.2.0/0,M11.1.0/1"
+
+
+@pytest.mark.parametrize("zone_name, now, text, coming", [
+    ("UTC", "2026-11-22T01:00:00Z", "03:00", "2026-11-22T03:00:00.000Z"),
+    ("UTC", "2026-11-22T01:00:00Z", " 3:00 ", "2026-11-22T03:00:00.000Z"),
+    ("UTC", "2026-11-22T23:59:59.999Z", "0:00", "2026-11-23T00:00:00.000Z"),
+    ("UTC", "2026-12-31T03:00:00Z", "03:00", "2027-01-01T03:00:00.000Z"),
+    ("UTC", "2026-11-22T03:00:30Z", "03:00", "2026-11-23T03:00:00.000Z"),
+    (BERLIN, "2026-11-22T01:00:00Z", "03:00", "2026-11-22T02:00:00.000Z"),
+    ("XYZ-5:30", "2026-11-22T01:00:00Z", "07:15", "2026-11-22T01:45:00.000Z"),
+    # The clock leaps from two to three: half past two is when it leaps, that night and not the next.
+    (BERLIN, "2026-03-28T22:00:00Z", "02:30", "2026-03-29T01:00:00.000Z"),
+    (BERLIN, "2026-03-28T22:00:00Z", "02:00", "2026-03-29T01:00:00.000Z"),
+    (BERLIN, "2026-03-28T22:00:00Z", "03:00", "2026-03-29T01:00:00.000Z"),
+    (BERLIN, "2026-03-28T22:00:00Z", "03:01", "2026-03-29T01:01:00.000Z"),
+    (BERLIN, "2026-03-28T22:00:00Z", "12:00", "2026-03-29T10:00:00.000Z"),
+    (HAVANA, "2026-03-08T04:00:00Z", "00:30", "2026-03-08T05:00:00.000Z"),
+    # From three back to two: half past two comes twice.
+    (BERLIN, "2026-10-24T22:00:00Z", "02:30", "2026-10-25T00:30:00.000Z"),
+    (BERLIN, "2026-10-25T00:30:00Z", "02:30", "2026-10-25T01:30:00.000Z"),
+    (BERLIN, "2026-10-25T01:30:00Z", "02:30", "2026-10-26T01:30:00.000Z"),
+    (BERLIN, "2026-10-25T00:30:00Z", "03:00", "2026-10-25T02:00:00.000Z"),
+    (BERLIN, "2026-10-25T00:30:00Z", "12:00", "2026-10-25T11:00:00.000Z"),
+])
+def test_a_time_of_day_is_when_the_local_clock_next_shows_it(zone, zone_name, now, text, coming):
+    zone(zone_name)
+    assert clock.coming(text, clock.parse_moment(now)) == coming
+
+
+@pytest.mark.parametrize("text", ["2026-11-22 03:10", "1795317000", "24:00", "3:60", "3:0", "003:00", "03:00Z", "03:00:00", "soon", ""])
+def test_what_is_no_time_of_day_is_left_as_it_is(text):
+    assert clock.coming(text, NIGHT) == text
+
+
 @pytest.mark.parametrize("number, ms", [(0, 0), (90, 90000), ("90", 90000), (1.5, 1500), ("1795317000", 1795317000000)])
 def test_a_number_is_seconds_since_1970(number, ms):
     assert clock.parse_moment(number) == ms
@@ -82,7 +118,8 @@ def test_what_is_no_moment_is_bad_input(bad):
 
 @pytest.mark.parametrize("text, seconds", [
     ("0", 0), ("90", 90), ("90s", 90), ("5m", 300), ("2h", 7200), ("7d", 604800), ("1w", 604800), ("1.5h", 5400),
-    ("250ms", 0.25), (" 5 m ", 300), (90, 90), (1.5, 1.5),
+    ("250ms", 0.25), (" 5 m ", 300),
+    ("1h30m", 5400), ("1d12h", 129600), ("2m30s", 150), ("1w2d3h4m5s", 788645), ("1h 30m", 5400), ("1 d 12 h", 129600), ("1h5s", 3605), ("0m90s", 90), (90, 90), (1.5, 1.5),
 ])
 def test_durations_as_people_write_them(text, seconds):
     assert clock.parse_duration(text) == seconds
@@ -93,7 +130,7 @@ def test_whole_seconds_are_whole_numbers():
 
 
 @pytest.mark.parametrize("bad", [
-    "", "soon", "5x", "5M", "m", "-5", "-5m", "1h30m", "5 m m", "1e3", ".5", "5.", "5m\n5m", "٥m", "100000d", -1, True, None, [],
+    "", "soon", "5x", "5M", "m", "-5", "-5m", "30m1h", "1h1h", "1h30", "1.5h30m", "1h-5m", "1m5ms", "h30m", "100y", "5 m m", "1e3", ".5", "5.", "5m\n5m", "٥m", "100000d", -1, True, None, [],
     float("nan"), float("inf"), "9" * 400,
 ])
 def test_what_is_no_duration_is_bad_input(bad):

@@ -207,7 +207,7 @@ def test_whatever_bit_is_flipped_those_who_live_can_be_told(here, file):
 def test_who_was_told_to_stop_is_leaving_and_those_whose_supervisor_was():
     boss = supervisor()
     mine, other, told = (pidfile.Entry(kind=pidfile.WORKER, slot=slot, incarnation="a", pid=slot, **fields)
-                         for slot, fields in ((1, {"supervisor": boss.pid}), (2, {}), (3, {"stop": pidfile.NOW})))
+                         for slot, fields in ((1, {"supervisor": boss.pid, "boot": boss.boot}), (2, {}), (3, {"stop": pidfile.NOW})))
     assert pidfile.leaving([boss, mine, other, told]) == {"3.a"}
     assert pidfile.leaving([boss._replace(stop=pidfile.DRAIN), mine, other, told]) == {"1.a", "3.a"}
 
@@ -225,3 +225,15 @@ def test_a_folder_in_its_place_is_told_and_changes_no_order(here):
         pidfile.read(here.paths)
     assert orders.read() == pidfile.DRAIN
     slot.leave()
+
+
+def test_a_supervisor_in_another_container_lives_while_one_of_its_workers_does(here):
+    slot, entry = worker(here)
+    boss = supervisor()._replace(boot="elsewhere", pid=1, start="1")
+    mine = entry._replace(boot="elsewhere", supervisor=1)
+    add(here, mine, boss, supervisor())
+    assert boss in pidfile.living(here.paths) and pidfile.alive(here.paths, boss)
+    # Nor is it a worker of one here that has the same number.
+    assert pidfile.works_for(mine, boss) and not pidfile.works_for(mine, supervisor()._replace(pid=1))
+    slot.leave()
+    assert pidfile.living(here.paths) == [supervisor()] and not pidfile.alive(here.paths, boss)

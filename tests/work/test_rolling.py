@@ -37,7 +37,7 @@ def test_a_long_journal_is_rolled_by_a_process_that_is_reaped(where):
     one = rolling.Rolling(where, fork=True)
     one.look()
     wait_until(lambda: generation(where) == 2, "the journal was rolled")
-    wait_until(lambda: one.look() and one._roller is None, "the roller was reaped")
+    wait_until(lambda: one.look() and one.roller is None, "the roller was reaped")
     assert where.counts() == {"default": {"pending": 100}}
 
 
@@ -45,7 +45,7 @@ def test_a_short_one_is_left_alone(where):
     fill(where, 2)
     one = rolling.Rolling(where, fork=True)
     one.look()
-    assert one._roller is None
+    assert one.roller is None
 
 
 def test_it_is_looked_at_more_often_while_much_is_written(where):
@@ -65,7 +65,7 @@ def test_the_roller_holds_nothing_whose_end_tells_others_that_its_supervisor_is_
         one.look()
         writer.close()
         assert reader.poll(DEADLINE)
-    wait_until(lambda: one.look() and one._roller is None, "the roller was reaped")
+    wait_until(lambda: one.look() and one.roller is None, "the roller was reaped")
 
 
 def test_the_roller_waits_for_a_lock_that_its_supervisor_holds(where):
@@ -75,10 +75,10 @@ def test_the_roller_waits_for_a_lock_that_its_supervisor_holds(where):
     held = where.lock()
     with held:
         one.look()
-        done, _ = os.waitpid(one._roller, os.WNOHANG)
+        done, _ = os.waitpid(one.roller, os.WNOHANG)
         assert not done and generation(where) == 1
     wait_until(lambda: generation(where) == 2, "the journal was rolled")
-    os.waitpid(one._roller, 0)
+    os.waitpid(one.roller, 0)
 
 
 def test_nothing_of_the_supervisors_runs_in_the_roller(where, capfd):
@@ -86,7 +86,7 @@ def test_nothing_of_the_supervisors_runs_in_the_roller(where, capfd):
     print("not yet written", end="")
     one = rolling.Rolling(where, fork=True)
     one.look()
-    os.waitpid(one._roller, 0)
+    os.waitpid(one.roller, 0)
     assert capfd.readouterr().out == "not yet written"
 
 
@@ -117,7 +117,7 @@ def test_a_fork_that_fails_leaves_the_signals_as_they_were_and_is_tried_again(wh
         one.look()
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
     one.look()
-    os.waitpid(one._roller, 0)
+    os.waitpid(one.roller, 0)
     assert generation(where) == 2
 
 
@@ -125,10 +125,10 @@ def test_a_roller_that_somebody_else_reaped_is_not_the_last_one(where):
     fill(where)
     one = rolling.Rolling(where, fork=True)
     one.look()
-    os.waitpid(one._roller, 0)
+    os.waitpid(one.roller, 0)
     fill(where)
     one.look()
-    os.waitpid(one._roller, 0)
+    os.waitpid(one.roller, 0)
     assert generation(where) == 3
 
 
@@ -144,7 +144,7 @@ def test_the_roller_can_still_give_up_a_wait_for_the_lock(where, monkeypatch):
     fill(where)
     one = rolling.Rolling(where, fork=True)
     one.look()
-    os.waitpid(one._roller, 0)
+    os.waitpid(one.roller, 0)
     with open(blocked) as file:
         assert file.read() == "0"
 
@@ -163,17 +163,17 @@ def test_what_retention_no_longer_keeps_is_purged_though_nothing_is_rolled(where
     one = kept_for(where, 86400)
     one.look()
     wait_until(lambda: where.counts() == {}, "the job has gone")
-    os.waitpid(one._roller, 0)
+    os.waitpid(one.roller, 0)
 
 
 def test_a_retention_that_is_set_later_is_heeded_at_once(where):
     one = kept_for(where, 10 * 86400)
     one.look()
-    os.waitpid(one._roller, 0)
+    os.waitpid(one.roller, 0)
     assert where.counts() == {"default": {"cancelled": 1}}
     config.set(where, "retention", "3")
     wait_until(lambda: one.look() and where.counts() == {}, "the job has gone")
-    wait_until(lambda: one.look() and one._roller is None, "the roller was reaped")
+    wait_until(lambda: one.look() and one.roller is None, "the roller was reaped")
 
 
 def test_old_jobs_are_looked_for_once_an_hour_and_not_at_every_look(where, monkeypatch):
@@ -192,4 +192,4 @@ def test_without_retention_nobody_is_started_for_that(where):
     one = kept_for(where, 86400)
     config.unset(where, "retention")
     one.look()
-    assert one._roller is None
+    assert one.roller is None

@@ -2,8 +2,7 @@
 
 import shlex
 
-from queuectl_lib.faces import completing
-from queuectl_lib.faces.cli import main
+from queuectl_lib.faces.cli import completing, main
 
 
 def arguments(parser):

@@ -9,8 +9,7 @@ Examples:
 
 import os
 
-from queuectl_lib.faces import report, terminal
-from queuectl_lib.faces.cli import status
+from queuectl_lib.faces import report, standing, terminal
 from queuectl_lib.job import record
 from queuectl_lib.store import config
 from queuectl_lib.store import store as stores
@@ -92,7 +91,7 @@ def _jobs(store):
 
 def _sum_up(store, out):
     now = clock.now()
-    for line in report.status(status.standing(store, now), now, out):
+    for line in report.status(standing.of_store(store, now), now, out):
         out.line(line)
     me = " ".join([os.path.basename(program.command()[0])] + program.command()[1:] + ["--store", store.root])
     out.line()

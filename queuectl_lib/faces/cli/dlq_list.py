@@ -1,7 +1,8 @@
 """List dead jobs, and how they died.
 
 --group counts those that failed alike: the same cause, and the same last line
-on standard error.
+on standard error. Without a terminal nothing is said when there are none, so
+that cron mails only what is wrong.
 
 Examples:
   queuectl dlq list
@@ -9,11 +10,10 @@ Examples:
   queuectl dlq list --queue mail --jsonl
 """
 
-from queuectl_lib.faces import listing, report, terminal
+from queuectl_lib.faces import listing, report, terminal, wanted
 from queuectl_lib.faces.cli import list as listing_command
 from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.table import Column
-from queuectl_lib.job import identifiers
 from queuectl_lib.store import store as stores
 from queuectl_lib.words.errors import BadInput
 
@@ -33,7 +33,7 @@ def arguments(parser):
 
 
 def run(args, out):
-    queues = [identifiers.check_queue(name) for name in options.words(args.queue)] or None
+    queues = wanted.queues(args.queue)
     if not args.group:
         listing_command.show(args, out, ["dead"], queues, listing.DEAD_COLUMNS, nothing=_EMPTY)
         return
@@ -49,8 +49,12 @@ def run(args, out):
     else:
         for line in report.draw(_GROUPS, groups, out):
             out.line(line)
-    if not groups:
-        terminal.note("no such jobs" if queues or args.search else _EMPTY)
+    if groups:
+        return
+    if queues or args.search:
+        terminal.note("no such jobs")
+    else:
+        terminal.reassure(_EMPTY)
 
 
 def _groups(jobs):

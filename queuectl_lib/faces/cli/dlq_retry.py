@@ -10,7 +10,8 @@ Examples:
   queuectl dlq retry --search 'No space left' --yes
 """
 
-from queuectl_lib.faces.cli import reading, retry, selecting
+from queuectl_lib.faces import reading
+from queuectl_lib.faces.cli import retry, selecting
 
 
 def arguments(parser):

@@ -4,7 +4,8 @@ Examples:
   queuectl dlq show nightly
 """
 
-from queuectl_lib.faces.cli import reading, show
+from queuectl_lib.faces import reading
+from queuectl_lib.faces.cli import show
 
 
 def arguments(parser):

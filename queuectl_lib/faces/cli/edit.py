@@ -6,7 +6,7 @@ printed, one a line.
 
 Examples:
   queuectl edit nightly --priority -5 --timeout 2h
-  queuectl edit nightly --run-at '2026-12-01 03:00'
+  queuectl edit nightly --run-at 03:00
   queuectl edit --from-queue mail --search newsletter --queue bulk --yes
 """
 
@@ -25,12 +25,16 @@ def _whole_number(text):
         raise BadInput("want a whole number, not %r" % text)
 
 
+def _coming(text):
+    return clock.coming(text, clock.now())
+
+
 # Field: metavar, help, and what makes of the word that was typed what is checked.
 _FIELDS = {
     "priority": ("N", "the lower runs first", _whole_number),
     "queue": ("Q", "the queue to which they go", str),
-    "timeout": ("DUR", "time one attempt may take: 90, 90s, 5m, 2h, none", str),
-    "run_at": ("WHEN", "not before: 2026-11-22 03:10 (local), ISO 8601, or epoch seconds", str),
+    "timeout": ("DUR", "time one attempt may take: 90, 90s, 5m, 1h30m, none", str),
+    "run_at": ("WHEN", "not before: 03:00 (the next one), 2026-11-22 03:10 (local), ISO 8601, or epoch seconds", _coming),
     "max_retries": ("N", "how often they are tried again after a failure", _whole_number),
     "command": ("COMMAND", "the shell command line", str),
 }

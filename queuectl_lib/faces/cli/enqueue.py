@@ -7,7 +7,7 @@ jobs are safely stored.
 Examples:
   queuectl enqueue 'backup.sh > /var/log/backup.log'
   queuectl enqueue --queue mail --max-retries 5 --timeout 30s send-mail --to bob
-  queuectl enqueue --id nightly --if-absent --run-at '2026-12-01 03:00' ./run.sh
+  queuectl enqueue --id nightly --if-absent --run-at 03:00 ./run.sh
   queuectl enqueue --unique --queue sync 'rsync -a /srv/ backup:/srv/'
   queuectl enqueue --wait 'make test' > test.log
   queuectl enqueue --delay 10m --env LEVEL=3 MODE=fast -- make -j4
@@ -47,7 +47,7 @@ def arguments(parser):
     parser.section("when it runs")
     add("--priority", metavar="N", type=_whole("--priority"), help="the lower runs first (default: 0)")
     add("--delay", metavar="DUR", help="not before this much time has passed")
-    add("--run-at", metavar="WHEN", help="not before: 2026-11-22 03:10 (local), ISO 8601, or epoch seconds")
+    add("--run-at", metavar="WHEN", help="not before: 03:00 (the next one), 2026-11-22 03:10 (local), ISO 8601, or epoch seconds")
     add("--after", metavar="ID[,ID]", action="append", help="not before these jobs have completed")
     add("--hold", action="store_true", help="not before it is released (queuectl release)")
     add("--expires", metavar="DUR", type=options.checked("--expires", clock.parse_duration),
@@ -55,7 +55,7 @@ def arguments(parser):
     add("--slots", metavar="N", type=_whole("--slots"), help="how many of its queue's limit it takes (default: 1)")
     parser.section("how it runs")
     add("--wait", action="store_true", help="run it to its end, its output here; ends with its exit code")
-    add("--timeout", metavar="DUR", help="time one attempt may take: 90, 90s, 5m, 2h, none")
+    add("--timeout", metavar="DUR", help="time one attempt may take: 90, 90s, 5m, 1h30m, none")
     add("--max-retries", metavar="N", type=_whole("--max-retries"), help="how often it is tried again after a failure")
     add("--nice", metavar="N", type=_whole("--nice"), help="lower its priority with the system by 1 to 19")
     add("--cwd", metavar="DIR", help="where it runs (default: here)")
@@ -82,6 +82,10 @@ def run(args, out):
     if args.wait and len(given_jobs) != 1:
         raise BadInput("--wait waits for one job; of several the ids can be given to: queuectl wait")
     _check_options(args)
+    is_watched = sys.stderr.isatty()
+    if is_watched and args.misplaced:
+        terminal.note("%s became a part of the command: options go before it (and -- before a command whose own they are)"
+                      % args.misplaced)
     store = stores.open_store(args.store, create=True, write=True)
     now = clock.now()
     here = _here()
@@ -95,7 +99,7 @@ def run(args, out):
         return _run_to_its_end(args, store, jobs, out)
     for id in _added(args, store, jobs):
         out.line(id)
-    if sys.stderr.isatty():
+    if is_watched:
         _tell_of_pauses(store, sorted({job.queue for job in jobs}), now, out)
     return None
 
@@ -163,7 +167,7 @@ def _defaults(args, config, now, here):
     # Checked by the same rules as a job's own fields.
     fields = {"command": "-", "queue": args.queue, "priority": args.priority,
               "cwd": args.cwd and os.path.join(here, args.cwd),
-              "max_retries": args.max_retries, "run_at": args.run_at, "env": _environment(args.env),
+              "max_retries": args.max_retries, "run_at": args.run_at and clock.coming(args.run_at, now), "env": _environment(args.env),
               "after": _ids_after(args.after), "held": args.hold, "slots": args.slots, "nice": args.nice}
     if args.timeout is not None:
         fields["timeout"] = args.timeout
@@ -184,7 +188,9 @@ def _ids_after(texts):
     """The ids of --after, None without it. An unset variable of a script is no "after nothing"."""
     if texts is None:
         return None
-    ids = options.words(texts)
+    # Imported here: a plain command needs none of it.
+    from queuectl_lib.faces import wanted
+    ids = wanted.words(texts)
     if not ids:
         raise BadInput("--after: want the id of a job")
     return ids

@@ -18,7 +18,7 @@ Examples:
   queuectl events -f --jsonl | jq -r 'select(.what == "dead") | .id'
 """
 
-from queuectl_lib.faces import happenings, table, terminal
+from queuectl_lib.faces import happenings, moments, table, terminal
 from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.patience import Patience
 from queuectl_lib.store import news, pauses
@@ -44,11 +44,11 @@ def run(args, out):
     if args.json and not args.follow:
         out.array(map(happenings.document, stream.before()))
         return
-    show = _shown_as_json if args.json or args.jsonl else _shown
+    show = _shown_as_json(out) if args.json or args.jsonl else _Lines(out).show
     for event in stream.before():
-        show(event, out)
+        show(event)
     if args.follow:
-        _follow(stream, lambda event: show(event, out), out)
+        _follow(stream, show, out)
 
 
 def _limit(args, out):
@@ -72,19 +72,33 @@ def _follow(stream, show, out):
             show(event)
 
 
-def _shown_as_json(event, out):
-    out.lines([happenings.document(event)])
+def _shown_as_json(out):
+    return lambda event: out.lines([happenings.document(event)])
 
 
-def _shown(event, out):
-    row = happenings.row(event)
-    if out.width is None:
-        out.line(table.plain_line(happenings.COLUMNS, row))
-        return
-    # With a stand-in, since the line's end is never padded.
-    text = table.plain_line(happenings.COLUMNS, dict(row, text="."))[:-1]
-    rest = table.cut(row["text"], max(1, out.width - table.shown_width(text)), out.ellipsis)
-    out.line(text + out.paint(rest, happenings.colour(event)))
+class _Lines:
+    """Events as lines, whole in a pipe; on a terminal as wide as that, under a heading that says the zone of their moments."""
+
+    def __init__(self, out):
+        self._out = out
+        self._moments = moments.Moments(out)
+        self._has_heading = False
+
+    def show(self, event):
+        out = self._out
+        row = happenings.row(event)
+        if out.width is None:
+            out.line(table.plain_line(happenings.COLUMNS, row))
+            return
+        if not self._has_heading:
+            self._has_heading = True
+            out.line(table.plain_heading(happenings.columns(event.at and self._moments.said(event.at))))
+        if event.at:
+            row["at"] = self._moments.shown(event.at)
+        # With a stand-in, since the line's end is never padded.
+        text = table.plain_line(happenings.columns(), dict(row, text="."))[:-1]
+        rest = table.cut(row["text"], max(1, out.width - table.shown_width(text)), out.ellipsis)
+        out.line(text + out.paint(rest, happenings.colour(event)))
 
 
 class _Stream:

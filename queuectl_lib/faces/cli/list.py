@@ -12,13 +12,11 @@ Examples:
 
 from itertools import islice
 
-from queuectl_lib.faces import listing, table, terminal
-from queuectl_lib.faces.cli import options, reading, registry
-from queuectl_lib.job import identifiers, record
+from queuectl_lib.faces import listing, moments, reading, table, terminal, wanted
+from queuectl_lib.faces.cli import options
+from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import BadInput
-from queuectl_lib.words.text import did_you_mean
 
 _ON_A_TERMINAL = 50
 
@@ -35,7 +33,7 @@ def filters(parser):
     add("--queue", metavar="Q", nargs="+", action="append", help="only of these queues")
     add("--search", metavar="TEXT", help="only jobs with this text in id, command, queue or error")
     options.limit(parser, "at most so many")
-    add("--sort", metavar="FIELD", type=options.checked("--sort", sorting),
+    add("--sort", metavar="FIELD", type=options.checked("--sort", wanted.sorting),
         help="by this field; -FIELD turns the order round (created_at, duration, ...)")
     add("--verbose", "-v", action="store_true", help="more lines on each job")
     options.reveal(parser)
@@ -44,7 +42,7 @@ def filters(parser):
 
 
 def run(args, out):
-    show(args, out, states(args.state), [identifiers.check_queue(name) for name in options.words(args.queue)] or None)
+    show(args, out, wanted.states(args.state), wanted.queues(args.queue))
 
 
 def show(args, out, wanted_states, queues, columns=listing.COLUMNS, nothing=None):
@@ -66,28 +64,9 @@ def show(args, out, wanted_states, queues, columns=listing.COLUMNS, nothing=None
         _print_table(seen, store, around, columns, args, out)
     out.flush()
     if nothing and look and not (seen.count or queues or args.search or limit == 0):
-        terminal.note(nothing)
+        terminal.reassure(nothing)
     else:
         _note_rest(store, look, seen.count, wanted_states, queues, args.search, limit)
-
-
-def states(groups, option="--state"):
-    """The states that an option names, or None for all of them."""
-    wanted = options.words(groups)
-    for state in wanted:
-        if state not in record.STATES:
-            raise BadInput("%s: unknown state %r%s; there are: %s" % (
-                option, state, did_you_mean(state, record.STATES, registry.STATE_ALIASES), ", ".join(record.STATES)))
-    return wanted or None
-
-
-def sorting(text):
-    """What --sort takes: a field, perhaps with a '-' before it; BadInput."""
-    field = text.lstrip("-")
-    if field not in listing.SORTS:
-        raise BadInput("unknown field %r%s; there are: %s"
-                       % (field, did_you_mean(field, listing.SORTS), ", ".join(listing.SORTS)))
-    return text
 
 
 def _sorted(jobs, sort, limit):
@@ -103,6 +82,7 @@ def _sorted(jobs, sort, limit):
 
 def _print_table(jobs, store, around, columns, args, out):
     now = clock.now()
+    shown = moments.Moments(out).shown
     if out.width is None:
         lines = _plain_lines(jobs, store, around, columns, now)
     else:
@@ -110,7 +90,7 @@ def _print_table(jobs, store, around, columns, args, out):
     for job, line in lines:
         out.line(line)
         if args.verbose and job is not None:
-            for more in listing.details(job, now, args.reveal):
+            for more in listing.details(job, now, args.reveal, shown):
                 out.line(more)
 
 

@@ -4,7 +4,6 @@ import gc
 import os
 import sys
 
-from queuectl_lib import __version__
 from queuectl_lib.faces import terminal
 from queuectl_lib.faces.cli import options, registry
 from queuectl_lib.words.errors import BadInput, QueuectlError, told
@@ -79,7 +78,8 @@ def _global_options(words, place):
                 raise BadInput("--store: expected a directory")
             place = value if equals else words.pop(0)
         elif name in ("--version", "-V"):
-            sys.stdout.write("queuectl %s\n" % __version__)
+            from queuectl_lib.faces import about
+            sys.stdout.write("\n".join(about.lines()) + "\n")
             raise SystemExit(0)
         else:
             raise BadInput("unknown option %s%s; see: queuectl --help" % (name, did_you_mean(name, _GLOBAL_OPTIONS)))

@@ -10,9 +10,7 @@ Examples:
 
 import os
 
-from queuectl_lib import __version__
 from queuectl_lib.faces import metrics
-from queuectl_lib.faces.cli import stats, status
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import NotDone
@@ -23,20 +21,11 @@ def arguments(parser):
 
 
 def run(args, out):
-    text = of_store(stores.open_store(args.store), clock.now())
+    text = metrics.of_store(stores.open_store(args.store), clock.now())
     if args.output is None:
         out.text(text)
     else:
         _replace(args.output, text.encode("utf-8"))
-
-
-def of_store(store, now):
-    """What metrics.text says of a store."""
-    look = store.look()
-    standing = status.standing(store, now, look, most_files=None)
-    totals = look.totals() if look else {}
-    lately = stats.of_store(store, metrics.SECONDS, now, look=look, most=metrics.MOST)
-    return metrics.text(standing, totals, lately, __version__, now)
 
 
 def _replace(path, data):

@@ -23,8 +23,9 @@ class Parser(argparse.ArgumentParser):
     """argparse with errors as BadInput, whole option names only, and values that may begin with '-'.
 
     `takes_command` ends the options at the first word that is none, as nice,
-    env and ssh do; the words from there on are args.command. `repeated` holds,
-    by option, whether a word behind its value is another value. `known` has the
+    env and ssh do; the words from there on are args.command, and args.misplaced
+    is the first long option of the parser's own among them, if no '--' says
+    that it is the command's. `repeated` holds, by option, whether a word behind its value is another value. `known` has the
     options by name, `positions` the arguments that are none, in order.
     """
 
@@ -70,6 +71,7 @@ class Parser(argparse.ArgumentParser):
         if self.takes_command:
             args = self.parse_args(options)
             args.command = rest
+            args.misplaced = self._misplaced(words, rest)
             return args
         args, unknown = self.parse_known_args(options + rest)
         if unknown:
@@ -78,6 +80,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         raise BadInput("%s; see: %s --help" % (message, self.prog))
+
+    def _misplaced(self, words, command):
+        for word in words[len(words) - len(command) + 1:] if "--" not in words else ():
+            if word.startswith("--") and word in self.known:
+                return word
+        return None
 
     def _split(self, words):
         """The options with their values joined on, and the words behind them (a '--' taken off)."""
@@ -161,12 +169,6 @@ def ids(parser, nargs="+", states=None):
 def id(parser, states=None):
     """The same for a command about one job."""
     parser.add_argument("id", metavar="ID").states = states
-
-
-def words(groups):
-    """The words of an option given several times, with several words each, or joined by commas."""
-    texts = [group if isinstance(group, list) else [group] for group in groups or ()]
-    return [word for group in texts for text in group for word in text.split(",") if word]
 
 
 def checked(option, parse):

@@ -10,9 +10,8 @@ Examples:
   queuectl pause import --on-failure
 """
 
-from queuectl_lib.faces import pausing, terminal
+from queuectl_lib.faces import pausing, terminal, wanted
 from queuectl_lib.faces.cli import options
-from queuectl_lib.job import identifiers
 from queuectl_lib.store import pauses
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
@@ -29,7 +28,7 @@ def arguments(parser):
 
 
 def run(args, out):
-    names = list(dict.fromkeys(map(identifiers.check_queue, options.words(args.queues)))) or [pauses.ALL]
+    names = list(dict.fromkeys(wanted.queues(args.queues) or [pauses.ALL]))
     if args.on_failure and (args.reason is not None or args.duration is not None or not args.queues):
         raise BadInput("--on-failure wants the names of queues, and no --reason and no --for: that comes with the failure")
     store = stores.open_store(args.store, create=True, write=True)

@@ -2,9 +2,11 @@
 
 Completed and cancelled ones, unless --state says otherwise: dead jobs go only
 when they are named. --all empties the store of everything but what runs. On a
-terminal it asks first. `config set retention 30d` has it done by itself.
+terminal it asks first. `config set retention 30d` has it done by itself. Jobs
+named by id go at once, dead ones too; their ids are printed, one a line.
 
 Examples:
+  queuectl purge nightly weekly
   queuectl purge --older-than 7d
   queuectl purge --state dead --queue mail --dry-run
   queuectl purge --all --yes
@@ -12,10 +14,9 @@ Examples:
 
 import sys
 
-from queuectl_lib.faces import terminal
-from queuectl_lib.faces.cli import list as listing
-from queuectl_lib.faces.cli import options
-from queuectl_lib.job import identifiers, lifecycle, record
+from queuectl_lib.faces import terminal, verbs, wanted
+from queuectl_lib.faces.cli import options, selecting
+from queuectl_lib.job import lifecycle, record
 from queuectl_lib.store import purge
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
@@ -23,6 +24,7 @@ from queuectl_lib.words.errors import BadInput, NotDone
 
 
 def arguments(parser):
+    options.ids(parser, "*", lifecycle.ENDED)
     add = parser.add_argument
     add("--state", metavar="S", nargs="+", action="append", help="only these: " + ", ".join(lifecycle.ENDED))
     add("--older-than", metavar="DUR", type=options.checked("--older-than", clock.parse_duration),
@@ -35,19 +37,35 @@ def arguments(parser):
 
 
 def run(args, out):
+    if args.ids:
+        return _purge_named(args, out)
+    _purge_selected(args, out)
+    return None
+
+
+def _purge_named(args, out):
+    if args.state or args.older_than is not None or args.queue or args.all:
+        raise BadInput("either ids or a selection (--state, --older-than, --queue, --all), not both")
+    if args.dry_run or args.json:
+        raise BadInput("--dry-run and --json count what a selection takes, and here are ids")
+    store = stores.open_store(args.store, write=True)
+    return selecting.run_named(args.ids, out, store, verbs.purge_ended(store, clock.now()))
+
+
+def _purge_selected(args, out):
     states = _states(args)
-    queues = [identifiers.check_queue(name) for name in options.words(args.queue)]
+    queues = wanted.queues(args.queue)
     if args.all and not (args.yes or args.dry_run or sys.stdin.isatty()):
         raise BadInput("--all empties the store: where nobody can be asked it needs --yes")
     store = stores.open_store(args.store, write=not args.dry_run)
     store.check_there()
-    wanted = purge.selection(states, queues, args.older_than, clock.now())
+    chosen = purge.selection(states, queues, args.older_than, clock.now())
     if args.dry_run:
-        _tell(purge.count(store, wanted), args, out)
+        _tell(purge.count(store, chosen), args, out)
         return
     if not args.yes and sys.stdin.isatty():
-        _ask(purge.count(store, wanted))
-    _tell(purge.purge(store, wanted), args, out)
+        _ask(purge.count(store, chosen))
+    _tell(purge.purge(store, chosen), args, out)
     if args.all:
         _note_running(store, queues)
 
@@ -57,7 +75,7 @@ def _states(args):
         if args.state:
             raise BadInput("either --state or --all, not both")
         return [state for state in record.STATES if state != "processing"]
-    states = listing.states(args.state) or lifecycle.FINISHED
+    states = wanted.states(args.state) or lifecycle.FINISHED
     for state in states:
         if state not in lifecycle.ENDED:
             raise BadInput("--state: %s jobs have not ended: cancel them first, or --all" % state)

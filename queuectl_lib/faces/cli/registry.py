@@ -47,15 +47,12 @@ COMMANDS = (
 # What the commands that share a first word are about.
 FAMILIES = {"worker": "what runs the jobs", "dlq": "the dead letter queue", "config": "the settings of this store"}
 
-# What people type by habit: named where somebody asks for a command, or a state, that there is not.
+# What people type by habit: named where somebody asks for a command that there is not.
 ALIASES = {
     "rm": "cancel", "remove": "cancel", "delete": "cancel", "del": "cancel", "kill": "cancel", "clean": "purge", "prune": "purge",
     "ls": "list", "start": "worker start", "stop": "worker stop", "workers": "worker list", "add": "enqueue",
     "submit": "enqueue", "log": "logs", "tail": "logs", "requeue": "retry", "rerun": "retry", "version": "--version",
     "check": "doctor", "fsck": "doctor", "repair": "doctor", "verify": "doctor"}
-STATE_ALIASES = {
-    "running": "processing", "success": "completed", "done": "completed", "finished": "completed", "error": "failed",
-    "waiting": "pending", "queued": "pending"}
 
 # Run by queuectl itself, by a shell that completes and by `make man`; in no list and no help.
 INTERNAL = ("roll", "complete", "manual")

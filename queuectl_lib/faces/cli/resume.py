@@ -9,9 +9,7 @@ Examples:
   queuectl resume mail
 """
 
-from queuectl_lib.faces import pausing, terminal
-from queuectl_lib.faces.cli import options
-from queuectl_lib.job import identifiers
+from queuectl_lib.faces import pausing, terminal, wanted
 from queuectl_lib.store import pauses
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
@@ -22,7 +20,7 @@ def arguments(parser):
 
 
 def run(args, out):
-    names = list(dict.fromkeys(map(identifiers.check_queue, options.words(args.queues)))) or [pauses.ALL]
+    names = list(dict.fromkeys(wanted.queues(args.queues) or [pauses.ALL]))
     left = pausing.resume(stores.open_store(args.store, write=True), names, clock.now())
     if left:
         terminal.note("not paused: %s" % ", ".join(left))

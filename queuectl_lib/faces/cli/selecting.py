@@ -2,11 +2,10 @@
 
 import sys
 
-from queuectl_lib.faces import terminal
-from queuectl_lib.faces.cli import list as lists
+from queuectl_lib.faces import terminal, wanted
 from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.selection import Selection, Wanted
-from queuectl_lib.job import identifiers, record
+from queuectl_lib.job import record
 from queuectl_lib.words.errors import BadInput, NotDone
 
 
@@ -28,6 +27,15 @@ def run(args, out, store, verb):
         raise NotDone("nothing to %s: no such job is there" % verb.name)
     if not chosen.is_named and not args.yes:
         _confirm("%s %s?" % (verb.name, counted(len(chosen.ids), "job")))
+    return _change(chosen, out, verb)
+
+
+def run_named(ids, out, store, verb):
+    """The same for jobs that are named, where a selection is made in another way."""
+    return _change(Selection(Wanted(ids), store, verb), out, verb)
+
+
+def _change(chosen, out, verb):
     for ids in chosen.changed():
         for job_id in ids:
             out.line(job_id)
@@ -41,8 +49,7 @@ def _wanted(args):
         raise BadInput("either ids or a selection (--state, --queue, --search, --all), not both")
     if not args.ids and not selects:
         raise BadInput("which jobs? name them by id, or select them by --state, --queue, --search or --all")
-    queues = [identifiers.check_queue(name) for name in options.words(args.of_queues)]
-    return Wanted(args.ids, lists.states(args.state), queues or None, args.search)
+    return Wanted(args.ids, wanted.states(args.state), wanted.queues(args.of_queues), args.search)
 
 
 def _confirm(question):

@@ -9,8 +9,8 @@ Examples:
   queuectl show nightly --sh | sh
 """
 
-from queuectl_lib.faces import reasons, story
-from queuectl_lib.faces.cli import options, reading
+from queuectl_lib.faces import moments, reading, reasons, story
+from queuectl_lib.faces.cli import options
 from queuectl_lib.job import record
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
@@ -44,7 +44,8 @@ def show(args, out, check):
     # A lost job is taken up by any worker, whichever queues that one serves.
     servants = reading.servants(store, None if job.state == "processing" else job.queue)
     around = reasons.around(store, job, servants, now)
-    for line in story.tell(job, now, reading.is_lost(store, job), around, store.root, out.paint, args.reveal):
+    shown = moments.Moments(out).shown
+    for line in story.tell(job, now, reading.is_lost(store, job), around, store.root, out.paint, args.reveal, shown):
         out.line(line)
 
 

@@ -12,11 +12,9 @@ Examples:
   queuectl stats --json | jq .all.waiting.p95
 """
 
-from queuectl_lib.faces import figures, report, terminal
+from queuectl_lib.faces import figures, report, terminal, wanted
 from queuectl_lib.faces.cli import options
 from queuectl_lib.faces.table import Column
-from queuectl_lib.job import identifiers
-from queuectl_lib.store import listing
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import BadInput
@@ -61,9 +59,9 @@ def arguments(parser):
 
 
 def run(args, out):
-    queues = [identifiers.check_queue(name) for name in options.words(args.queue)] or None
+    queues = wanted.queues(args.queue)
     now = clock.now()
-    found = of_store(stores.open_store(args.store), args.since, now, queues)
+    found = figures.of_store(stores.open_store(args.store), args.since, now, queues)
     if args.json:
         out.document(_document(found, now))
         return
@@ -71,13 +69,6 @@ def run(args, out):
         out.line(line)
     if not found.all.ended:
         terminal.note("no job has ended in the last %s" % _span((now - found.since) / 1000))
-
-
-def of_store(store, seconds, now, queues=None, look=None, most=figures.MOST):
-    """The figures.Figures of the last so many seconds of a store; look: of what moment, not now."""
-    look = look or store.look()
-    ended = listing.newest_ended(look, now) if look else ()
-    return figures.gathered(ended, max(0, now - int(seconds * 1000)), now, queues, most)
 
 
 def _since(text):

@@ -34,7 +34,7 @@ _NAMED = 3
 def arguments(parser):
     options.ids(parser, "*", WAITING + ("processing",))
     parser.add_argument("--timeout", metavar="DUR", type=options.checked("--timeout", clock.parse_duration),
-                        help="give up after so long: 30s, 5m, 2h")
+                        help="give up after so long: 30s, 5m, 1h30m")
 
 
 def run(args, out):

@@ -16,8 +16,8 @@ Examples:
   * * * * *  cd /srv/app && python3 queuectl.py worker start --ensure --detach
 """
 
+from queuectl_lib.faces import wanted
 from queuectl_lib.faces.cli import options
-from queuectl_lib.job import identifiers
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
 
@@ -32,7 +32,7 @@ def crew_arguments(parser):
 
 def queues_of(args):
     """The queues they serve; None for all."""
-    return [identifiers.check_queue(name) for name in options.words(args.queue)] or None
+    return wanted.queues(args.queue)
 
 
 def arguments(parser):

@@ -24,12 +24,12 @@ def arguments(parser):
 
 def run(args, out):
     # Imported here, as in the other commands about workers: help and completion need none.
-    from queuectl_lib.work import supervisor
+    from queuectl_lib.work import pidfile, supervisor
     store = stores.open_store(args.store, write=True)
     left = supervisor.stop(store, now=args.now, timeout=args.timeout, tell=terminal.note)
     if left:
-        pids = ", ".join(str(entry.pid) for entry in left)
-        raise NotDone("still running: pid %s; they were told to stop%s"
+        pids = ", ".join(pidfile.pid_of(entry) for entry in left)
+        raise NotDone("still running: %s; they were told to stop%s"
                       % (pids, "" if args.now else "; --now does not wait for their jobs"))
     if out.tty:
         terminal.note("no worker is running")

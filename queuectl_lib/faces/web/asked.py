@@ -1,7 +1,6 @@
 """What a request asks for, in its query and in its body: checked as the command line checks its options."""
 
-from queuectl_lib.faces.cli import list as lists
-from queuectl_lib.faces.cli import options
+from queuectl_lib.faces import wanted
 from queuectl_lib.faces.web.message import given
 from queuectl_lib.job import checks, identifiers
 from queuectl_lib.words.errors import BadInput, UnknownJob
@@ -56,12 +55,12 @@ def truth(request, name):
 
 def states(request):
     """The states that are named, None for all."""
-    return lists.states(request.query.get("state", ()), "state")
+    return wanted.states(request.query.get("state", ()), "state")
 
 
 def queues(request):
     """The queues that are named, None for all."""
-    return [identifiers.check_queue(name) for name in options.words(request.query.get("queue", ()))] or None
+    return wanted.queues(request.query.get("queue", ()))
 
 
 def sorting(request):
@@ -70,7 +69,7 @@ def sorting(request):
     if text is None:
         return None
     try:
-        lists.sorting(text)
+        wanted.sorting(text)
     except BadInput as error:
         raise BadInput("sort: %s" % error)
     return text.lstrip("-"), text.startswith("-")

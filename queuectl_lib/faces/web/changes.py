@@ -1,14 +1,12 @@
 """What a request does to jobs that are there, and to queues."""
 
-from queuectl_lib.faces import pausing, verbs
+from queuectl_lib.faces import pausing, reading, verbs, wanted
 from queuectl_lib.faces.api import Queue
-from queuectl_lib.faces.cli import list as lists
-from queuectl_lib.faces.cli import options, reading
 from queuectl_lib.faces.queues import pause_document
 from queuectl_lib.faces.selection import Selection, Wanted
 from queuectl_lib.faces.web import asked, jobs
 from queuectl_lib.faces.web.message import document
-from queuectl_lib.job import checks, identifiers, lifecycle
+from queuectl_lib.job import checks, lifecycle
 from queuectl_lib.store import pauses
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
@@ -109,8 +107,8 @@ def _changed_many(request, site, verb):
 def _wanted(fields):
     """The selection.Wanted that a body means."""
     ids = asked.texts(fields, "ids")
-    states = lists.states([asked.texts(fields, "state")], "state")
-    queues = [identifiers.check_queue(name) for name in options.words([asked.texts(fields, "queue")])] or None
+    states = wanted.states([asked.texts(fields, "state")], "state")
+    queues = wanted.queues([asked.texts(fields, "queue")])
     search = asked.text(fields, "search") or None
     every = fields.get("all", False)
     if not isinstance(every, bool):

@@ -3,8 +3,7 @@
 from heapq import nsmallest
 from time import monotonic
 
-from queuectl_lib.faces import listing, reasons
-from queuectl_lib.faces.cli import reading
+from queuectl_lib.faces import listing, reading, reasons
 from queuectl_lib.faces.web import asked
 from queuectl_lib.faces.web.message import Refused, document
 from queuectl_lib.job import lifecycle, record

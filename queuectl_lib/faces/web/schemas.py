@@ -1,6 +1,6 @@
 """What stands in the documents of the API, as JSON Schema: data, for the description at GET /api."""
 
-from queuectl_lib.faces import listing, outputs
+from queuectl_lib.faces import outputs, wanted
 from queuectl_lib.faces.web import jobs
 from queuectl_lib.job import record
 from queuectl_lib.store import usage
@@ -68,7 +68,7 @@ _ROW = dict(
 
 # What a user gives, in the forms in which it may be given.
 _WHEN = {"description": "ISO 8601, or seconds since 1970", "type": ["string", "number", "null"]}
-_HOW_LONG = {"description": "seconds, or '90s', '5m', '2h'", "type": ["string", "number", "null"]}
+_HOW_LONG = {"description": "seconds, or '90s', '5m', '1h30m'", "type": ["string", "number", "null"]}
 _EDITED = {"priority": _WHOLE, "queue": _TEXT, "timeout": _HOW_LONG, "run_at": _WHEN, "max_retries": _WHOLE, "command": _TEXT}
 _GIVEN = dict(_EDITED, id=_ID, after=dict(_list(_ID), type=["array", "string", "null"]), held=_or_null(_TRUTH), expires_at=_WHEN,
               slots=_or_null(_WHOLE), nice=_or_null(_WHOLE), cwd=_or_null(_TEXT), env=_or_null(_map(_TEXT)))
@@ -136,7 +136,7 @@ PARAMETERS = {
     "queue": ("only jobs of these queues", _TEXT, True),
     "search": ("only jobs with this text in id, command, queue or error", _TEXT, False),
     "sort": ("by this field, the greatest first with '-' before it; of the first %d jobs alone" % jobs.SORTED,
-             {"type": "string", "enum": [sign + field for field in listing.SORTS for sign in ("", "-")]}, False),
+             {"type": "string", "enum": [sign + field for field in wanted.SORTS for sign in ("", "-")]}, False),
     "limit": ("at most so many", dict(_WHOLE, minimum=1, maximum=jobs.MOST, default=jobs.USUAL), False),
     "cursor": ("where to go on: the `next` of the page before", _TEXT, False),
     "reveal": ("show the values of variables, too", _TRUTH, False),

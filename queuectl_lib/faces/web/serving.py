@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 
+from queuectl_lib.faces import lasting
 from queuectl_lib.faces.web import guard, pages
 from queuectl_lib.faces.web.connections import Connections
 from queuectl_lib.faces.web.live import Live
@@ -14,7 +15,6 @@ from queuectl_lib.faces.web.ring import Ring
 from queuectl_lib.faces.web.site import Site
 from queuectl_lib.faces.web.tickets import Tickets
 from queuectl_lib.store import ownership
-from queuectl_lib.store import store as stores
 from queuectl_lib.store import token as tokens
 from queuectl_lib.words.errors import NotDone, StoreError
 
@@ -113,11 +113,10 @@ def tokens_of(store, read_only):
 
 def load_all():
     """Import and read now what else would be when somebody asks: the one file may be replaced while this runs."""
-    from queuectl_lib.store import founding
-    from queuectl_lib.work import cancel, progress, recovery, signals
-    stores.load_all()
+    from queuectl_lib.work import signals
+    lasting.load_all()
     pages.load_all()
-    return founding, cancel, progress, recovery, signals
+    return signals
 
 
 def serve(listener, store, read_only, taken=None, host=None, until=None, ready=lambda: None, opens=False, name=None):

@@ -1,10 +1,9 @@
 """How the queue stands, for a request: status, workers, figures, health."""
 
 from queuectl_lib import __version__
-from queuectl_lib.faces import report
-from queuectl_lib.faces.cli import metrics as figures
-from queuectl_lib.faces.cli import reading
-from queuectl_lib.faces.cli import status as statuses
+from queuectl_lib.faces import metrics as figures
+from queuectl_lib.faces import reading, report
+from queuectl_lib.faces import standing as standings
 from queuectl_lib.faces.web.message import Answer, document
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
@@ -20,7 +19,7 @@ def status(request, site):
 
 def status_document(site, now):
     """What GET /api/status tells, and each `status` message."""
-    standing = statuses.standing(stores.open_store(site.store), now)
+    standing = standings.of_store(stores.open_store(site.store), now)
     found = report.status_document(standing, now)
     found.update(version=__version__, read_only=site.read_only, now=clock.moment(now))
     return found

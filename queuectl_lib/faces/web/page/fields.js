@@ -34,22 +34,33 @@ export function whole(typed) {
 }
 
 // Examples of one, the same everywhere (words/clock.py has them, too).
-export const DURATIONS = "90, 90s, 5m, 2h, 7d";
+export const DURATIONS = "90, 90s, 5m, 1h30m, 7d";
 
 const UNITS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
+// 1h30m: whole numbers, each unit smaller than the one before it.
+const COMPOUND = new RegExp("^" + ["w", "d", "h", "m", "s"].map((unit) => "(?:(\\d+) *" + unit + ")?").join(" *") + "$");
 const LONGEST = 3153600000;
 
-// Seconds of 90, 90s, 5m, 2h, as the command line takes them (words/clock.py).
+// Seconds of 90, 90s, 5m, 1h30m, as the command line takes them (words/clock.py).
 export function duration(label, typed) {
-  const found = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?$/.exec(typed.trim());
-  if (!found) {
+  const seconds = secondsOf(typed.trim());
+  if (seconds === null) {
     throw new Error(label + ": not a duration: " + typed + " (want " + DURATIONS + ")");
   }
-  const seconds = Number(found[1]) * UNITS[found[2] || "s"];
   if (seconds > LONGEST) {
     throw new Error(label + ": not a duration: " + typed + " (want at most 100 years)");
   }
   return seconds;
+}
+
+function secondsOf(typed) {
+  const simple = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?$/.exec(typed);
+  if (simple) {
+    return Number(simple[1]) * UNITS[simple[2] || "s"];
+  }
+  const [, ...numbers] = (typed && COMPOUND.exec(typed)) || [];
+  const sizes = [UNITS.w, UNITS.d, UNITS.h, UNITS.m, UNITS.s];
+  return numbers.length ? numbers.reduce((sum, number, place) => sum + Number(number || 0) * sizes[place], 0) : null;
 }
 
 // A moment as <input type="datetime-local"> holds it: in the reader's own time.

@@ -195,8 +195,8 @@ class _Finder:
         return [(state, "") for state in STATES]
 
     def _fields(self, action, last):
-        from queuectl_lib.faces import listing
-        return [(sign + field, "") for sign in ("", "-") for field in listing.SORTS]
+        from queuectl_lib.faces import wanted
+        return [(sign + field, "") for sign in ("", "-") for field in wanted.SORTS]
 
     def _queues(self, action, last):
         counts = _or_nothing(lambda: self._store().counts(), {})

@@ -1,7 +1,8 @@
-"""What the commands that read and mend jobs share."""
+"""What all who show and mend jobs have to know of one beside the job itself."""
 
 from collections import namedtuple
 
+from queuectl_lib.job import lifecycle
 from queuectl_lib.words.errors import NotDone, QueuectlError
 
 # How many living workers serve a queue: those who stay, and those who were told to stop, who start nothing any more.
@@ -51,6 +52,13 @@ def servants(store, queue=None):
              and pidfile.alive(store.paths, entry)}
     leaving = names & pidfile.leaving(entries)
     return Servants(len(names) - len(leaving), len(leaving))
+
+
+def ended_only(job):
+    """The job if it has ended; NotDone for any other."""
+    if job.state not in lifecycle.ENDED:
+        raise NotDone("job %s has not ended: it is %s; cancel it first" % (job.id, job.state))
+    return job
 
 
 def dead_only(job):
