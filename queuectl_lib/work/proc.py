@@ -13,11 +13,14 @@ from queuectl_lib.store import locking
 # gone: dead but not yet reaped by its parent; stopped: by a signal, until SIGCONT.
 Process = namedtuple("Process", ("pid", "parent", "group", "session", "start", "gone", "stopped"))
 
-AVAILABLE = os.path.exists("/proc/self/stat")
+# On Windows the current drive may have one as well (WSL's): it tells of other processes.
+AVAILABLE = not locking.ON_WINDOWS and os.path.exists("/proc/self/stat")
 
 
 def process(pid):
     """The Process of a pid, from /proc; None when there is none."""
+    if not AVAILABLE:
+        return None
     try:
         with open("/proc/%d/stat" % pid, "rb", 0) as file:
             text = file.read().decode("ascii", "replace")
@@ -79,6 +82,8 @@ def locks(pid, files):
 
 
 def _numbers():
+    if not AVAILABLE:
+        return []
     try:
         return [name for name in os.listdir("/proc") if name.isdigit()]
     except OSError:

@@ -2,7 +2,7 @@
 
 import time
 
-from queuectl_lib.store import sieve
+from queuectl_lib.store import locking, sieve
 from queuectl_lib.words import clock
 from queuectl_lib.words.finding import REMARK, WARNING, WELL, Finding
 from queuectl_lib.work import proc
@@ -44,6 +44,9 @@ def limits():
         if 0 <= files < _FEW_FILES:
             yield Finding(WARNING, "limits", "%d open files for a process: too few for many segments" % files, "ulimit -n 1024")
         texts.append("%s open files" % ("any number of" if files == resource.RLIM_INFINITY else files))
+    if locking.ON_WINDOWS:
+        yield Finding(WELL, "limits", "what a job starts is in its Job Object, and ends with it")
+        return
     if not proc.AVAILABLE:
         yield Finding(REMARK, "limits", "no /proc: what hides from its job's process group is not found and not ended")
         return

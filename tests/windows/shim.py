@@ -110,20 +110,10 @@ def _target(link):
         return None
 
 
-def _listdir(path="."):
-    if str(path) == "/proc":
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    return os.listdir(path)
-
-
 def _utime(path, *arguments, **named):
     if isinstance(path, int):
         raise TypeError("utime: path should be string, bytes or os.PathLike, not int")
     return os.utime(path, *arguments, **named)
-
-
-def _exists(path):
-    return not str(path).startswith("/proc/") and os.path.exists(path)
 
 
 # --- processes
@@ -352,10 +342,9 @@ class Msvcrt(types.ModuleType):
 
 def modules():
     """{name: what `import name` gives to the library, or what makes that}; None: there is none."""
-    path = copied(os.path, exists=_exists)
     return {
-        "os": copied(os, NOT_IN_OS, name="nt", path=path, O_BINARY=_O_BINARY, O_TEMPORARY=_O_TEMPORARY, open=_open, replace=_replace, unlink=_unlink,
-                     remove=_unlink, rename=_rename, kill=_kill, listdir=_listdir, utime=_utime, supports_fd=os.supports_fd - {os.utime} - {_utime}),
+        "os": copied(os, NOT_IN_OS, name="nt", O_BINARY=_O_BINARY, O_TEMPORARY=_O_TEMPORARY, open=_open, replace=_replace, unlink=_unlink,
+                     remove=_unlink, rename=_rename, kill=_kill, utime=_utime, supports_fd=os.supports_fd - {os.utime} - {_utime}),
         "signal": copied(signal, NOT_IN_SIGNAL, SIGBREAK=signal.SIGQUIT, CTRL_C_EVENT=0, CTRL_BREAK_EVENT=CTRL_BREAK_EVENT),
         "subprocess": _subprocess, "multiprocessing": _multiprocessing, "ctypes": _ctypes, "mmap": _mmap,
         "msvcrt": Msvcrt(),

@@ -230,6 +230,11 @@ def test_every_module_can_be_imported(queue):
     python(queue, "import importlib\nfor name in %r: importlib.import_module('queuectl_lib.' + name)" % names)
 
 
+def test_a_proc_on_the_current_drive_is_another_systems(queue):
+    assert python(queue, "from queuectl_lib.work import proc; print(proc.AVAILABLE, proc.process(1), proc.living())") == "False None {}\n"
+    assert "Job Object" in queue.run("doctor", code=None).out
+
+
 def library():
     """{path: source}"""
     found = {}
