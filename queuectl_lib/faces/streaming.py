@@ -107,7 +107,8 @@ class Stream:
     def _room(self, store):
         """How many lines may be stored now; waits while that is none."""
         patience = Patience(_LOOK_SECONDS, self._intake.rest)
-        seen = None
+        # Like no mark: of a store that was removed it is None, and that has to be looked at as well.
+        seen = object()
         # Who leaves takes along what was read.
         while self._options.most_waiting is not None and self._leaving.signum is None:
             mark = disk.mark(store.paths.jobs)

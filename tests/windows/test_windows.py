@@ -23,7 +23,7 @@ PLACES = {
     "store/locking.py": "SIGALRM ITIMER_REAL getitimer setitimer",
     "store/roller.py": "posix_spawn waitpid WNOHANG",
     "work/children.py": "waitpid WNOHANG WIFSIGNALED WTERMSIG WEXITSTATUS", "work/hooks.py": "memfd_create",
-    "work/orphans.py": "waitpid WNOHANG",
+    "work/orphans.py": "waitpid WNOHANG waitid WNOWAIT",
     "work/rolling.py": "fork setsid pthread_sigmask SIG_BLOCK SIG_SETMASK", "work/signals.py": "setsid pthread_sigmask SIG_BLOCK SIG_UNBLOCK",
     "work/spawn.py": "posix_spawn posix_spawnp environb sysconf SIGHUP SIGQUIT", "work/tree.py": "killpg getsid SIGCONT SIGKILL",
     "work/waiting.py": "SIGCHLD set_blocking pthread_sigmask SIG_BLOCK SIG_UNBLOCK sigtimedwait",
