@@ -1,6 +1,7 @@
 """What `--version` tells who reports a bug: which program it is, of which sources, under which Python."""
 
 import platform
+import sysconfig
 
 import queuectl_lib
 from queuectl_lib.faces import bundle
@@ -10,10 +11,12 @@ from queuectl_lib.words import program
 
 def lines():
     """The first one is for scripts."""
+    # Not platform.system(): on Windows that asks a service (WMI), which may take seconds.
+    system = sysconfig.get_platform()
     form = "one file" if program.is_one_file() else "tree"
     return ["queuectl %s" % queuectl_lib.__version__,
             "  sources   %s, %s %s" % (bundle.digest(bundle.sources()), form, program.home()),
-            "  python    %s, %s %s%s" % (platform.python_version(), platform.system(), platform.machine(), _slow()),
+            "  python    %s, %s%s" % (platform.python_version(), system, _slow()),
             "  store     format %d" % header.FORMAT]
 
 

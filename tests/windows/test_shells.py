@@ -40,8 +40,14 @@ def by_powershell(line):
     return " ".join('"%s"' % each if " " in each else each for each in arguments), piped.strip("'").encode()
 
 
+ODD = "When something is odd"
+SECTION = "On Windows"
+# Longer ones schtasks refuses.
+LONGEST_TASK = 261
+
+
 def lines(kind):
-    return [line for block in readme.blocks() if block.kind == kind for line in block.text.splitlines() if " enqueue " in line]
+    return [line for block in readme.blocks(kind, ODD) for line in block.text.splitlines() if " enqueue " in line]
 
 
 def stored(queue, command_line, piped=b""):
@@ -71,3 +77,27 @@ def test_quotes_that_a_shell_takes_away_are_told_of(queue):
 
 def test_the_lines_are_of_the_shells_that_the_readme_names():
     assert readme.blocks("bat", "When something is odd") and readme.blocks("powershell", "When something is odd")
+
+
+def tasks():
+    """What the scheduler is to run, as the README has it."""
+    [block] = readme.blocks("bat", SECTION)
+    joined = block.text.replace("^\n", "")
+    return [words(line)[-1] for line in joined.splitlines() if line.startswith("schtasks ")]
+
+
+@pytest.mark.parametrize("task", tasks())
+def test_a_task_of_the_scheduler_is_a_command_that_is_understood(queue, task):
+    launcher, program, *rest = words(task)
+    assert len(task) <= LONGEST_TASK and (launcher, program, rest[:2]) == ("py", "C:\\queuectl\\queuectl.py", ["--store", "C:\\app\\.queuectl"])
+    try:
+        assert queue.run("--store", queue.store, *rest[2:]).err == ""
+    finally:
+        queue.run("worker", "stop", code=None)
+
+
+def test_text_beyond_ascii_comes_through_a_pipe(queue):
+    [block] = readme.blocks("powershell", SECTION)
+    piped = block.text.splitlines()[-1].split(" | ")[0].strip("'")
+    queue.run("enqueue", "--file", "-", input=piped.encode("utf-8"))
+    assert [job["command"] for job in queue.jobs()] == ["echo größer"]
