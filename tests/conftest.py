@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 
 import pytest
 
@@ -31,6 +32,13 @@ def pytest_generate_tests(metafunc):
 def form():
     """Which form of the program a test drives; set by pytest_generate_tests."""
     return (support.ASKED_FORMS or support.FORMS)[0]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    """What one test leaves running takes the signals that another one waits for."""
+    yield
+    support.wait_until(lambda: threading.active_count() == 1, "every thread has ended")
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,15 @@ from support import wait_until
 def pipe():
     read, write = os.pipe()
     with open(read, "rb") as file, open(write, "wb", buffering=0) as end:
-        yield Arrivals(file), end
+        arrivals = Arrivals(file)
+        yield arrivals, end
         end.close()
+        dismiss(arrivals)
+
+
+def dismiss(arrivals):
+    """Let its thread end, which a program never does."""
+    arrivals._orders.put(False)
 
 
 def lying_in(end):
@@ -67,6 +74,7 @@ def test_what_cannot_be_read_is_an_error(tmp_path):
         arrivals = Arrivals(file)
         with pytest.raises(OSError):
             arrivals.next()
+        dismiss(arrivals)
 
 
 def test_what_is_set_not_to_wait_is_waited_for_all_the_same(pipe):
