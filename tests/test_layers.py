@@ -81,6 +81,14 @@ def definitions():
                 yield path, node
 
 
+def test_the_drawing_of_the_layers_names_every_module():
+    with open(os.path.join(LIBRARY, "DESIGN.md"), encoding="utf-8") as file:
+        drawn = set(re.findall(r"\w+", file.read().split("```")[1]))
+    # Of the commands it says that each has a file.
+    names = [os.path.splitext(path)[0] for path in MODULES if "/" in path and not path.startswith("faces/cli/")]
+    assert [name for name in names if os.path.basename(name) not in drawn | {"__init__"}] == []
+
+
 def test_imports_go_only_down():
     upward = []
     for path, name in all_imports():
