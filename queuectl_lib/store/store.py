@@ -15,7 +15,7 @@ from queuectl_lib.job import identifiers
 from queuectl_lib.store import disk, journal, line, locking, ownership, paths
 from queuectl_lib.store.defaults import DEFAULTS
 from queuectl_lib.words import clock
-from queuectl_lib.words.errors import DuplicateJob, StoreError, UnknownJob
+from queuectl_lib.words.errors import StoreError, UnknownJob
 
 LOCK_TIMEOUT = 30
 # A batch of more is written as a segment of its own.

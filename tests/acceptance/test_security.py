@@ -16,7 +16,6 @@ import unicodedata
 import pytest
 
 from queuectl_lib.faces.cli import main
-from support import wait_until
 
 # Of each kind one: ESC (a title, a screen that is cleared), CR, BEL, backspace, DEL, C1, directions, what has no width, a lone byte, a heap of marks.
 EVIL = ("\x1b]0;owned\x07\x1b[2J\r\x08\x7f\x9b31m\x85\u202egpj\u2066\u200b\u200d\ufeff\u00ad\U000e0041\udcff" + "z" + "\u0301" * 40)

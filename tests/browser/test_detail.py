@@ -1,6 +1,5 @@
 """One job beside the table: why it is not running, its history, what it writes while it writes it."""
 
-import re
 
 import pytest
 

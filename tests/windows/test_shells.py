@@ -1,6 +1,5 @@
 """What cmd and PowerShell make of the lines that the README gives for them, by their documented rules."""
 
-import os
 import re
 import subprocess
 

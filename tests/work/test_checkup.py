@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from queuectl_lib.job import lifecycle, record
-from queuectl_lib.job.lifecycle import Output, Outcome
+from queuectl_lib.job.lifecycle import Outcome
 from queuectl_lib.store import ballast, config, disk, locking, pauses, store
 from queuectl_lib.words import clock
 from queuectl_lib.words.finding import REMARK, REPAIRED, WARNING, WELL

@@ -14,7 +14,7 @@ from queuectl_lib.job import record
 from queuectl_lib.store import store
 from queuectl_lib.words import clock
 from queuectl_lib.words.errors import DiskFull, NotDone
-from queuectl_lib.work import pidfile, process, scaling, slots, staffing, supervisor, team, wake, worker
+from queuectl_lib.work import pidfile, process, scaling, slots, staffing, supervisor, team, wake
 from support import ROOT, is_running, send, wait_until
 
 START = """

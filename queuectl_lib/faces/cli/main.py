@@ -1,7 +1,6 @@
 """The command line: finds the command that is meant, runs it, and turns every failure into one line."""
 
 import gc
-import os
 import sys
 
 from queuectl_lib.faces import terminal
