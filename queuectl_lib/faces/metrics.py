@@ -2,8 +2,12 @@
 
     # HELP queuectl_jobs How many jobs there are.
     # TYPE queuectl_jobs gauge
-    queuectl_jobs{queue="mail",state="pending"} 12
+    queuectl_jobs{queue="mail",state="pending",store="/srv/app/.queuectl"} 12
+
+Every series names its store: one machine may have several, and one exporter tell of them all.
 """
+
+import os
 
 from queuectl_lib import __version__
 from queuectl_lib.faces import figures
@@ -22,18 +26,20 @@ def of_store(store, now):
     standing = standings.of_store(store, now, look, most_files=None)
     totals = look.totals() if look else {}
     lately = figures.of_store(store, SECONDS, now, look=look, most=MOST)
-    return text(standing, totals, lately, __version__, now)
+    # A label is UTF-8, whatever a directory is called.
+    where = os.fsencode(store.paths.root).decode("utf-8", "replace")
+    return text(standing, totals, lately, __version__, now, where)
 
 
-def text(standing, totals, lately, version, now):
+def text(standing, totals, lately, version, now, where):
     """The whole document, with its last newline.
 
     standing: report.Standing; totals: {queue: {outcome: n}}; lately: figures.Figures of the last SECONDS
-    and of MOST jobs; now: ms.
+    and of MOST jobs; now: ms; where: the store.
     """
     families = [_build(version)] + _of_queues(standing, now) + _of_workers(standing)
     families += [_attempts(standing, totals)] + _times(lately) + [_disk(standing)]
-    return "".join(line + "\n" for family in families for line in _lines(*family))
+    return "".join(line + "\n" for family in families for line in _lines(*family, where=where))
 
 
 def _build(version):
@@ -93,13 +99,13 @@ def _disk(standing):
             [({"part": part}, number) for part, number in parts.items()])
 
 
-def _lines(name, kind, said, samples):
+def _lines(name, kind, said, samples, where):
     if samples:
         yield "# HELP %s %s" % (name, said)
         yield "# TYPE %s %s" % (name, kind)
     for labels, value in samples:
-        shown = ",".join('%s="%s"' % (label, _escaped(text)) for label, text in labels.items())
-        yield "%s%s %s" % (name, "{%s}" % shown if shown else "", repr(value))
+        shown = ",".join('%s="%s"' % (label, _escaped(text)) for label, text in list(labels.items()) + [("store", where)])
+        yield "%s{%s} %s" % (name, shown, repr(value))
 
 
 def _escaped(text):

@@ -1,11 +1,13 @@
 """What `metrics` prints is what Prometheus reads: a strict reader of the text form reads it back."""
 
+import os
 import re
 
 import pytest
 
 from queuectl_lib.faces import figures, metrics
 from queuectl_lib.job.record import STATES
+from queuectl_lib.store import store
 from queuectl_lib.store.pauses import ALL, Pause
 from queuectl_lib.store.queues import Depth
 from tests.faces.test_listing import NOW, Worker, job, moment, standing
@@ -13,6 +15,7 @@ from tests.faces.test_stats import ended
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 SAMPLE = re.compile(r'(%s)(?:\{((?:%s="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (-?[0-9.e+-]+|NaN|[+-]Inf)$' % (NAME, NAME))
+STORE = "/srv/app/.queuectl"
 LABEL = re.compile(r'(%s)="((?:[^"\\]|\\.)*)"' % NAME)
 
 
@@ -43,15 +46,15 @@ def read(text):
 
 
 def figure(values, family, **labels):
-    return values["queuectl_" + family, frozenset(labels.items())]
+    return values["queuectl_" + family, frozenset(dict({"store": STORE}, **labels).items())]
 
 
 def lately(*jobs):
     return figures.gathered(jobs, NOW - 3600 * 1000, NOW)
 
 
-def printed(totals=None, recent=(), version="1.0.0", **fields):
-    return read(metrics.text(standing(**fields), totals or {}, lately(*recent), version, NOW))
+def printed(totals=None, recent=(), version="1.0.0", where=STORE, **fields):
+    return read(metrics.text(standing(**fields), totals or {}, lately(*recent), version, NOW, where))
 
 
 def test_jobs_by_queue_and_state_every_state_there():
@@ -72,7 +75,7 @@ def test_limits_and_pauses():
     values = printed(counts={"mail": {"pending": 1}, "over": {"pending": 1}}, limits={"video": 2},
                      paused={"mail": Pause(moment(-5)), "over": Pause(moment(-5), until=moment(-1))})
     assert figure(values, "queue_limit", queue="video") == 2
-    assert ("queuectl_queue_limit", frozenset({("queue", "mail")})) not in values
+    assert ("queuectl_queue_limit", frozenset({("queue", "mail"), ("store", STORE)})) not in values
     assert [figure(values, "queue_paused", queue=queue) for queue in ("mail", "over", "video")] == [1, 0, 0]
     everything = printed(counts={"mail": {"pending": 1}}, paused={ALL: Pause(moment(-5))})
     assert figure(everything, "queue_paused", queue="mail") == 1
@@ -107,3 +110,11 @@ def test_the_store_and_the_version():
 @pytest.mark.parametrize("odd", ['a"b', "a\\b", "a\nb", 'a\\"\n', "\u65e5\u672c", "a\\nb"])
 def test_labels_are_escaped(odd):
     assert figure(printed(version=odd), "build_info", version=odd) == 1
+    assert figure(printed(where=odd), "workers", store=odd) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no other names are possible")
+def test_a_store_whose_name_is_no_text_is_told_of_all_the_same(tmp_path):
+    root = os.fsdecode(os.fsencode(str(tmp_path)) + b"/\xff")
+    values = read(metrics.of_store(store.open_store(root), NOW))
+    assert figure(values, "workers", store=str(tmp_path) + "/\ufffd") == 0

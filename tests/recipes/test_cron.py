@@ -212,5 +212,5 @@ def test_a_line_of_another_user_is_told_whose_the_store_is(night):
 def test_the_metrics_line_writes_what_others_may_read(night):
     path = os.path.join(night.here.top, "queuectl.prom")
     with open(path) as file:
-        assert "queuectl_workers " in file.read()
+        assert "queuectl_workers{" in file.read()
     assert os.stat(path).st_mode & 0o777 == 0o644

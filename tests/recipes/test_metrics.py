@@ -73,8 +73,8 @@ def busy(queue):
     return queue
 
 
-def samples(text):
-    """{name and labels: value}; fails where the text is not what Prometheus takes."""
+def samples(text, queue):
+    """{name and labels, but for the store's: value}; fails where the text is not what Prometheus takes."""
     found = {}
     about = {}
     assert text.endswith("\n")
@@ -89,16 +89,31 @@ def samples(text):
         name, labels, value = SAMPLE.fullmatch(line).groups()
         assert name == latest and about["TYPE", name] in ("gauge", "counter") and ("HELP", name) in about, line
         assert name.endswith("_total") == (about["TYPE", name] == "counter"), line
-        assert name + (labels or "") not in found, "twice: " + line
-        found[name + (labels or "")] = float(value)
+        labels, others = re.subn('(?:,|(?<={))store="%s"}$' % re.escape(queue.store), "}", labels)
+        assert others == 1, line
+        name = (name + labels).replace("{}", "")
+        assert name not in found, "twice: " + line
+        found[name] = float(value)
     return found
 
 
 def test_the_line_writes_what_prometheus_takes(busy, output):
-    found = samples(write(busy, output))
+    found = samples(write(busy, output), busy)
     assert found['queuectl_jobs{queue="a.b-c_D",state="dead"}'] == 1 and found["queuectl_workers"] == 0
     assert found['queuectl_queue_paused{queue="paused"}'] == 1 and found['queuectl_queue_limit{queue="long"}'] == 2
     assert os.listdir(output) == ["queuectl.prom"]
+
+
+def test_two_stores_of_one_machine_have_no_series_in_common(busy, output):
+    os.mkdir(os.path.join(busy.directory, "other"))
+    other = os.path.join(busy.directory, "other", ".queuectl")
+    busy.run("--store", other, "enqueue", "true")
+    ones, others = series_of(write(busy, output)), series_of(busy.run("--store", other, "metrics").out)
+    assert ones and others and not ones & others
+
+
+def series_of(text):
+    return {line.rsplit(" ", 1)[0] for line in text.splitlines() if not line.startswith("#")}
 
 
 @programs.needs("promtool")
@@ -153,7 +168,7 @@ def test_the_rules_are_rules(tmp_path):
 @programs.needs("promtool")
 def test_they_tell_what_is_wrong_with_a_real_store(busy, output):
     """After ten minutes of what the store says of itself, and of a file that nobody writes any more."""
-    series = samples(write(busy, output))
+    series = samples(write(busy, output), busy)
     # It has only just been enqueued.
     series['queuectl_oldest_waiting_seconds{queue="long"}'] += 1000
     series['queuectl_oldest_waiting_seconds{queue="paused"}'] += 1000
@@ -168,7 +183,7 @@ def test_they_tell_what_is_wrong_with_a_real_store(busy, output):
 def test_they_say_nothing_of_a_store_in_which_all_is_well(queue, output):
     queue.enqueue("true")
     queue.work()
-    series = samples(write(queue, output))
+    series = samples(write(queue, output), queue)
     series["queuectl_workers"] = 2
     assert firing(output, series, age=30) == set()
 
@@ -198,5 +213,6 @@ def firing(top, series, age):
 
 
 def _with_label(name):
-    """With the label of the machine, which Prometheus adds."""
-    return name[:-1] + ',instance="host"}' if name.endswith("}") else name + '{instance="host"}'
+    """With the store's again, and that of the machine, which Prometheus adds."""
+    labels = 'instance="host",store="/srv/app/.queuectl"}'
+    return name[:-1] + "," + labels if name.endswith("}") else name + "{" + labels
