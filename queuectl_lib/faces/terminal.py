@@ -126,6 +126,11 @@ def note(text):
         pass
 
 
+def note_no_store(root):
+    """That nothing is found may only mean that somebody stands in the wrong directory."""
+    note("no jobs: there is no store at %s yet" % root)
+
+
 def reassure(text):
     """Tell a person that there is nothing to see; nothing is said to cron, which would mail it."""
     if sys.stderr.isatty():

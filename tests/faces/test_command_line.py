@@ -327,8 +327,16 @@ def test_dead_jobs_are_grouped_by_how_they_failed(dead):
     assert (group["count"], group["why"], group["said"]) == (2, "exit 3", "no disk")
 
 
-def test_waiting_for_a_store_that_is_not_there_is_over_and_says_so(run):
-    assert "there is no store at" in run("wait")[1]
+@pytest.mark.parametrize("words", [["wait"], ["list"], ["status"], ["status", "--queue", "mail"], ["stats"], ["dlq", "list"]])
+def test_looking_where_no_store_is_says_so(run, tmp_path, words):
+    """And waiting there is over."""
+    assert run(*words)[1] == "queuectl: no jobs: there is no store at %s yet\n" % (tmp_path / ".queuectl")
+
+
+def test_in_a_pipe_the_columns_of_settings_stand_below_each_other(run):
+    heading, *rows = run("config", "list")[0].splitlines()
+    at = heading.index("DEFAULT")
+    assert all(row[at - 2:at] == "  " and row[at] != " " for row in rows)
 
 
 @pytest.mark.parametrize("words", [["show"], ["logs"], ["logs", "-f"], ["wait"], ["events"], ["cancel"], ["retry"]])

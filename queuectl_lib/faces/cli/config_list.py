@@ -13,7 +13,7 @@ from queuectl_lib.store.defaults import DEFAULTS
 from queuectl_lib.store import store as stores
 
 _COLUMNS = (
-    Column("key", "KEY", 14),
+    Column("key", "KEY", 19),
     Column("value", "VALUE", 8),
     Column("default", "DEFAULT", 8),
     Column("meaning", "MEANING"),

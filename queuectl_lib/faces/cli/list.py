@@ -112,7 +112,7 @@ def _fitted_lines(jobs, store, around, columns, now, out):
 def _note_rest(store, look, shown, states, queues, search, limit):
     """Says how many more there are, or why there is nothing."""
     if look is None:
-        terminal.note("no jobs: there is no store at %s yet" % store.root)
+        terminal.note_no_store(store.root)
     elif limit in (None, "all") or search is not None:
         # Of a search nobody knows how much more it would find.
         if search is not None and shown == limit:

@@ -61,13 +61,16 @@ def arguments(parser):
 def run(args, out):
     queues = wanted.queues(args.queue)
     now = clock.now()
-    found = figures.of_store(stores.open_store(args.store), args.since, now, queues)
+    store = stores.open_store(args.store)
+    found = figures.of_store(store, args.since, now, queues)
     if args.json:
         out.document(_document(found, now))
         return
     for line in _lines(found, now, out):
         out.line(line)
-    if not found.all.ended:
+    if not store.exists:
+        terminal.note_no_store(store.root)
+    elif not found.all.ended:
         terminal.note("no job has ended in the last %s" % _span((now - found.since) / 1000))
 
 

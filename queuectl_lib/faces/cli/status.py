@@ -45,6 +45,9 @@ def run(args, out):
     for line in report.status(found, now, out):
         out.line(line)
     out.flush()
+    if not store.exists:
+        terminal.note_no_store(store.root)
+        return
     there = {queue.name for queue in found.queues}
     for name in sorted(set(only or ()) - there):
         terminal.note("there is no queue %s%s" % (name, did_you_mean(name, store.counts())))

@@ -41,7 +41,7 @@ def run(args, out):
     store = stores.open_store(args.store)
     if not store.exists and not args.ids:
         # Perhaps it is another one that was meant: what comes next would begin too early.
-        terminal.note("no jobs: there is no store at %s yet" % store.root)
+        terminal.note_no_store(store.root)
     waited = _Some(store, args.ids) if args.ids else _All(store)
     errors = terminal.Output(sys.stderr, os.environ)
     with progress.Bar(errors if errors.tty else None, "jobs", waited.share) as bar:
