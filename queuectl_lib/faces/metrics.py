@@ -7,11 +7,10 @@
 Every series names its store: one machine may have several, and one exporter tell of them all.
 """
 
-import os
-
 from queuectl_lib import __version__
 from queuectl_lib.faces import figures
 from queuectl_lib.faces import standing as standings
+from queuectl_lib.words.text import safe
 
 # How jobs waited and ran is said of the newest so many: a scrape has to stay cheap.
 MOST = 10000
@@ -26,9 +25,8 @@ def of_store(store, now):
     standing = standings.of_store(store, now, look, most_files=None)
     totals = look.totals() if look else {}
     lately = figures.of_store(store, SECONDS, now, look=look, most=MOST)
-    # A label is UTF-8, whatever a directory is called.
-    where = os.fsencode(store.paths.root).decode("utf-8", "replace")
-    return text(standing, totals, lately, __version__, now, where)
+    # A label is text, whatever bytes a directory's name has.
+    return text(standing, totals, lately, __version__, now, safe(store.root))
 
 
 def text(standing, totals, lately, version, now, where):

@@ -10,6 +10,7 @@ from queuectl_lib.job.record import STATES
 from queuectl_lib.store import store
 from queuectl_lib.store.pauses import ALL, Pause
 from queuectl_lib.store.queues import Depth
+from queuectl_lib.words import text
 from tests.faces.test_listing import NOW, Worker, job, moment, standing
 from tests.faces.test_stats import ended
 
@@ -19,11 +20,11 @@ STORE = "/srv/app/.queuectl"
 LABEL = re.compile(r'(%s)="((?:[^"\\]|\\.)*)"' % NAME)
 
 
-def read(text):
+def read(document):
     """{(family, labels as a frozenset of pairs): value}; fails on what the text form does not allow."""
-    assert text.endswith("\n")
+    assert document.endswith("\n")
     kinds, values, said, current = {}, {}, set(), None
-    for line in text.splitlines():
+    for line in document.splitlines():
         if line.startswith("# HELP "):
             _, _, current, words = line.split(" ", 3)
             assert current not in said and words and not re.search(r"\\[^\\n]", words)
@@ -115,6 +116,7 @@ def test_labels_are_escaped(odd):
 
 @pytest.mark.skipif(os.name != "posix", reason="no other names are possible")
 def test_a_store_whose_name_is_no_text_is_told_of_all_the_same(tmp_path):
-    root = os.fsdecode(os.fsencode(str(tmp_path)) + b"/\xff")
-    values = read(metrics.of_store(store.open_store(root), NOW))
-    assert figure(values, "workers", store=str(tmp_path) + "/\ufffd") == 0
+    root = os.fsdecode(os.fsencode(str(tmp_path)) + b"/\xff\x1b[2J")
+    told = metrics.of_store(store.open_store(root), NOW)
+    assert figure(read(told), "workers", store=text.safe(root)) == 0
+    assert told.encode("utf-8") and "\x1b" not in told
