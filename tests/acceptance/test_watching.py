@@ -347,3 +347,19 @@ def test_nothing_that_a_job_contains_becomes_a_line_of_the_script(queue):
     os.mkdir(odd)
     done = subprocess.run(["/bin/sh"], input=script.encode(), stdout=subprocess.PIPE, cwd="/")
     assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_what_watches_a_running_job_leaves_no_file_open(queue):
+    queue.start_workers()
+    queue.wait_for_workers(1)
+    strict = {"PYTHONWARNINGS": "error"}
+    queue.enqueue("--id", "long", "echo begun; while [ ! -e go ]; do sleep 0.05; done")
+    queue.wait_for_state("long", "processing")
+    follower = queue.start("logs", "-f", "long", env=strict)
+    follower.wait_for_text("begun")
+    assert queue.run("logs", "long", env=strict).err == ""
+    queue.write("go", "x")
+    assert follower.wait() == 0 and follower.errors() == ""
+    assert "unclosed" not in queue.run("enqueue", "--wait", "echo a; sleep 0.3", env=strict).err
+    queue.run("worker", "stop")
+    assert queue.run("run", "long", env=strict).err == ""

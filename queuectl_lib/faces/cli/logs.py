@@ -11,6 +11,8 @@ Examples:
   queuectl logs -f nightly
 """
 
+from contextlib import closing
+
 from queuectl_lib.faces import following, foreground, outputs, terminal
 from queuectl_lib.faces.cli import options
 from queuectl_lib.store import store as stores
@@ -40,7 +42,8 @@ def run(args, out):
     if not job.attempts and job.started_at is None:
         raise NotDone("job %s has not run yet; with -f you can wait for it" % job.id)
     if job.state == "processing":
-        _print_running(store, job, following.Reader(job, store.paths, writers), args.tail)
+        with closing(following.Reader(job, store.paths, writers)) as reader:
+            _print_running(store, job, reader, args.tail)
     else:
         _print_kept(job, streams, store.paths, args.tail, out)
 
