@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -317,6 +318,18 @@ def test_it_fits_the_terminal_also_when_that_is_resized_and_leaves_it_clean_when
 
 def test_without_a_terminal_there_is_nothing_to_draw_on(queue):
     assert "status --json" in queue.run("status", "--watch", code=2).err
+
+
+def test_nothing_stands_in_the_last_column_since_clearing_the_rest_of_a_line_would_take_it(queue, terminal):
+    queue.enqueue("--id", "long", "sleep 1000; " + "true; " * 30)
+    queue.start_workers()
+    queue.wait_for_state("long", "processing")
+    screen = terminal("status", "--watch", size=(40, 60))
+    screen.wait_for("sleep 1000")
+    send(screen.process.pid, signal.SIGINT)
+    assert screen.end() == 130
+    shown = re.sub(r"\x1b\[[?\d]*\w", "", screen.written.replace("\x1b[H", "\n"))
+    assert {len(line) for line in shown.splitlines() if "sleep 1000" in line} == {59}
 
 
 # --- show --sh
