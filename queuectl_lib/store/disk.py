@@ -254,8 +254,7 @@ def make_private_directory(path):
         if error.errno == errno.ENOENT:
             raise StoreError("%s cannot be made: its parent directory does not exist" % path)
         if error.errno in _FORBIDDEN:
-            raise StoreUnwritable("%s cannot be made: %s: you may not write into %s, or it is read-only"
-                                  % (path, os.strerror(error.errno), os.path.dirname(path)))
+            raise StoreUnwritable("%s cannot be made: %s in %s" % (path, os.strerror(error.errno), os.path.dirname(path)))
         raise refined(error, path)
 
 

@@ -197,7 +197,7 @@ def test_where_one_may_not_write_no_store_is_blamed(path, tmp_path, monkeypatch)
     monkeypatch.setattr(os, "mkdir", raising(errno.EACCES))
     with pytest.raises(StoreUnwritable) as error:
         disk.make_private_directory(path)
-    assert str(error.value) == "%s cannot be made: Permission denied: you may not write into %s, or it is read-only" % (path, tmp_path)
+    assert str(error.value) == "%s cannot be made: Permission denied in %s" % (path, tmp_path)
 
 
 def test_a_directory_that_cannot_be_made_says_why(path, tmp_path):

@@ -11,8 +11,6 @@ Examples:
   queuectl logs -f nightly
 """
 
-from contextlib import closing
-
 from queuectl_lib.faces import following, foreground, outputs, terminal
 from queuectl_lib.faces.cli import options
 from queuectl_lib.store import store as stores
@@ -42,8 +40,7 @@ def run(args, out):
     if not job.attempts and job.started_at is None:
         raise NotDone("job %s has not run yet; with -f you can wait for it" % job.id)
     if job.state == "processing":
-        with closing(following.Reader(job, store.paths, writers)) as reader:
-            _print_running(store, job, reader, args.tail)
+        _print_running(store, job, following.Reader(job, store.paths, writers), args.tail)
     else:
         _print_kept(job, streams, store.paths, args.tail, out)
 
@@ -66,8 +63,9 @@ def _print_running(store, job, reader, tail):
         now = store.find(job.id)
         if following.claim_of(now) != following.claim_of(job):
             reader.show_rest(now)
-            return
+            break
         reader.show()
+    reader.close()
 
 
 def _print_kept(job, streams, paths, tail, out):
