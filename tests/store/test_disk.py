@@ -193,6 +193,13 @@ def test_directories_are_made_for_their_owner_alone(path):
     disk.make_private_directory(path)
 
 
+def test_where_one_may_not_write_no_store_is_blamed(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "mkdir", raising(errno.EACCES))
+    with pytest.raises(StoreUnwritable) as error:
+        disk.make_private_directory(path)
+    assert str(error.value) == "%s cannot be made: Permission denied in %s" % (path, tmp_path)
+
+
 def test_a_directory_that_cannot_be_made_says_why(path, tmp_path):
     write(path, b"")
     with pytest.raises(StoreError, match="file is there and is not a directory"):
