@@ -53,7 +53,7 @@ def retry(store, now, is_named, check=lambda job: job, states=RETRIED, usual=("f
     # The first ones first: those that come after them come back with them.
     return Verb("retry", lambda job: lifecycle.retry(check(job), now),
                 lambda ids, refused: store.retry(ids, now, still, refused), states, usual,
-                "came back with them", last_first=True, is_shared=True, wakes=True)
+                "came back as well", last_first=True, is_shared=True, wakes=True)
 
 
 def _remove(store, check, states):

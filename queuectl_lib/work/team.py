@@ -144,10 +144,7 @@ class Team:
         for post in self._beside + self._posts:
             if post.process is not None and post.process.sentinel in woken.fds:
                 self._see_off(post)
-        if self._order is not None:
-            self._posts = [post for post in self._posts if post.process is not None]
-        else:
-            self._posts = [post for post in self._posts if post.process is not None or post.deaths]
+        self._give_up_posts()
         self._add_posts()
         orphans.reap_strangers(self._own_children())
         self._tend_log()
@@ -155,6 +152,15 @@ class Team:
     def _own_children(self):
         pids = [post.process.pid for post in self._beside + self._posts if post.process is not None]
         return pids + ([self._rolling.roller] if self._rolling.roller is not None else [])
+
+    def _give_up_posts(self):
+        """Those whose workers have left for good: all that are empty, once everybody is told to leave."""
+        stay = [post for post in self._posts if post.process is not None or post.deaths and self._order is None]
+        fewer = len(self._posts) - len(stay)
+        # Of a drain, or of those who were all told, their leaving is what one expects.
+        if fewer and self._order is None and not (self._options.drain or self._options.drain_all):
+            self._voice.say("%s fewer" % events.workers(fewer))
+        self._posts = stay
 
     def _add_posts(self):
         """Have the posts that `worker scale` asked for."""

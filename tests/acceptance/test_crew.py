@@ -208,6 +208,8 @@ def test_scale_zero_lets_all_leave(queue):
     queue.write("go", "x")
     assert scaler.wait() == 0 and scaler.text() == "0 workers, 3 fewer than before\n"
     assert foreground.wait() == 0
+    # Whoever looks on is told why it is over.
+    assert foreground.text().endswith(" 1 worker fewer\n")
     wait_until(lambda: queue.pidfile() == [], "their supervisors have left, too")
 
 

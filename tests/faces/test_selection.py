@@ -192,9 +192,9 @@ def small_groups(monkeypatch):
 def test_those_that_come_after_a_cancelled_one_die_and_that_is_said(chain):
     code, ids, err = chain("cancel", "w7")
     assert (code, ids) == (0, ["w7"])
-    assert err == "queuectl: 2 jobs that come after them went to the dead letter queue\n"
+    assert err == "queuectl: 2 jobs that come after w7 went to the dead letter queue\n"
     code, ids, err = chain("retry", "w7")
-    assert ids == ["w7"] and err == "queuectl: 2 jobs that come after them came back with them\n"
+    assert ids == ["w7"] and err == "queuectl: 2 jobs that come after w7 came back as well\n"
     assert set(states().values()) == {"pending"}
 
 

@@ -63,9 +63,9 @@ def _confirm(question):
 def _ended(chosen, verb):
     """Say what else there is to say; the command's exit code."""
     if chosen.followers:
-        terminal.note("%s%s that come%s after them %s" % (
+        terminal.note("%s%s that come%s after %s %s" % (
             counted(chosen.followers, "job"), " or more" if chosen.or_more else "",
-            "s" if chosen.followers == 1 else "", verb.followed))
+            "s" if chosen.followers == 1 else "", chosen.ids[0] if len(chosen.ids) == 1 else "them", verb.followed))
     if chosen.is_named:
         refused = chosen.refused()
         for _, text in refused:
