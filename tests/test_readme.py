@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 
 import pytest
@@ -106,6 +107,16 @@ def test_every_block_runs_and_prints_what_it_says(request, queue, section):
                 runs(queue, terminal, line)
     for store in glob.glob(queue.path("**", ".queuectl"), recursive=True):
         queue.run("--store", store, "worker", "stop", "--now")
+        others_cannot_read_the_token(queue, os.path.join(store, "token"))
+
+
+def others_cannot_read_the_token(queue, file):
+    token = queue.text(file).strip() if os.path.exists(file) else None
+    for folder, _, names in os.walk(queue.directory):
+        for path in (os.path.join(folder, name) for name in names):
+            if token and stat.S_ISREG(os.stat(path).st_mode) and os.stat(path).st_mode & 0o044:
+                with open(path, "rb") as open_to_all:
+                    assert token.encode() not in open_to_all.read(), path
 
 
 def prints_what_it_says(queue, terminal, text):

@@ -6,6 +6,7 @@ and only then the chunk is shown. What came too late for that is in the job's ne
 """
 
 from collections import deque
+from contextlib import closing
 
 from queuectl_lib.faces import listing, outputs
 from queuectl_lib.faces.patience import Patience
@@ -37,26 +38,26 @@ class Following:
 
     def change(self):
         """Wait for the job's next change; what a running attempt writes is shown meanwhile. False: given up."""
-        reader = None
-        # Of an attempt that begins later nothing was written before.
-        tail, self._tail = self._tail, None
-        if self.job.state == "processing":
-            reader = Reader(self.job, self._store.paths, self._writers, runs=not self._coming)
+        runs = self.job.state == "processing"
+        # Of one that does not run nothing is read.
+        with closing(Reader(self.job, self._store.paths, self._writers, runs=runs and not self._coming)) as reader:
+            # Of an attempt that begins later nothing was written before.
+            tail, self._tail = self._tail, None
             if tail is not None:
                 reader.skip_to_tail(tail)
-        while not self._coming:
-            read = reader is not None and reader.read()
-            self._look()
-            if self._coming:
-                break
-            if read:
-                reader.show()
-            elif self._idle(self.job):
-                return False
-            self._patience.rest(read)
-        self.job = self._coming.popleft()
-        if reader is not None:
-            reader.show_rest(self.job)
+            while not self._coming:
+                read = reader.read()
+                self._look()
+                if self._coming:
+                    break
+                if read:
+                    reader.show()
+                elif self._idle(self.job):
+                    return False
+                self._patience.rest(read)
+            self.job = self._coming.popleft()
+            if runs:
+                reader.show_rest(self.job)
         return True
 
     def _first(self, look):
@@ -149,6 +150,10 @@ class Reader:
             data = outputs.rest(job, stream, self._paths, self._spools[stream].offset if known else 0)
             if data:
                 write(data)
+
+    def close(self):
+        for spool in self._spools.values():
+            spool.close()
 
 
 def write(data, out, whole=False):

@@ -80,7 +80,7 @@ def number(counted):
 
 def are_worth_a_table(queues):
     """Is there more to say than the totals say?"""
-    return any(queue.name != "default" or queue.limit is not None or queue.pause for queue in queues)
+    return any(queue.name != "default" or queue.limit is not None or queue.pause or queue.armed for queue in queues)
 
 
 def work(queues):
@@ -108,7 +108,7 @@ def row(queue, now):
         queue=queue.name, limit="-" if queue.limit is None else queue.limit,
         ready=number(queue.ready), delayed=number(queue.delayed), blocked=number(queue.blocked),
         oldest="-" if queue.oldest is None else listing.age(clock.moment(queue.oldest[1]), now),
-        note="paused" if queue.pause else "-")
+        note="paused" if queue.pause else "armed" if queue.armed else "-")
 
 
 def pause_lines(paused, now):

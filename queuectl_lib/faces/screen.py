@@ -44,6 +44,8 @@ def keep(out, draw, changed, every):
                 seen, drawn = look, now
                 # Another one each time: its width is that of this moment.
                 fresh = terminal.Output(out.stream, os.environ)
+                # The last column stays empty: from there clearing the rest of a line takes what stands in it.
+                fresh.width -= 1
                 screen.show(draw(fresh) + ["", fresh.paint(time.strftime("%H:%M:%S") + "  Ctrl+C leaves", "dim")])
             time.sleep(_LOOK_SECONDS)
 

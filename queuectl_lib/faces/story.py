@@ -6,6 +6,8 @@ from queuectl_lib.words.text import safe
 
 _LABEL = 12
 _OUTPUT_LINES = 10
+# Characters of a line: a megabyte without a line end would drive out of sight all that stands above it.
+_LINE_LENGTH = 1000
 
 
 def tell(job, now, lost, around, root, paint, reveal=False, shown=str):
@@ -27,8 +29,12 @@ def tell(job, now, lost, around, root, paint, reveal=False, shown=str):
                                    ("stderr", job.stderr, job.stderr_size, job.stderr_file)):
         if text:
             lines += ["", paint(name.capitalize(), "bold") + _extent(text, size, file, root, job.id)]
-            lines += ["  " + safe(line) for line in text.splitlines()[-_OUTPUT_LINES:]]
+            lines += ["  " + safe(_end_of(line)) for line in text.splitlines()[-_OUTPUT_LINES:]]
     return lines
+
+
+def _end_of(line):
+    return line if len(line) <= _LINE_LENGTH else "..." + line[-_LINE_LENGTH:]
 
 
 def _facts(job, now, reveal, shown):
@@ -111,6 +117,8 @@ def _extent(text, size, file, root, job_id):
     lines = text.count("\n") + (not text.endswith("\n"))
     if lines > _OUTPUT_LINES:
         parts.append("the last %d lines; all: queuectl logs %s" % (_OUTPUT_LINES, job_id))
+    elif any(len(line) > _LINE_LENGTH for line in text.splitlines()):
+        parts.append("of long lines the ends; all: queuectl logs %s" % job_id)
     if size is not None:
         parts.append("%d bytes" % size)
     if file:

@@ -3,6 +3,7 @@
 import os
 import sys
 
+from queuectl_lib.store import paths
 from queuectl_lib.words.text import clip, safe
 
 _COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
@@ -128,7 +129,8 @@ def note(text):
 
 def note_no_store(root):
     """That nothing is found may only mean that somebody stands in the wrong directory."""
-    note("no jobs: there is no store at %s yet" % root)
+    meant = paths.below(root)
+    note("no jobs: there is no store at %s%s" % (root, ", but in it: --store %s" % meant if meant else " yet"))
 
 
 def reassure(text):

@@ -253,6 +253,8 @@ def make_private_directory(path):
     except OSError as error:
         if error.errno == errno.ENOENT:
             raise StoreError("%s cannot be made: its parent directory does not exist" % path)
+        if error.errno in _FORBIDDEN:
+            raise StoreUnwritable("%s cannot be made: %s in %s" % (path, os.strerror(error.errno), os.path.dirname(path)))
         raise refined(error, path)
 
 

@@ -3,7 +3,7 @@
 import os
 
 from queuectl_lib.store import ballast, disk, header, locking, ownership
-from queuectl_lib.store.paths import segment_names
+from queuectl_lib.store.paths import below, segment_names
 from queuectl_lib.words.errors import StoreDamaged, StoreError
 
 
@@ -24,8 +24,14 @@ def check_absence(names, broken=False):
 
 
 def found(names, patience):
-    """Make the directories and the empty journal (paths.Paths); StoreError. patience: seconds to wait for the lock."""
+    """Make the directories and the empty journal (paths.Paths).
+
+    patience: seconds to wait for the lock. Raises StoreError, also where what was named is the directory that holds a store.
+    """
     root, *directories = names.directories()
+    meant = below(root)
+    if meant:
+        raise StoreError("%s is no store, but there is one in it: --store %s" % (root, meant))
     disk.make_private_directory(root)
     # Before anything is put into it: it may be anybody's.
     ownership.check_private(root)

@@ -41,6 +41,12 @@ def root_of(directory=None):
         raise StoreError("the current directory is gone: cd somewhere, or name the store with --store /DIR")
 
 
+def below(root):
+    """The store that was meant where the directory that holds it was named; None."""
+    inside = os.path.join(root, DEFAULT)
+    return inside if os.path.isdir(inside) else None
+
+
 class Paths:
     """The files of one store, by what they are for."""
 

@@ -50,7 +50,9 @@ def enqueue(text):
 TABLE = [
     # JSON that is none
     (enqueue('{"command": "true"'), None, 2, ["JSON", "column 19"]),
-    (enqueue('{"command": "true",}'), None, 2, ["JSON", "column 20", "PowerShell", "enqueue"]),
+    (enqueue('{"command": }'), None, 2, ["JSON", "column 13", "PowerShell", "enqueue"]),
+    # At the comma for Python 3.13, at the brace for those before.
+    (enqueue('{"command": "true",}'), None, 2, ["JSON", "column", "PowerShell", "enqueue"]),
     (enqueue('[{"command": "true"}'), None, 2, ["JSON"]),
     (enqueue("{}"), None, 2, ["command"]),
     (enqueue('[{"command": "true"}, 7]'), None, 2, ["object"]),

@@ -69,7 +69,8 @@ def release(queue):
 @pytest.mark.short
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_jobs_run_and_the_dashboard_answers(queue, method):
-    up = Up(queue, count=2, env={"QUEUECTL_START_METHOD": method})
+    # A worker that is not forked is started with Python's own means, which have warnings of their own.
+    up = Up(queue, count=2, env={"QUEUECTL_START_METHOD": method, "PYTHONWARNINGS": "error" if method == "fork" else None})
     assert up.answers()
     queue.wait_for_workers(2)
     queue.wait_for_state(queue.enqueue("true"), "completed")

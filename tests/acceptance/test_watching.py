@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -319,6 +320,18 @@ def test_without_a_terminal_there_is_nothing_to_draw_on(queue):
     assert "status --json" in queue.run("status", "--watch", code=2).err
 
 
+def test_nothing_stands_in_the_last_column_since_clearing_the_rest_of_a_line_would_take_it(queue, terminal):
+    queue.enqueue("--id", "long", "sleep 1000; " + "true; " * 30)
+    queue.start_workers()
+    queue.wait_for_state("long", "processing")
+    screen = terminal("status", "--watch", size=(40, 60))
+    screen.wait_for("sleep 1000")
+    send(screen.process.pid, signal.SIGINT)
+    assert screen.end() == 130
+    shown = re.sub(r"\x1b\[[?\d]*\w", "", screen.written.replace("\x1b[H", "\n"))
+    assert {len(line) for line in shown.splitlines() if "sleep 1000" in line} == {59}
+
+
 # --- show --sh
 
 @pytest.mark.short
@@ -347,3 +360,19 @@ def test_nothing_that_a_job_contains_becomes_a_line_of_the_script(queue):
     os.mkdir(odd)
     done = subprocess.run(["/bin/sh"], input=script.encode(), stdout=subprocess.PIPE, cwd="/")
     assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_what_watches_a_running_job_leaves_no_file_open(queue):
+    queue.start_workers()
+    queue.wait_for_workers(1)
+    strict = {"PYTHONWARNINGS": "error"}
+    queue.enqueue("--id", "long", "echo begun; while [ ! -e go ]; do sleep 0.05; done")
+    queue.wait_for_state("long", "processing")
+    follower = queue.start("logs", "-f", "long", env=strict)
+    follower.wait_for_text("begun")
+    assert queue.run("logs", "long", env=strict).err == ""
+    queue.write("go", "x")
+    assert follower.wait() == 0 and follower.errors() == ""
+    assert "unclosed" not in queue.run("enqueue", "--wait", "echo a; sleep 0.3", env=strict).err
+    queue.run("worker", "stop")
+    assert queue.run("run", "long", env=strict).err == ""

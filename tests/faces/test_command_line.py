@@ -333,6 +333,16 @@ def test_looking_where_no_store_is_says_so(run, tmp_path, words):
     assert run(*words)[1] == "queuectl: no jobs: there is no store at %s yet\n" % (tmp_path / ".queuectl")
 
 
+def test_who_names_the_directory_that_holds_the_store_is_told_of_the_store(run, tmp_path):
+    run("enqueue", "true")
+    store = tmp_path / ".queuectl"
+    assert run("--store", str(tmp_path), "list")[1] == "queuectl: no jobs: there is no store at %s, but in it: --store %s\n" % (tmp_path, store)
+    before = sorted(os.listdir(str(tmp_path)))
+    said = run("--store", str(tmp_path), "enqueue", "true", code=3)[1]
+    assert said == "queuectl: %s is no store, but there is one in it: --store %s\n" % (tmp_path, store)
+    assert sorted(os.listdir(str(tmp_path))) == before
+
+
 def test_in_a_pipe_the_columns_of_settings_stand_below_each_other(run):
     heading, *rows = run("config", "list")[0].splitlines()
     at = heading.index("DEFAULT")

@@ -55,6 +55,12 @@ def test_a_row_says_how_a_job_stands():
     assert (row["state"], row["tries"], row["age"], row["note"]) == ("failed", "2/4", "1m", "retry in 4 s")
 
 
+def test_of_an_output_without_line_ends_show_prints_the_end():
+    text = told(job(state="completed", stdout="whole\n" + "\0" * 300000 + "end\n"))
+    assert "\nStdout (of long lines the ends; all: queuectl logs j)\n  whole\n  ...\\x00" in text
+    assert text.endswith("\\x00end") and len(text) < 6000
+
+
 def test_a_lost_worker_shows():
     assert listing.row(job(state="processing", started_at=moment(-5)), NOW, True)["state"] == "processing (worker lost)"
 

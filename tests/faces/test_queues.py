@@ -78,6 +78,13 @@ def test_a_pause_that_is_over_or_only_armed_is_none():
     assert document(paused={"mail": Pause(on_failure=True)})["queues"]["mail"]["pause_on_failure"] is True
 
 
+def test_a_queue_that_will_be_paused_when_a_job_dies_says_so():
+    armed = {"default": Pause(on_failure=True)}
+    assert row_of(status(counts={"default": {"pending": 1}}, paused=armed), "default")["NOTE"] == "armed"
+    armed["default"] = Pause(moment(-60), on_failure=True)
+    assert row_of(status(counts={"default": {"pending": 1}}, paused=armed), "default")["NOTE"] == "paused"
+
+
 def test_a_queue_without_jobs_is_there_when_it_has_a_limit_or_a_pause():
     assert set(document(limits={"video": 1}, paused={"mail": Pause(moment(-1))})["queues"]) == {"video", "mail"}
 

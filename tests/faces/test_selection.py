@@ -118,6 +118,8 @@ def test_on_a_terminal_the_count_is_shown_first(stocked, monkeypatch):
     (["edit", "a"], "what is to be changed?"), (["edit", "a", "--priority", "x"], "--priority: want a whole number"),
     (["edit", "a", "--queue", "a b"], "--queue: want letters"), (["edit", "a", "--timeout", "-"], "--timeout: "),
     (["edit", "a", "--delay", "1m", "--run-at", "2030-01-01"], "not both"),
+    (["edit", "--queue", "mail", "--priority", "1"], "by --state, --from-queue, --search"),
+    (["edit", "a", "--from-queue", "mail", "--priority", "1"], "(--state, --from-queue, --search"),
 ])
 def test_what_means_nothing_is_bad_input(stocked, words, text):
     code, ids, err = stocked(*words)

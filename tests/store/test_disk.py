@@ -193,6 +193,13 @@ def test_directories_are_made_for_their_owner_alone(path):
     disk.make_private_directory(path)
 
 
+def test_where_one_may_not_write_no_store_is_blamed(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "mkdir", raising(errno.EACCES))
+    with pytest.raises(StoreUnwritable) as error:
+        disk.make_private_directory(path)
+    assert str(error.value) == "%s cannot be made: Permission denied in %s" % (path, tmp_path)
+
+
 def test_a_directory_that_cannot_be_made_says_why(path, tmp_path):
     write(path, b"")
     with pytest.raises(StoreError, match="file is there and is not a directory"):
@@ -264,10 +271,15 @@ def test_a_small_file_is_read_whole(path):
 def test_a_file_that_cannot_even_be_looked_at_is_named_and_closed(path, monkeypatch):
     write(path, b"")
     before = os.listdir("/dev/fd")
-    monkeypatch.setattr(os, "fstat", raising(errno.EIO))
-    with pytest.raises(StoreError, match="file: Input/output error"):
-        disk.open_private(path, os.O_RDWR)
+    # Alone meanwhile: Python itself looks at files when it shows where an error was raised.
+    with monkeypatch.context() as alone:
+        alone.setattr(os, "fstat", raising(errno.EIO))
+        with pytest.raises(StoreError) as raised:
+            disk.open_private(path, os.O_RDWR)
+    assert str(raised.value).endswith("file: Input/output error")
     assert os.listdir("/dev/fd") == before
+
+
 class InUse:
     """An operation that Windows refuses so many times, each time with this winerror (os.open tells none)."""
 

@@ -29,6 +29,9 @@ def _coming(text):
     return clock.coming(text, clock.now())
 
 
+# --queue is where they go.
+_OF_QUEUE = "--from-queue"
+
 # Field: metavar, help, and what makes of the word that was typed what is checked.
 _FIELDS = {
     "priority": ("N", "the lower runs first", _whole_number),
@@ -41,7 +44,7 @@ _FIELDS = {
 
 
 def arguments(parser):
-    selecting.arguments(parser, verbs.EDITED, "--from-queue", "all that wait")
+    selecting.arguments(parser, verbs.EDITED, _OF_QUEUE, "all that wait")
     for name, (metavar, about, _) in _FIELDS.items():
         parser.add_argument(_option(name), metavar=metavar, help=about)
     parser.add_argument("--delay", metavar="DUR", help="not before this much time has passed")
@@ -51,7 +54,7 @@ def run(args, out):
     now = clock.now()
     changes = _changes(args, now)
     store = stores.open_store(args.store, write=True)
-    return selecting.run(args, out, store, verbs.edit(store, now, changes))
+    return selecting.run(args, out, store, verbs.edit(store, now, changes), _OF_QUEUE)
 
 
 def _option(name):

@@ -63,8 +63,9 @@ def _print_running(store, job, reader, tail):
         now = store.find(job.id)
         if following.claim_of(now) != following.claim_of(job):
             reader.show_rest(now)
-            return
+            break
         reader.show()
+    reader.close()
 
 
 def _print_kept(job, streams, paths, tail, out):

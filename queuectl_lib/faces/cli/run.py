@@ -67,6 +67,7 @@ class _Shown:
 
     def end(self, job):
         self._reader.show_rest(job)
+        self._reader.close()
 
 
 class _Voice(events.Voice):

@@ -20,9 +20,9 @@ def arguments(parser, states, queue="--queue", every="all of them to which it ca
     add("--yes", "-y", action="store_true", help="do not ask before a selection is changed")
 
 
-def run(args, out, store, verb):
-    """The whole of a command that changes jobs and prints their ids: its exit code."""
-    chosen = Selection(_wanted(args), store, verb)
+def run(args, out, store, verb, queue="--queue"):
+    """The whole of a command that changes jobs and prints their ids: its exit code; queue: as for arguments()."""
+    chosen = Selection(_wanted(args, queue), store, verb)
     if not chosen.ids:
         raise NotDone("nothing to %s: no such job is there" % verb.name)
     if not chosen.is_named and not args.yes:
@@ -43,12 +43,12 @@ def _change(chosen, out, verb):
     return _ended(chosen, verb)
 
 
-def _wanted(args):
+def _wanted(args, queue):
     selects = bool(args.all or args.state or args.of_queues or args.search)
     if args.ids and selects:
-        raise BadInput("either ids or a selection (--state, --queue, --search, --all), not both")
+        raise BadInput("either ids or a selection (--state, %s, --search, --all), not both" % queue)
     if not args.ids and not selects:
-        raise BadInput("which jobs? name them by id, or select them by --state, --queue, --search or --all")
+        raise BadInput("which jobs? name them by id, or select them by --state, %s, --search or --all" % queue)
     return Wanted(args.ids, wanted.states(args.state), wanted.queues(args.of_queues), args.search)
 
 

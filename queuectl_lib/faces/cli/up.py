@@ -26,7 +26,7 @@ def run(args, out):
     # A damaged store is said here once, not by every worker.
     store.counts()
     token, = serving.tokens_of(store, False)
-    listener = dashboard.listening(args)
-    dashboard.announce(args, out, listener, token)
-    post = beside.post(listener, store.root, token, args.host, args.open, args.name)
-    return supervisor.start(store, count=args.count, queues=queues, beside=[post])
+    with dashboard.listening(args) as listener:
+        dashboard.announce(args, out, listener, token)
+        post = beside.post(listener, store.root, token, args.host, args.open, args.name)
+        return supervisor.start(store, count=args.count, queues=queues, beside=[post])
