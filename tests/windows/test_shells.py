@@ -88,11 +88,18 @@ def tasks():
 @pytest.mark.parametrize("task", tasks())
 def test_a_task_of_the_scheduler_is_a_command_that_is_understood(queue, task):
     launcher, program, *rest = words(task)
-    assert len(task) <= LONGEST_TASK and (launcher, program, rest[:2]) == ("py", "C:\\queuectl\\queuectl.py", ["--store", "C:\\app\\.queuectl"])
+    assert len(task) <= LONGEST_TASK
+    assert (launcher, program) == ("C:\\Windows\\py.exe", "C:\\queuectl\\queuectl.py")
+    assert rest[:2] == ["--store", "C:\\app\\.queuectl"]
     try:
-        assert queue.run("--store", queue.store, *rest[2:]).err == ""
+        assert queue.run("--store", queue.store, *[queue.directory if word == "C:\\app" else word for word in rest[2:]]).err == ""
     finally:
         queue.run("worker", "stop", code=None)
+
+
+def test_a_task_that_enqueues_says_where_the_job_runs():
+    enqueueing = [words(task) for task in tasks() if " enqueue " in task]
+    assert enqueueing and all(task[task.index("--cwd") + 1] == "C:\\app" for task in enqueueing)
 
 
 def test_text_beyond_ascii_comes_through_a_pipe(queue):
