@@ -24,8 +24,9 @@ MOST_STORE_CODE = 6350
 # workers that leave, a store that was made by mistake, and a proxy's name 60,
 # lines that are enqueued as they arrive 500, processes of other containers 100,
 # what --version tells, and what goes on when the file is replaced 40,
-# what strangers stumbled over (times of day, options that became a part of the command, moments on the reader's own clock, `purge ID`) 120.
-MOST_CODE = 16220
+# what strangers stumbled over (times of day, options that became a part of the command, moments on the reader's own clock, `purge ID`) 120,
+# what a walk through the README stumbled over (armed queues, a store that was meant, files left open, workers that leave) 40.
+MOST_CODE = 16260
 
 
 def modules():
