@@ -63,13 +63,13 @@ class Stream:
         self._lines = []
         self._has_refused = False
         self._is_told_of_room = False
-        # What went wrong with the input, or with standard output: it ends when all that was read is stored.
+        # What went wrong with standard output: it ends when all that was read is stored.
         self._error = None
 
     def run(self):
         """Until the input ends, or somebody asks to leave; the exit code."""
         try:
-            while self._gathered():
+            while self._intake.gather(stores.LARGEST_BATCH):
                 self._round()
         except AtOnce:
             # Perhaps that is what it waits for: that somebody reads the ids.
@@ -79,17 +79,11 @@ class Stream:
             raise StoreError("%s; %s" % (error, self._lost())) from error
         if self._error is not None:
             raise self._error
+        if self._intake.error is not None:
+            raise BadInput("the lines cannot be read: %s" % told(self._intake.error))
         if self._leaving.signum is not None:
             return 128 + self._leaving.signum
         return 1 if self._has_refused else 0
-
-    def _gathered(self):
-        try:
-            return self._intake.gather(stores.LARGEST_BATCH)
-        except OSError as error:
-            self._error = BadInput("the lines cannot be read: %s" % told(error))
-            self._intake.end()
-            return len(self._intake) > 0
 
     def _round(self):
         # Opened for each group: while a stream runs settings change, and a disk may fail.
@@ -129,7 +123,8 @@ class Stream:
             try:
                 entries.append(Entry(line, maker.create(self._fields(line))))
             except BadInput as error:
-                refusals.append((line, error))
+                # Not the error itself: by its traceback it would keep the lines in memory.
+                refusals.append((line, error.sentence))
         return entries, refusals
 
     def _fields(self, line):
@@ -144,8 +139,8 @@ class Stream:
         refusals.sort(key=lambda refusal: refusal[0].number)
         self._insist(lambda: refused.keep(store, [line.data for line, _ in refusals]))
         self._has_refused = True
-        for line, error in refusals:
-            terminal.note("line %d: %s; kept in %s" % (line.number, error.sentence, store.paths.refused))
+        for line, reason in refusals:
+            terminal.note("line %d: %s; kept in %s" % (line.number, reason, store.paths.refused))
 
     def _acknowledge(self, ids):
         if self._error is not None:

@@ -30,7 +30,7 @@ def add(here, *jobs, if_absent=False):
     """(the ids that are there, {line number: why not})"""
     admission = Admission(here.opened(), if_absent, lambda act: act())
     ids = admission.add(entries(*jobs))
-    return ids, {line.number: error.sentence for line, error in admission.refusals}
+    return ids, {line.number: reason for line, reason in admission.refusals}
 
 
 def there(id):
