@@ -11,13 +11,15 @@ from support import wait_until
 class Feed:
     """Started by a test, which is the producer; stopped with the queue."""
 
-    def __init__(self, queue, *words, out=None, program=None, place=None):
-        """out: a descriptor in place of its output; program: words in place of the queue's; place: a directory for its output."""
+    def __init__(self, queue, *words, source=None, out=None, program=None, place=None):
+        """source: what it reads in place of our pipe; out: a descriptor in place of its output; program: words in
+        place of the queue's; place: a directory for its output.
+        """
         self.output = os.path.join(place or queue.top, "acknowledged-%d" % len(queue.started))
         with open(self.output, "wb") as output, open(self.output + ".err", "wb") as errors:
             self.process = subprocess.Popen(
                 (program or queue.program.words) + ["enqueue", "--file", "-", "--stream"] + [str(word) for word in words],
-                stdin=subprocess.PIPE, stdout=output if out is None else out, stderr=errors,
+                stdin=source or subprocess.PIPE, stdout=output if out is None else out, stderr=errors,
                 env=queue.environment, cwd=queue.directory, start_new_session=True)
         self.pid = self.process.pid
         # So that the queue sees to its end.

@@ -8,7 +8,7 @@ from queuectl_lib.words.errors import BadInput, DuplicateJob, NotDone
 class Admission:
     """Stores entries, each a tuple with a new `job`, and the `line` that it came from.
 
-    if_absent: an id that is there is fine; refusals: [(line, error)] of those that are not there afterwards;
+    if_absent: an id that is there is fine; refusals: [(line, why not)] of those that are not there afterwards;
     insist(function): calls it until it raises no error that passes by itself.
     """
 
@@ -45,15 +45,15 @@ class Admission:
             # It came between the look and the write.
             return self._added(entries)
         except (BadInput, NotDone) as error:
-            return self._added_apart(entries, error)
+            return self._added_apart(entries, error.sentence)
         admitted = {entry.line.number: job.id for entry, job in zip(new, stored)}
         admitted.update(self._known([entry for entry in entries if entry.job.id in there], settled=bool(new)))
         return admitted
 
-    def _added_apart(self, entries, error):
+    def _added_apart(self, entries, reason):
         """The same of entries of which one cannot be stored; which one it is nobody tells."""
         if len(entries) == 1:
-            self.refusals.append((entries[0].line, error))
+            self.refusals.append((entries[0].line, reason))
             return {}
         half = len(entries) // 2
         return {**self._added(entries[:half]), **self._added(entries[half:])}
@@ -61,8 +61,7 @@ class Admission:
     def _known(self, entries, settled):
         """The same of entries whose ids were there; settled: whether the journal was synced since."""
         if not self._if_absent:
-            self.refusals += [(entry.line, DuplicateJob("a job with the id %s is already there" % entry.job.id))
-                              for entry in entries]
+            self.refusals += [(entry.line, "a job with the id %s is already there" % entry.job.id) for entry in entries]
             return {}
         if entries and not settled:
             self._insist(lambda: once.settle(self._store))

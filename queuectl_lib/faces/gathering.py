@@ -10,6 +10,8 @@ WINDOW = 0.1
 # Bytes. Escapes and blanks make a line longer than what is stored of it, but none that is
 # longer than this is a job: it is handed on in pieces, so that it does not fill the memory.
 LONGEST = 8 << 20
+# With so many bytes a group is full: of long lines a thousand would be gigabytes.
+LARGEST = 16 << 20
 # Who leaves takes along what is in the pipe, and what a producer that was told to end as well still writes: so many
 # seconds are spent on waiting for that, and no more bytes are read than a pipe holds, since others never stop.
 LAST_SECONDS = 1.0
@@ -63,14 +65,20 @@ class Cutter:
 
 
 class Intake:
-    """The lines of an arriving.Arrivals that were read and not taken yet."""
+    """The lines of an arriving.Arrivals that were read and not taken yet.
+
+    error: the OSError by which it ended; None as long as it can be read.
+    """
 
     def __init__(self, arrivals, clock=time.monotonic):
         self._arrivals = arrivals
         self._clock = clock
+        self.error = None
         self._cutter = Cutter()
         # (when it arrived, Line)
         self._waiting = deque()
+        # Their bytes.
+        self._size = 0
         self._is_over = False
         self._is_leaving = False
         self._last_seconds = LAST_SECONDS
@@ -80,8 +88,8 @@ class Intake:
         return len(self._waiting)
 
     def gather(self, most):
-        """Wait until there is a group; False when there is no line, and none will come. Raises OSError."""
-        while len(self._waiting) < most and not self._is_over:
+        """Wait until there is a group; False when there is no line, and none will come."""
+        while len(self._waiting) < most and self._size < LARGEST and not self._is_over:
             left = self._waiting[0][0] + WINDOW - self._clock() if self._waiting else None
             if left is not None and left <= 0:
                 break
@@ -90,11 +98,13 @@ class Intake:
 
     def take(self, most):
         """[Line], at most so many."""
-        return [self._waiting.popleft()[1] for _ in range(min(most, len(self._waiting)))]
+        taken = [self._waiting.popleft()[1] for _ in range(min(most, len(self._waiting)))]
+        self._size -= sum(len(line.data) for line in taken)
+        return taken
 
     def rest(self, seconds):
         """Sleep, reading no further; leave() ends it."""
-        self._add(self._arrivals.rest(seconds))
+        self._add(self._arrived(self._arrivals.rest, seconds))
 
     def leave(self):
         """Read no more than what has arrived by now; for handlers of signals."""
@@ -104,21 +114,29 @@ class Intake:
     def end(self):
         """Read nothing more; what has come of a line counts as one."""
         if not self._is_over:
-            self._add(self._arrivals.rest(0))
+            self._add(self._arrived(self._arrivals.rest, 0))
         if not self._is_over:
             self._add(b"")
 
     def _read(self, seconds):
         if not self._is_leaving:
-            self._add(self._arrivals.next(seconds))
+            self._add(self._arrived(self._arrivals.next, seconds))
             return
         begun = self._clock()
-        data = self._arrivals.next(self._last_seconds)
+        data = self._arrived(self._arrivals.next, self._last_seconds)
         self._last_seconds -= self._clock() - begun
         self._last_bytes -= len(data or b"")
         self._add(data)
         if self._last_seconds <= 0 or self._last_bytes <= 0:
             self.end()
+
+    def _arrived(self, wait, seconds):
+        """What wait(seconds) of the Arrivals brings. An error is an end: it may come while nobody asks for lines."""
+        try:
+            return wait(seconds)
+        except OSError as error:
+            self.error = error
+            return b""
 
     def _add(self, data):
         if data is not None:
@@ -126,6 +144,7 @@ class Intake:
             now = self._clock()
             lines = self._cutter.cut(data) if data else self._cutter.rest()
             self._waiting.extend([(now, line) for line in lines])
+            self._size += sum(len(line.data) for line in lines)
 
 
 def from_file(file, clock=time.monotonic):

@@ -1,21 +1,25 @@
-"""Leaving in two steps: the first signal lets what was begun be ended, the second one does not."""
+"""Leaving in two steps: the first signal lets what was begun be ended, the second one does not.
 
+That one raises nothing: an exception that comes while Python is in a finalizer is
+printed and ignored, and whoever asked twice would have to ask again.
+"""
+
+import os
 import signal
 import time
 
-
-class AtOnce(Exception):
-    """Raised by the second signal, wherever it comes."""
+from queuectl_lib.faces import terminal
 
 
 class Leaving:
     """For `with`: heeds these signals. signum: the one that came last; None as long as nobody asked to leave."""
 
-    def __init__(self, numbers, told, clock=time.monotonic):
-        """told(): called by the first one, in its handler."""
+    def __init__(self, numbers, told, last_words, clock=time.monotonic):
+        """told(): called by the first one, in its handler; last_words(): what is to be said by the second one, in its."""
         self.signum = None
         self._numbers = numbers
         self._told = told
+        self._last_words = last_words
         self._clock = clock
         self._since = None
         self._before = {}
@@ -36,6 +40,8 @@ class Leaving:
         is_first = self.signum is None
         self.signum = number
         if not is_first:
-            raise AtOnce
+            terminal.note_at_once(self._last_words())
+            # As good as a kill: to what is written just then it may happen at any time.
+            os._exit(128 + number)
         self._since = self._clock()
         self._told()

@@ -11,7 +11,7 @@ from collections import namedtuple
 from queuectl_lib.faces import gathering, lasting, terminal
 from queuectl_lib.faces import input as given
 from queuectl_lib.faces.admission import Admission
-from queuectl_lib.faces.leaving import AtOnce, Leaving
+from queuectl_lib.faces.leaving import Leaving
 from queuectl_lib.faces.patience import Patience
 from queuectl_lib.store import disk, refused
 from queuectl_lib.store import store as stores
@@ -39,57 +39,48 @@ def enqueue(file, place, maker_at, options, out):
     # Not for the thread that reads: who waits is to be woken.
     signals.hold_back(numbers)
     intake = gathering.from_file(file)
-    with Leaving(numbers, intake.leave) as leaving:
+    stream = Stream(intake, place, maker_at, options, out, numbers)
+    with stream.leaving:
         signals.let_through(numbers)
-        return Stream(intake, place, maker_at, options, leaving, out).run()
+        return stream.run()
 
 
 class Stream:
     """One run of `enqueue --stream`.
 
     place: the store's directory; maker_at(store, now): the record.Maker for jobs that arrive at a moment (ms);
-    leaving: leaving.Leaving.
+    numbers: the signals that leaving (leaving.Leaving) heeds while it runs.
     """
 
-    def __init__(self, intake, place, maker_at, options, leaving, out):
+    def __init__(self, intake, place, maker_at, options, out, numbers):
         self._intake = intake
         self._place = place
         self._maker_at = maker_at
         self._options = options
-        self._leaving = leaving
         self._out = out
+        self.leaving = Leaving(numbers, intake.leave, lambda: "left at once: " + self._lost())
         self._fields_of = given.line_reader()
         # Of the group that is being stored.
         self._lines = []
         self._has_refused = False
         self._is_told_of_room = False
-        # What went wrong with the input, or with standard output: it ends when all that was read is stored.
+        # What went wrong with standard output: it ends when all that was read is stored.
         self._error = None
 
     def run(self):
         """Until the input ends, or somebody asks to leave; the exit code."""
         try:
-            while self._gathered():
+            while self._intake.gather(stores.LARGEST_BATCH):
                 self._round()
-        except AtOnce:
-            # Perhaps that is what it waits for: that somebody reads the ids.
-            terminal.discard_output()
-            terminal.note("left at once: " + self._lost())
         except StoreError as error:
             raise StoreError("%s; %s" % (error, self._lost())) from error
         if self._error is not None:
             raise self._error
-        if self._leaving.signum is not None:
-            return 128 + self._leaving.signum
+        if self._intake.error is not None:
+            raise BadInput("the lines cannot be read: %s" % told(self._intake.error))
+        if self.leaving.signum is not None:
+            return 128 + self.leaving.signum
         return 1 if self._has_refused else 0
-
-    def _gathered(self):
-        try:
-            return self._intake.gather(stores.LARGEST_BATCH)
-        except OSError as error:
-            self._error = BadInput("the lines cannot be read: %s" % told(error))
-            self._intake.end()
-            return len(self._intake) > 0
 
     def _round(self):
         # Opened for each group: while a stream runs settings change, and a disk may fail.
@@ -110,7 +101,7 @@ class Stream:
         # Like no mark: of a store that was removed it is None, and that has to be looked at as well.
         seen = object()
         # Who leaves takes along what was read.
-        while self._options.most_waiting is not None and self._leaving.signum is None:
+        while self._options.most_waiting is not None and self.leaving.signum is None:
             mark = disk.mark(store.paths.jobs)
             if mark != seen:
                 room = self._options.most_waiting - _waiting(store)
@@ -129,7 +120,8 @@ class Stream:
             try:
                 entries.append(Entry(line, maker.create(self._fields(line))))
             except BadInput as error:
-                refusals.append((line, error))
+                # Not the error itself: by its traceback it would keep the lines in memory.
+                refusals.append((line, error.sentence))
         return entries, refusals
 
     def _fields(self, line):
@@ -144,8 +136,8 @@ class Stream:
         refusals.sort(key=lambda refusal: refusal[0].number)
         self._insist(lambda: refused.keep(store, [line.data for line, _ in refusals]))
         self._has_refused = True
-        for line, error in refusals:
-            terminal.note("line %d: %s; kept in %s" % (line.number, error.sentence, store.paths.refused))
+        for line, reason in refusals:
+            terminal.note("line %d: %s; kept in %s" % (line.number, reason, store.paths.refused))
 
     def _acknowledge(self, ids):
         if self._error is not None:
@@ -169,7 +161,7 @@ class Stream:
                 if not failures:
                     terminal.note("%s; waiting for that, nothing that was read is lost" % error.sentence)
                 failures += 1
-                if self._leaving.is_overdue(_LAST_SECONDS):
+                if self.leaving.is_overdue(_LAST_SECONDS):
                     raise
                 self._intake.rest(_RETRY_SECONDS)
         if failures:

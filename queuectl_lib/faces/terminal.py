@@ -8,6 +8,7 @@ from queuectl_lib.words.text import clip, safe
 
 _COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 _PLAIN_WIDTH = 80
+_STDERR = 2
 # Of what a message quotes nobody reads a megabyte.
 _LONGEST_NOTE = 2000
 
@@ -124,6 +125,14 @@ def note(text):
         sys.stderr.flush()
     except (OSError, ValueError):
         # Nobody can be told that nobody can be told.
+        pass
+
+
+def note_at_once(text):
+    """As note(), for handlers of signals: what they interrupt may be a note."""
+    try:
+        os.write(_STDERR, ("queuectl: %s\n" % text).encode("utf-8", "backslashreplace"))
+    except OSError:
         pass
 
 

@@ -41,7 +41,7 @@ def _resolved(job, states, now):
 
 def unknown(job_id, other):
     """The error for a job that comes after one that is not there."""
-    return UnknownJob("job %s is to come after %s, and no job has that id; nothing was enqueued" % (job_id, other))
+    return UnknownJob("job %s is to come after %s, and no job has that id" % (job_id, other), "; nothing was enqueued")
 
 
 def in_order(graph):
@@ -59,8 +59,8 @@ def in_order(graph):
             if not left[follower]:
                 ready.append(follower)
     if len(ready) < len(graph):
-        raise BadInput("these jobs come after each other in a circle: %s; nothing was enqueued"
-                       % " -> ".join(_circle(graph, set(graph) - set(ready))))
+        raise BadInput("these jobs come after each other in a circle: %s"
+                       % " -> ".join(_circle(graph, set(graph) - set(ready))), "; nothing was enqueued")
     return ready
 
 

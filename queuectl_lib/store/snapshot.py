@@ -150,32 +150,41 @@ class Snapshot:
         found = self._in_journal(wanted)
         if found is not None:
             return self._decoded(*found)
-        for entry in reversed(self.segments()):
-            for _, start, data in self.reader(entry).find(wanted):
-                if segment.lives(entry, start) and (entry.name, start) not in self.gone:
-                    job, _ = line.decode(data, self.reader(entry).path, start)
-                    return job, (entry.name, start, start + len(data) + 1)
-        return None
+        found = self._in_segments(wanted)
+        if found is None:
+            return None
+        entry, _, start, data = found
+        job, _ = line.decode(data, self.reader(entry).path, start)
+        return job, (entry.name, start, start + len(data) + 1)
 
     def has(self, job_id):
         """Is there a job of this id (bytes)? For who need not know it."""
         if self._newest is None:
             return self.find(job_id.decode()) is not None
-        found = self.line_of(job_id)
+        if job_id in self._newest:
+            return self.line_of(job_id)[0][line.STATE] != line.REMOVED
+        found = self._in_segments(job_id)
         if found is None:
             return False
-        line.check(found[1], self.journal.path, self.journal.body)
-        return found[0][line.STATE] != line.REMOVED
+        entry, _, start, data = found
+        # Those of the journal are checked, all of them.
+        line.check(data, self.reader(entry).path, start)
+        return True
 
     def line_of(self, job_id):
         """(head, line) of an id (bytes) as it stands, unless it is not there: None; for who need not know the job."""
         number = self.newest.get(job_id)
         if number is not None:
             return self._with_heads([self.lines[number]])[0]
+        found = self._in_segments(job_id)
+        return None if found is None else (found[1], found[3])
+
+    def _in_segments(self, job_id):
+        """(entry, head, start, line) of an id (bytes) as the segments have it, or None."""
         for entry in reversed(self.segments()):
             for head, start, data in self.reader(entry).find(job_id):
-                if segment.lives(entry, start) and (entry.name, start) not in self.gone:
-                    return head, data
+                if self._alive(entry, start):
+                    return entry, head, start, data
         return None
 
     def dependents(self, job_id):

@@ -5,6 +5,8 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import time
 
@@ -157,6 +159,26 @@ def test_a_line_that_is_longer_than_any_job_is_kept_in_pieces(queue):
     assert done.err.startswith("queuectl: line 2: longer than 8 MB")
 
 
+def test_long_lines_do_not_gather_in_memory(queue):
+    feed = Feed(queue)
+    feed.give("a")
+    feed.wait_for("a")
+    before = most_memory(feed.pid)
+    for _ in range(15):
+        feed.write("[" + "x" * 7_900_000 + "\n")
+    feed.give("b")
+    feed.wait_for("b")
+    # Of those that came together, in their several forms: all of them would be twice as much.
+    assert most_memory(feed.pid) - before < 100_000
+    assert feed.end() == 1
+
+
+def most_memory(pid):
+    """Kilobytes."""
+    with open("/proc/%d/status" % pid) as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+
 def test_bytes_that_are_no_utf_8_reach_the_command_as_they_are(queue):
     queue.run("enqueue", "--file", "-", "--stream", input=b'\xef\xbb\xbf{"id": "odd", "command": "printf caf\xe9 > out"}\r\n')
     queue.work(count=1)
@@ -246,6 +268,30 @@ def test_when_nobody_reads_the_ids_what_was_read_is_stored_all_the_same(queue):
     feed.give("b", "c")
     assert feed.wait() == 0
     assert set(queue.states()) == {"a", "b", "c"} and feed.errors() == ""
+
+
+def test_a_connection_that_breaks_is_told_when_all_that_was_read_is_stored(queue):
+    ours, theirs = connection()
+    feed = Feed(queue, source=theirs)
+    theirs.close()
+    ours.sendall(lines("a").encode())
+    feed.wait_for("a")
+    os.kill(feed.pid, signal.SIGSTOP)
+    ours.sendall(lines("b").encode())
+    # With a reset, as from a machine that was switched off.
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    ours.close()
+    os.kill(feed.pid, signal.SIGCONT)
+    assert feed.wait() == 2
+    assert feed.errors() == "queuectl: the lines cannot be read: Connection reset by peer\n"
+    assert feed.acknowledged() == ["a", "b"] == sorted(queue.states())
+
+
+def connection():
+    """Both ends."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        return ours, server.accept()[0]
 
 
 # --- a store that takes nothing

@@ -49,8 +49,9 @@ class Kafka:
         return done.stdout.decode().splitlines()
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
         self.process.stdout.close()
 
 
@@ -82,8 +83,9 @@ class Redis:
             self.ask("RPUSH", name, *messages[at:at + 500])
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
 
 class Host(support.Queue):
@@ -198,6 +200,8 @@ def kafka(tmp_path):
 def redis(tmp_path):
     directory = tmp_path / "redis"
     directory.mkdir()
-    server = Redis(str(directory)).start()
-    yield server
-    server.close()
+    server = Redis(str(directory))
+    try:
+        yield server.start()
+    finally:
+        server.close()

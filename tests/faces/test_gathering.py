@@ -22,6 +22,7 @@ class Arriving:
         return self.rest(seconds)
 
     def rest(self, seconds=None):
+        """An error that comes is raised."""
         at, _ = self._coming[0] if self._coming and self._is_waiting else (float("inf"), None)
         if seconds is not None and at > self.now + seconds:
             self.now += seconds
@@ -31,6 +32,8 @@ class Arriving:
         data = self._coming.pop(0)[1]
         # A nudge brings nothing.
         self._is_waiting = data is None
+        if isinstance(data, OSError):
+            raise data
         return data
 
     def nudge(self):
@@ -72,6 +75,25 @@ def test_a_group_is_what_comes_within_a_moment_of_its_first_line():
 def test_a_large_group_is_taken_at_once_and_the_rest_comes_after_it():
     arriving = Arriving((1, b"1\n2\n3\n4\n5\n"), (1, b"6\n"), (1, b""))
     assert groups(arriving, most=2) == [(1, [1, 2]), (1, [3, 4]), (1, [5, 6])]
+
+
+def test_of_long_lines_fewer_are_a_group(monkeypatch):
+    monkeypatch.setattr(gathering, "LARGEST", 10)
+    arriving = Arriving((1, b"123456789\n"), (1.01, b"2\n34\n"), (1.02, b"5\n"), (2, b"6\n"), (2, b""))
+    assert groups(arriving) == [(1.01, [1, 2, 3]), (1.12, [4]), (2, [5])]
+
+
+@pytest.mark.parametrize("wait", [lambda intake: intake.gather(9), lambda intake: intake.rest(9), lambda intake: intake.end()])
+def test_an_error_ends_it_whoever_meets_it(wait):
+    """Somebody who rests may have asked for lines before."""
+    error = OSError("gone")
+    arriving = Arriving((0, b"1\n2"), (0.2, error))
+    intake = Intake(arriving, lambda: arriving.now)
+    assert intake.gather(9) and len(intake.take(9)) == 1 and intake.error is None
+    arriving.now = 0.2
+    wait(intake)
+    assert intake.error is error
+    assert intake.gather(9) and [line.data for line in intake.take(9)] == [b"2"] and not intake.gather(9)
 
 
 def test_what_was_read_waits_no_longer_when_it_was_kept_waiting():

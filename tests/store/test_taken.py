@@ -6,7 +6,7 @@ import pytest
 
 from queuectl_lib.store import index, segment, store
 from queuectl_lib.store.taken import look_for
-from queuectl_lib.words.errors import DuplicateJob
+from queuectl_lib.words.errors import DuplicateJob, StoreDamaged
 from tests.store.stores import job, many
 
 
@@ -39,6 +39,21 @@ def test_without_an_index_they_are_found_as_well(filled):
         os.unlink(path)
     _, found = look_for(filled.store, names("batch", "absent"))
     assert found == set(names("batch")) - {"batch-050"}
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_damage_is_told_by_the_file_that_it_is_in(filled, count):
+    path = next(path for path in filled.segment_files() if b'{"id":"batch-060"' in content(path))
+    with open(path, "r+b") as file:
+        file.seek(content(path).index(b'"command"', content(path).index(b'{"id":"batch-060"')))
+        file.write(b'"COMMAND"')
+    with pytest.raises(StoreDamaged, match=path):
+        look_for(filled.store, ["batch-060"] + names("absent", count=count))
+
+
+def content(path):
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def test_when_a_roll_removes_an_index_it_looks_once_more(filled, monkeypatch):

@@ -70,14 +70,7 @@ def _is_variable(word):
 def run(args, out):
     if args.command == ["-"]:
         args.command, args.file = [], "-"
-    if args.file is None and not args.command:
-        raise BadInput("what is to be run? give a command, or --file FILE ('-' for standard input)")
-    if args.file is not None and args.command:
-        raise BadInput("either --file or a command, not both")
-    if args.stream and args.file is None:
-        raise BadInput("--stream reads lines: of which file? '--file -' is standard input")
-    if args.max_pending is not None and not args.stream:
-        raise BadInput("--max-pending is for --stream")
+    _check_source(args)
     given_jobs = given.from_words(args.command) if args.command else []
     if args.wait and len(given_jobs) != 1:
         raise BadInput("--wait waits for one job; of several the ids can be given to: queuectl wait")
@@ -150,16 +143,28 @@ def _whole(option):
     return convert
 
 
+def _check_source(args):
+    """Raise BadInput unless there is either a command or a file, with nothing that is for the other one."""
+    if args.file is None and not args.command:
+        raise BadInput("what is to be run? give a command, or --file FILE ('-' for standard input)")
+    if args.file is not None and args.command:
+        raise BadInput("either --file or a command, not both")
+    if args.stream and args.file is None:
+        raise BadInput("--stream reads lines: of which file? '--file -' is standard input")
+    if args.max_pending is not None and not args.stream:
+        raise BadInput("--max-pending is for --stream")
+    if args.file is not None and args.id is not None:
+        raise BadInput("--id names one job: write it into the file's \"id\"")
+    if args.file is not None and args.unique:
+        raise BadInput("--unique is for one job, and not for a file")
+
+
 def _check_options(args):
     """Raise BadInput for options that do not go together, or name what is not there."""
     if args.delay is not None and args.run_at is not None:
         raise BadInput("either --delay or --run-at, not both")
     if args.cwd is not None and not os.path.isdir(args.cwd):
         raise BadInput("--cwd: there is no directory %s" % args.cwd)
-    if args.file is not None and args.id is not None:
-        raise BadInput("--id names one job: write it into the file's \"id\"")
-    if args.file is not None and args.unique:
-        raise BadInput("--unique is for one job, and not for a file")
 
 
 def _defaults(args, config, now, here):
