@@ -343,6 +343,15 @@ def test_who_names_the_directory_that_holds_the_store_is_told_of_the_store(run, 
     assert sorted(os.listdir(str(tmp_path))) == before
 
 
+def test_a_person_whose_workers_begin_where_no_store_was_is_told(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda self: self is sys.stderr)
+    monkeypatch.setattr("queuectl_lib.work.supervisor.start", lambda *_, **__: 0)
+    made = "queuectl: there was no store at %s: it has been made\n" % (tmp_path / ".queuectl")
+    assert [run("worker", "start")[1] for _ in range(2)] == [made, ""]
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", lambda self: False)
+    assert run("--store", "other", "worker", "start")[1] == ""
+
+
 def test_in_a_pipe_the_columns_of_settings_stand_below_each_other(run):
     heading, *rows = run("config", "list")[0].splitlines()
     at = heading.index("DEFAULT")

@@ -16,7 +16,7 @@ Examples:
   * * * * *  cd /srv/app && python3 queuectl.py worker start --ensure --detach
 """
 
-from queuectl_lib.faces import wanted
+from queuectl_lib.faces import terminal, wanted
 from queuectl_lib.faces.cli import options
 from queuectl_lib.store import store as stores
 from queuectl_lib.words import clock
@@ -52,7 +52,11 @@ def arguments(parser):
 
 def run(args, out):
     queues = queues_of(args)
+    was_there = stores.open_store(args.store).exists
     store = stores.open_store(args.store, create=True, write=True)
+    if not was_there:
+        # Perhaps it is another one that was meant, where jobs wait.
+        terminal.reassure("there was no store at %s: it has been made" % store.root)
     if args.ensure and _all_there(store, args.count, queues):
         return 0
     # A damaged store is said here once, not by every worker.
@@ -72,7 +76,6 @@ def _all_there(store, count, queues):
 
 
 def _in_background(store, args, queues, out):
-    from queuectl_lib.faces import terminal
     from queuectl_lib.work import detach
     words = ["--count", str(args.count)] + (["--queue"] + queues if queues else [])
     words += [option for option, given in (("--ensure", args.ensure), ("--drain", args.drain),
